@@ -1,0 +1,74 @@
+package faceproof
+
+import "regexp"
+
+// AppID names a business app, in WeChat's form: "wx" and 16 lower-case hex
+// digits.
+type AppID string
+
+var appIDForm = regexp.MustCompile(`^wx[0-9a-f]{16}$`)
+
+// Valid says whether the form is right; it does not say that the app exists.
+func (id AppID) Valid() bool { return appIDForm.MatchString(string(id)) }
+
+// Permission is the right to call one interface; its name is the interface's.
+type Permission string
+
+// The interfaces that need a permission.
+const (
+	PermCheckSupport Permission = "checkIsSupportFacialRecognition"
+	PermStartVerify  Permission = "startFacialRecognitionVerify" // 1.0 client
+	PermRequest      Permission = "requestFacialVerify"          // 2.0 client
+	PermGetUserIDKey Permission = "getuseridkey"                 // 1.0 server
+	PermGetInfo      Permission = "getinfo"                      // 1.0 server
+	PermGetVerifyID  Permission = "getverifyid"                  // 2.0 server
+	PermQueryInfo    Permission = "queryverifyinfo"              // 2.0 server
+	PermGetImage     Permission = "getimage"                     // both; keeps a face image, so never granted by default
+)
+
+// Permissions lists every permission, in the order of the documentation.
+func Permissions() []Permission {
+	return []Permission{PermCheckSupport, PermStartVerify, PermRequest,
+		PermGetUserIDKey, PermGetInfo, PermGetVerifyID, PermQueryInfo, PermGetImage}
+}
+
+// DefaultPermissions are those that hand out no face image.
+func DefaultPermissions() []Permission { return Permissions()[:7] }
+
+// Notice is what the person reads before consenting; every field is shown, so
+// none may be blank. Measures on the Security Management of Face Recognition
+// Technology Application (CAC and MPS order 19, 2025), art. 5.
+type Notice struct {
+	Handler       string `json:"handler"`        // 处理者名称
+	Contact       string `json:"contact"`        // how to reach the handler
+	Purpose       string `json:"purpose"`        // why, specific
+	Necessity     string `json:"necessity"`      // why a face, and what it means for the person
+	RetentionDays int    `json:"retention_days"` // how long the result is kept; raw images are deleted at once
+	Alternative   string `json:"alternative"`    // another method without a face, in words
+	AlternativeTo string `json:"alternative_to"` // its URL, may be empty
+}
+
+// App is a business app registered with this server.
+type App struct {
+	ID          AppID
+	Name        string
+	Notice      Notice
+	Permissions []Permission
+	Origins     []string  // pages that may run the SDK, "https://host[:port]"; empty allows this server's own origin only
+	Alive       AliveType // what the app's policy allows: AliveFlash, AliveDigits, or AliveAuto for both
+	Revoked     bool
+	CreatedAt   int64 // unix milliseconds
+}
+
+// Has says whether the app holds p and is not revoked.
+func (a App) Has(p Permission) bool {
+	if a.Revoked {
+		return false
+	}
+	for _, q := range a.Permissions {
+		if q == p {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,173 @@
+package faceproof
+
+// Outcome of a decision.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomePass         Outcome = "pass"
+	OutcomeReject       Outcome = "reject"       // an attack, or not this person
+	OutcomeInconclusive Outcome = "inconclusive" // could not be measured; another attempt may help
+)
+
+// Reason says why, a closed set. Reasons go to logs, metrics and the business
+// backend, never to the front end.
+type Reason string
+
+// The reasons.
+const (
+	ReasonPass             Reason = "pass"
+	ReasonTooFewFrames     Reason = "too_few_frames"
+	ReasonTiming           Reason = "timing" // implausible clocks
+	ReasonNoFace           Reason = "no_face"
+	ReasonManyFaces        Reason = "many_faces"
+	ReasonSubjectChanged   Reason = "subject_changed"
+	ReasonQuality          Reason = "quality"
+	ReasonWeakLight        Reason = "weak_light"   // amplitude below the floor
+	ReasonNotFresh         Reason = "not_fresh"    // the light on the face is not this challenge
+	ReasonFreshUnsure      Reason = "fresh_unsure" // p between pass and spoof
+	ReasonLatency          Reason = "latency"      // the answer came too early or too late
+	ReasonBackground       Reason = "background"   // the whole scene answers like a print or a tint
+	ReasonBackgroundUnsure Reason = "background_unsure"
+	ReasonAbsent           Reason = "absent" // not in the registry
+	ReasonNameMismatch     Reason = "name_mismatch"
+	ReasonOtherModel       Reason = "other_model"
+	ReasonFaceMismatch     Reason = "face_mismatch"
+	ReasonCancelled        Reason = "cancelled"
+	ReasonTimeout          Reason = "timeout"
+)
+
+// Decision is the verdict on one capture.
+type Decision struct {
+	Outcome  Outcome  `json:"outcome"`
+	Reasons  []Reason `json:"reasons"` // most important first, never empty
+	Hint     Hint     `json:"hint,omitempty"`
+	PolicyID string   `json:"policy_id"`
+}
+
+// Pass says whether the person was verified.
+func (d Decision) Pass() bool { return d.Outcome == OutcomePass }
+
+// Policy holds the thresholds of Decide. DefaultPolicy documents their sources.
+type Policy struct {
+	ID               string  `json:"id"`
+	MaxAttempts      int     `json:"max_attempts"`     // captures per verification
+	Alpha            float64 `json:"alpha"`            // freshness FAR per verification; each attempt gets Alpha/MaxAttempts
+	SpoofP           float64 `json:"spoof_p"`          // above: the light is not ours
+	SpoofAmplitude   float64 `json:"spoof_amplitude"`  // … provided that the light is this strong
+	MinAmplitude     float64 `json:"min_amplitude"`    // below: inconclusive
+	MinZ             float64 `json:"min_z"`            //
+	LatencyMinMS     float64 `json:"latency_min_ms"`   //
+	LatencyMaxMS     float64 `json:"latency_max_ms"`   // above: inconclusive
+	LatencySpoofMS   float64 `json:"latency_spoof_ms"` // above: reject
+	BackgroundPass   float64 `json:"background_pass"`  // at most
+	BackgroundSpoof  float64 `json:"background_spoof"` // above: reject
+	MinBackground    int     `json:"min_background_cells"`
+	MinFPS           float64 `json:"min_fps"`          //
+	MaxGapShare      float64 `json:"max_gap_share"`    //
+	MinJPEGQ         int     `json:"min_jpeg_quality"` //
+	MaxManyFaceShare float64 `json:"max_many_face_share"`
+	MinFaceShare     float64 `json:"min_face_share"` // frames with exactly one face
+	MinContinuity    float64 `json:"min_continuity"` // similarity; set with the pack
+	MaxFMR           float64 `json:"max_fmr"`        // the match threshold's FMR must be at most this
+}
+
+// DefaultPolicy is the published default. Sources: flash.* from the design
+// document's table of thresholds (simulated, see docs/evaluation.md), MaxAttempts
+// from the budget alpha/3 per attempt.
+func DefaultPolicy() Policy {
+	return Policy{
+		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, SpoofP: .05, SpoofAmplitude: .05,
+		MinAmplitude: .012, MinZ: 0, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
+		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12,
+		MinFPS: 8, MaxGapShare: .25, MinJPEGQ: 75,
+		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MaxFMR: 1e-3,
+	}
+}
+
+// Decide judges evidence under a policy. It is pure. Order: can it be measured,
+// is it live and fresh, is it one person, and only then what the registry says,
+// so that nothing about the registry shows before liveness has passed.
+func Decide(p Policy, e Evidence) Decision {
+	out := func(o Outcome, h Hint, r ...Reason) Decision {
+		return Decision{Outcome: o, Reasons: r, Hint: h, PolicyID: p.ID}
+	}
+	if d, done := decideCapture(p, e, out); done {
+		return d
+	}
+	if d, done := decideFlash(p, e, out); done {
+		return d
+	}
+	if e.Face.Continuity < p.MinContinuity {
+		return out(OutcomeReject, HintNone, ReasonSubjectChanged)
+	}
+	switch e.Reference {
+	case ReferenceAbsent:
+		return out(OutcomeReject, HintNone, ReasonAbsent)
+	case ReferenceNameMismatch:
+		return out(OutcomeReject, HintNone, ReasonNameMismatch)
+	case ReferenceOtherModel:
+		return out(OutcomeReject, HintNone, ReasonOtherModel)
+	}
+	if e.Match == nil {
+		return out(OutcomeInconclusive, e.Face.Quality.Hint, ReasonQuality)
+	}
+	if e.Match.FMR > p.MaxFMR || e.Match.Similarity < e.Match.Threshold {
+		return out(OutcomeReject, HintNone, ReasonFaceMismatch)
+	}
+	return out(OutcomePass, HintNone, ReasonPass)
+}
+
+type outcomeFunc func(Outcome, Hint, ...Reason) Decision
+
+// decideCapture asks whether the capture can be measured at all. A slow network
+// never accuses a person.
+func decideCapture(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
+	c, f := e.Capture, e.Face
+	n := float64(max(f.Analysed, 1))
+	switch {
+	case c.FPS < p.MinFPS || c.GapShare > p.MaxGapShare || c.JPEGQ < p.MinJPEGQ:
+		return out(OutcomeInconclusive, HintSlowNetwork, ReasonTooFewFrames), true
+	case float64(f.ManyFaces)/n > p.MaxManyFaceShare:
+		return out(OutcomeInconclusive, HintOnePerson, ReasonManyFaces), true
+	case float64(f.WithFace)/n < p.MinFaceShare:
+		return out(OutcomeInconclusive, HintFaceScreen, ReasonNoFace), true
+	}
+	return Decision{}, false
+}
+
+// decideFlash asks whether a live face answered this very challenge.
+func decideFlash(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
+	f := e.Flash
+	if f == nil || !f.Measurable {
+		h := HintHoldStill
+		if f != nil && f.Hint != HintNone {
+			h = f.Hint
+		}
+		return out(OutcomeInconclusive, h, ReasonTooFewFrames), true
+	}
+	fresh := f.P <= p.Alpha/float64(max(p.MaxAttempts, 1)) && f.Z >= p.MinZ
+	switch {
+	case !fresh && f.P > p.SpoofP && f.Amplitude >= p.SpoofAmplitude:
+		return out(OutcomeReject, HintNone, ReasonNotFresh), true
+	case f.Amplitude < p.MinAmplitude:
+		return out(OutcomeInconclusive, HintTooBright, ReasonWeakLight), true
+	case !fresh:
+		h := f.Hint
+		if h == HintNone {
+			h = HintRaiseBrightness
+		}
+		return out(OutcomeInconclusive, h, ReasonFreshUnsure), true
+	case f.LatencyMS > p.LatencySpoofMS:
+		return out(OutcomeReject, HintNone, ReasonLatency), true
+	case f.LatencyMS < p.LatencyMinMS || f.LatencyMS > p.LatencyMaxMS:
+		return out(OutcomeInconclusive, HintHoldStill, ReasonLatency), true
+	case f.BackgroundCells < p.MinBackground:
+		return out(OutcomeInconclusive, HintFarther, ReasonBackgroundUnsure), true
+	case f.BackgroundRatio > p.BackgroundSpoof:
+		return out(OutcomeReject, HintNone, ReasonBackground), true
+	case f.BackgroundRatio > p.BackgroundPass:
+		return out(OutcomeInconclusive, HintHoldStill, ReasonBackgroundUnsure), true
+	}
+	return Decision{}, false
+}
