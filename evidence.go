@@ -1,5 +1,11 @@
 package faceproof
 
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
 // Evidence is what analysis measured in one capture: numbers only, no pixels,
 // no names. Decide turns it into a Decision under a Policy.
 type Evidence struct {
@@ -113,11 +119,11 @@ type Template struct {
 	Vector  []float32
 }
 
-// String hides the template.
-func (Template) String() string { return redacted }
+// Format hides the template under every verb.
+func (Template) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// GoString hides the template.
-func (Template) GoString() string { return redacted }
+// LogValue hides the template.
+func (Template) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalJSON hides the template.
 func (Template) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
