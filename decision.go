@@ -1,5 +1,10 @@
 package faceproof
 
+import (
+	"math"
+	"slices"
+)
+
 // Outcome of a decision.
 type Outcome string
 
@@ -92,6 +97,9 @@ func Decide(p Policy, e Evidence) Decision {
 	out := func(o Outcome, h Hint, r ...Reason) Decision {
 		return Decision{Outcome: o, Reasons: r, Hint: h, PolicyID: p.ID}
 	}
+	if !e.finite() {
+		return out(OutcomeInconclusive, HintHoldStill, ReasonQuality) // NaN compares false with everything: fail closed
+	}
 	if d, done := decideCapture(p, e, out); done {
 		return d
 	}
@@ -116,6 +124,18 @@ func Decide(p Policy, e Evidence) Decision {
 		return out(OutcomeReject, HintNone, ReasonFaceMismatch)
 	}
 	return out(OutcomePass, HintNone, ReasonPass)
+}
+
+// finite says whether every number that Decide judges is a number.
+func (e Evidence) finite() bool {
+	judged := []float64{e.Capture.FPS, e.Capture.GapShare, e.Face.Continuity}
+	if f := e.Flash; f != nil {
+		judged = append(judged, f.P, f.Z, f.Amplitude, f.LatencyMS, f.BackgroundRatio)
+	}
+	if m := e.Match; m != nil {
+		judged = append(judged, m.Similarity, m.Threshold, m.FMR)
+	}
+	return !slices.ContainsFunc(judged, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
 }
 
 type outcomeFunc func(Outcome, Hint, ...Reason) Decision

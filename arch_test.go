@@ -1,0 +1,170 @@
+package faceproof
+
+import (
+	"bufio"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The rules of the house that a machine can check. docs/decisions.md says why.
+
+// imports lists, for each package of the product, which packages of the product
+// its non-test files may import. A package that is not listed may not exist.
+var imports = map[string][]string{
+	".": {},
+	// level 0
+	"internal/signal":            {},
+	"internal/imaging":           {"."},
+	"internal/onnx":              {"."},
+	"internal/modelpack":         {".", "internal/modelpack/convert", "models"},
+	"internal/modelpack/convert": {"."},
+	"internal/keys":              {"."},
+	"models":                     {},
+	"web":                        {},
+	// level 1
+	"internal/capture":  {"."},
+	"internal/flash":    {".", "internal/signal"},
+	"internal/face":     {".", "internal/imaging", "internal/onnx", "internal/modelpack"},
+	"internal/blob":     {".", "internal/keys"},
+	"internal/store":    {".", "internal/keys"},
+	"internal/registry": {"."},
+	// level 2
+	"internal/analysis": {".", "internal/capture", "internal/face", "internal/flash", "internal/imaging"},
+	"internal/verify":   {".", "internal/capture", "internal/flash", "internal/keys"},
+	// level 3
+	"internal/server": {".", "internal/verify", "internal/capture", "internal/registry", "web"},
+	"internal/wechat": {".", "internal/verify"},
+	// level 4
+	"cmd/faceproof": {"*"},
+}
+
+// cgo lists the only packages that may reach the one cgo package, internal/onnx;
+// everything else builds and tests with CGO_ENABLED=0.
+var cgo = []string{"internal/onnx", "internal/face", "internal/analysis", "cmd/faceproof"}
+
+// forbidden names say nothing about what a package is for.
+var forbidden = []string{"util", "utils", "common", "types", "service", "pkg", "mock", "errors", "logger", "manager", "helper"}
+
+// long lists files over maxLines, with the reason.
+var long = map[string]string{}
+
+const maxLines = 500
+
+// only says which packages may import a foreign module.
+var only = map[string][]string{
+	"github.com/yalue/onnxruntime_go": {"internal/onnx"},
+	"github.com/tink-crypto/tink-go":  {"internal/keys"},
+	"modernc.org/sqlite":              {"internal/store"},
+	"github.com/pressly/goose":        {"internal/store"},
+	"github.com/coder/websocket":      {"internal/server"},
+	"github.com/spf13/cobra":          {"cmd/faceproof"},
+	"math/rand":                       {},                 // challenges come from crypto/rand
+	"math/rand/v2":                    {"internal/flash"}, // the randomisation test's candidates, seeded from crypto/rand
+}
+
+// sources calls f for each Go file of the product, with its slash path.
+func sources(t *testing.T, f func(path string)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && path != "." && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "data" || name == "testdata" || name == "e2e") {
+			return filepath.SkipDir
+		}
+		if !d.IsDir() && strings.HasSuffix(path, ".go") {
+			f(filepath.ToSlash(path))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestImports(t *testing.T) {
+	seen := map[string]bool{}
+	reaches := map[string][]string{}
+	sources(t, func(path string) {
+		dir := filepath.ToSlash(filepath.Dir(path))
+		for _, part := range strings.Split(dir, "/") {
+			if slices.Contains(forbidden, part) {
+				t.Errorf("%s: %q says nothing about what a package is for", path, part)
+			}
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		test := strings.HasSuffix(path, "_test.go") || strings.HasSuffix(dir, "test")
+		allowed, listed := imports[dir]
+		if !listed && !test {
+			t.Errorf("%s: package %s is not in the plan of the house", path, dir)
+			return
+		}
+		seen[dir] = true
+		for _, spec := range file.Imports {
+			p, _ := strconv.Unquote(spec.Path.Value)
+			if test {
+				continue
+			}
+			for module, who := range only {
+				if (p == module || strings.HasPrefix(p, module+"/")) && !(module == "math/rand" && p == "math/rand/v2") && !slices.Contains(who, dir) {
+					t.Errorf("%s imports %s, which only %v may", path, p, who)
+				}
+			}
+			if p != "faceproof" && !strings.HasPrefix(p, "faceproof/") {
+				if dir == "." && strings.Contains(strings.Split(p, "/")[0], ".") {
+					t.Errorf("%s: the vocabulary imports only the standard library, not %s", path, p)
+				}
+				continue
+			}
+			to := "."
+			if p != "faceproof" {
+				to = strings.TrimPrefix(p, "faceproof/")
+			}
+			reaches[dir] = append(reaches[dir], to)
+			if !slices.Contains(allowed, "*") && !slices.Contains(allowed, to) {
+				t.Errorf("%s: %s may not import %s", path, dir, to)
+			}
+		}
+	})
+	for dir := range imports {
+		if !seen[dir] {
+			t.Errorf("%s is in the plan of the house but not in the tree", dir)
+		}
+	}
+	var reach func(from string) bool
+	reach = func(from string) bool {
+		return from == "internal/onnx" || slices.ContainsFunc(reaches[from], reach)
+	}
+	for dir := range seen {
+		if reach(dir) && !slices.Contains(cgo, dir) && !strings.HasSuffix(dir, "test") {
+			t.Errorf("%s reaches cgo; only %v may", dir, cgo)
+		}
+	}
+}
+
+func TestFilesAreShort(t *testing.T) {
+	sources(t, func(path string) {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		lines := 0
+		for s := bufio.NewScanner(f); s.Scan(); {
+			lines++
+		}
+		if _, ok := long[path]; lines > maxLines && !ok {
+			t.Errorf("%s has %d lines; split it, or say why in arch_test.go", path, lines)
+		}
+	})
+}

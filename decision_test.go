@@ -1,0 +1,144 @@
+package faceproof
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"testing"
+)
+
+// genuine is evidence that passes with room to spare.
+func genuine() Evidence {
+	return Evidence{
+		PackID: "standard", Method: "flash", Assurance: AssuranceWebUnattested, Attempt: 1,
+		Capture:   CaptureEvidence{Captured: 80, Received: 80, FPS: 15, JPEGQ: 85},
+		Face:      FaceEvidence{Analysed: 80, WithFace: 80, Continuity: .8},
+		Flash:     &FlashEvidence{P: 1e-4, Candidates: 10000, Z: 8, R2: .95, Amplitude: .1, LatencyMS: 90, BackgroundRatio: .05, BackgroundCells: 200, SkinCells: 90, Measurable: true},
+		Match:     &MatchEvidence{ModelID: "m", Similarity: .8, Threshold: .5, FMR: 1e-4, ProbeFrames: 5, ReferenceFrames: 5},
+		Reference: ReferenceFound,
+	}
+}
+
+func TestDecide(t *testing.T) {
+	cases := []struct {
+		name   string
+		change func(*Evidence)
+		want   Outcome
+		reason Reason
+		hint   Hint
+	}{
+		{"genuine", func(*Evidence) {}, OutcomePass, ReasonPass, HintNone},
+		{"replay: strong light, another sequence", func(e *Evidence) { e.Flash.P = .4 }, OutcomeReject, ReasonNotFresh, HintNone},
+		{"static picture: no light", func(e *Evidence) { e.Flash.P, e.Flash.Amplitude = .4, .004 }, OutcomeInconclusive, ReasonWeakLight, HintTooBright},
+		{"one attempt may not use the whole alpha", func(e *Evidence) { e.Flash.P = 1e-3 }, OutcomeInconclusive, ReasonFreshUnsure, HintRaiseBrightness},
+		{"whole print or tint", func(e *Evidence) { e.Flash.BackgroundRatio = .6 }, OutcomeReject, ReasonBackground, HintNone},
+		{"background between", func(e *Evidence) { e.Flash.BackgroundRatio = .4 }, OutcomeInconclusive, ReasonBackgroundUnsure, HintHoldStill},
+		{"no background to see", func(e *Evidence) { e.Flash.BackgroundCells = 3 }, OutcomeInconclusive, ReasonBackgroundUnsure, HintFarther},
+		{"relayed", func(e *Evidence) { e.Flash.LatencyMS = 360 }, OutcomeReject, ReasonLatency, HintNone},
+		{"slow", func(e *Evidence) { e.Flash.LatencyMS = 320 }, OutcomeInconclusive, ReasonLatency, HintHoldStill},
+		{"slow network never accuses", func(e *Evidence) { e.Capture.FPS = 5; e.Flash.P = 1; e.Flash.BackgroundRatio = 1 }, OutcomeInconclusive, ReasonTooFewFrames, HintSlowNetwork},
+		{"gaps", func(e *Evidence) { e.Capture.GapShare = .5 }, OutcomeInconclusive, ReasonTooFewFrames, HintSlowNetwork},
+		{"coarse pictures", func(e *Evidence) { e.Capture.JPEGQ = 50 }, OutcomeInconclusive, ReasonTooFewFrames, HintSlowNetwork},
+		{"not measurable", func(e *Evidence) { e.Flash.Measurable = false }, OutcomeInconclusive, ReasonTooFewFrames, HintHoldStill},
+		{"no flash evidence", func(e *Evidence) { e.Flash = nil }, OutcomeInconclusive, ReasonTooFewFrames, HintHoldStill},
+		{"two faces", func(e *Evidence) { e.Face.ManyFaces = 20 }, OutcomeInconclusive, ReasonManyFaces, HintOnePerson},
+		{"no face", func(e *Evidence) { e.Face.WithFace = 20 }, OutcomeInconclusive, ReasonNoFace, HintFaceScreen},
+		{"empty capture", func(e *Evidence) { *e = Evidence{} }, OutcomeInconclusive, ReasonTooFewFrames, HintSlowNetwork},
+		{"somebody else took over", func(e *Evidence) { e.Face.Continuity = .1 }, OutcomeReject, ReasonSubjectChanged, HintNone},
+		{"another person", func(e *Evidence) { e.Match.Similarity = .2 }, OutcomeReject, ReasonFaceMismatch, HintNone},
+		{"a threshold without a good enough FMR", func(e *Evidence) { e.Match.FMR = .01 }, OutcomeReject, ReasonFaceMismatch, HintNone},
+		{"not registered", func(e *Evidence) { e.Reference, e.Match = ReferenceAbsent, nil }, OutcomeReject, ReasonAbsent, HintNone},
+		{"name differs", func(e *Evidence) { e.Reference, e.Match = ReferenceNameMismatch, nil }, OutcomeReject, ReasonNameMismatch, HintNone},
+		{"other embedder", func(e *Evidence) { e.Reference, e.Match = ReferenceOtherModel, nil }, OutcomeReject, ReasonOtherModel, HintNone},
+		{"nothing could be embedded", func(e *Evidence) { e.Match = nil }, OutcomeInconclusive, ReasonQuality, HintNone},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			e := genuine()
+			c.change(&e)
+			d := Decide(DefaultPolicy(), e)
+			if d.Outcome != c.want || d.Reasons[0] != c.reason || d.Hint != c.hint {
+				t.Fatalf("got %+v", d)
+			}
+		})
+	}
+}
+
+// Before liveness has passed, the decision is the same whatever the registry
+// says: it can't be asked who is registered.
+func TestDecideHidesRegistryBeforeLiveness(t *testing.T) {
+	for _, p := range []float64{.4, .01} {
+		e := genuine()
+		e.Flash.P = p
+		want := Decide(DefaultPolicy(), e)
+		for _, r := range []ReferenceState{ReferenceAbsent, ReferenceNameMismatch, ReferenceOtherModel} {
+			e.Reference, e.Match = r, nil
+			if got := Decide(DefaultPolicy(), e); !reflect.DeepEqual(got, want) {
+				t.Errorf("p %v, %s: %+v, want %+v", p, r, got, want)
+			}
+		}
+	}
+}
+
+// Every number that could not be measured (NaN) fails closed.
+func TestDecideFailsClosedOnNaN(t *testing.T) {
+	v := reflect.TypeOf(Evidence{})
+	var walk func(path []int, v reflect.Type)
+	walk = func(path []int, v reflect.Type) {
+		for i := range v.NumField() {
+			f := v.Field(i)
+			at := append(append([]int{}, path...), i)
+			ft := f.Type
+			if ft.Kind() == reflect.Pointer {
+				ft = ft.Elem()
+			}
+			switch ft.Kind() {
+			case reflect.Struct:
+				if f.Name != "Quality" {
+					walk(at, ft)
+				}
+			case reflect.Float64:
+				switch f.Name {
+				case "DurationMS", "ServerMS", "R2":
+					continue // not judged
+				}
+				e := genuine()
+				reflect.ValueOf(&e).Elem().FieldByIndex(at).SetFloat(math.NaN())
+				if d := Decide(DefaultPolicy(), e); d.Pass() {
+					t.Errorf("%s = NaN passes", f.Name)
+				}
+			}
+		}
+	}
+	walk(nil, v)
+}
+
+func TestEvidenceRoundTrip(t *testing.T) {
+	want := genuine()
+	j, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Evidence
+	if err := json.Unmarshal(j, &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%v %+v", err, got)
+	}
+}
+
+func TestStates(t *testing.T) {
+	all := []State{StateCreated, StateCapturing, StateCaptured, StateDecided, StateRedeemed, StateEnded}
+	allowed := 0
+	for _, s := range all {
+		for _, u := range all {
+			if s.Can(u) {
+				allowed++
+			}
+		}
+		if s.Can(s) || StateRedeemed.Can(s) || StateEnded.Can(s) || s.Can(StateCreated) {
+			t.Errorf("%s", s)
+		}
+	}
+	if allowed != 8 {
+		t.Errorf("%d transitions", allowed)
+	}
+}
