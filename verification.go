@@ -66,3 +66,11 @@ type Verification struct {
 	HasPortrait   bool   // a sealed best frame is kept for getimage
 	RedeemedAt    int64
 }
+
+// VerificationKey says which verification is meant: exactly one of the three.
+type VerificationKey struct {
+	ID           string // by id alone
+	AppID        AppID  // with OutSeqNo
+	OutSeqNo     string // Gen2: the business's own number
+	VerifyIDHash []byte // Gen2: SHA-256 of the verify_id
+}

@@ -1,0 +1,139 @@
+package keys
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"faceproof"
+
+	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
+)
+
+type keyTemplate = tinkpb.KeyTemplate
+
+// maxKeyFile bounds the key file; one of two fresh keys has under 2 KiB.
+const maxKeyFile = 1 << 20
+
+const aboutKeyFile = "The keys of one Faceproof data folder. Whoever has this file and the database can read every name, number and face " +
+	"template. Without it they are lost. Keep a copy apart from the backups of the database."
+
+// keyFile is the key file: two tink keysets in clear. It is protected by its
+// mode alone, until a key management service is added.
+type keyFile struct {
+	About   string          `json:"about"`
+	Version int             `json:"version"` // 1
+	Sealing json.RawMessage `json:"sealing"` // tink AEAD keyset
+	Index   json.RawMessage `json:"index"`   // tink PRF keyset
+}
+
+// Open reads the key file, and makes one with fresh keys when there is none
+// (mode 0600, complete or not at all, never over an existing file). It refuses
+// a file that others than its owner can reach: CodeForbidden; one that cannot
+// be read: CodeUnavailable; one that is no key file: CodeInvalid.
+func Open(path string) (*Ring, error) {
+	r, err := Read(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	if err := create(path); err != nil {
+		return nil, &faceproof.Error{Code: faceproof.CodeUnavailable, Field: path, Message: "the key file cannot be made: " + err.Error(), Err: err}
+	}
+	return Read(path)
+}
+
+// Read is Open without making a file: an error that is fs.ErrNotExist when
+// there is none.
+func Read(path string) (*Ring, error) {
+	fail := func(code faceproof.Code, err error, why string) (*Ring, error) {
+		return nil, &faceproof.Error{Code: code, Field: path, Message: why, Err: err}
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fail(faceproof.CodeNotFound, err, "there is no key file")
+	}
+	if err != nil {
+		return fail(faceproof.CodeUnavailable, err, "the key file cannot be read: "+err.Error())
+	}
+	if !info.Mode().IsRegular() {
+		return fail(faceproof.CodeInvalid, nil, "the key file must be a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fail(faceproof.CodeUnavailable, err, "the key file cannot be read: "+err.Error())
+	}
+	defer f.Close()
+	// Asked of the open file, so that what is checked is what is read.
+	if info, err = f.Stat(); err != nil {
+		return fail(faceproof.CodeUnavailable, err, "the key file cannot be read: "+err.Error())
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return fail(faceproof.CodeForbidden, nil, fmt.Sprintf("the key file has mode %04o, so others than its owner can reach it; run: chmod 600 %s", mode, path))
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return fail(faceproof.CodeUnavailable, err, "the key file cannot be read: "+err.Error())
+	}
+	r, err := parse(b)
+	if err != nil {
+		// The cause may quote the file: it stays out of the message.
+		return fail(faceproof.CodeInvalid, nil, "is not a key file of this version; restore it from its copy")
+	}
+	return r, nil
+}
+
+func parse(b []byte) (*Ring, error) {
+	if len(b) > maxKeyFile {
+		return nil, errors.New("too large")
+	}
+	var k keyFile
+	if err := json.Unmarshal(b, &k); err != nil {
+		return nil, err
+	}
+	if k.Version != 1 {
+		return nil, errors.New("another version")
+	}
+	return newRing(k.Sealing, k.Index)
+}
+
+// create writes a complete key file beside path and then links it there: a
+// crash leaves no half file, and of two processes one wins.
+func create(path string) error {
+	sealing, index, err := newKeysets()
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(keyFile{About: aboutKeyFile, Version: 1, Sealing: sealing, Index: index}, "", "  ")
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".keys-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(append(b, '\n'))
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
