@@ -1,6 +1,11 @@
 package faceproof
 
-import "regexp"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"regexp"
+)
 
 // AppID names a business app, in WeChat's form: "wx" and 16 lower-case hex
 // digits.
@@ -46,6 +51,42 @@ type Notice struct {
 	RetentionDays int    `json:"retention_days"` // how long the result is kept; raw images are deleted at once
 	Alternative   string `json:"alternative"`    // another method without a face, in words
 	AlternativeTo string `json:"alternative_to"` // its URL, may be empty
+}
+
+// Hash names this exact wording: SHA-256, hex, of its JSON. The person's consent
+// is recorded as this hash.
+func (n Notice) Hash() string {
+	b, _ := json.Marshal(n) // strings and an int: cannot fail
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:])
+}
+
+// Missing names the first mandatory field that is blank, in its JSON spelling;
+// "" when the notice is complete. AlternativeTo may be empty.
+func (n Notice) Missing() string {
+	for _, f := range []struct{ name, value string }{
+		{"handler", n.Handler}, {"contact", n.Contact}, {"purpose", n.Purpose},
+		{"necessity", n.Necessity}, {"alternative", n.Alternative},
+	} {
+		if strings.TrimSpace(f.value) == "" {
+			return f.name
+		}
+	}
+	if n.RetentionDays < 0 {
+		return "retention_days"
+	}
+	return ""
+}
+
+// Hash identifies the exact text that a person agreed to: SHA-256 of the
+// notice's JSON, hex.
+func (n Notice) Hash() string {
+	text, err := json.Marshal(n)
+	if err != nil {
+		panic(err) // strings and an int always marshal
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // App is a business app registered with this server.
