@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"regexp"
+	"strings"
 )
 
 // AppID names a business app, in WeChat's form: "wx" and 16 lower-case hex
@@ -76,17 +77,6 @@ func (n Notice) Missing() string {
 		return "retention_days"
 	}
 	return ""
-}
-
-// Hash identifies the exact text that a person agreed to: SHA-256 of the
-// notice's JSON, hex.
-func (n Notice) Hash() string {
-	text, err := json.Marshal(n)
-	if err != nil {
-		panic(err) // strings and an int always marshal
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }
 
 // App is a business app registered with this server.
