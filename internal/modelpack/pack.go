@@ -1,0 +1,105 @@
+// Package modelpack knows which networks the product runs: their roles, files,
+// digests, licences, pre-processing and calibrated thresholds are data, written
+// in models/packs/*.toml, never guesses in code. It installs a pack into a data
+// folder, loads it from there, and refuses every file whose digest differs.
+package modelpack
+
+import (
+	"faceproof"
+)
+
+// Role is what a network is used for. A pack has exactly one of each.
+type Role string
+
+// The roles.
+const (
+	RoleDetector  Role = "detector"  // picture → boxes and key points
+	RoleLandmarks Role = "landmarks" // face crop → 468 points
+	RoleEmbedder  Role = "embedder"  // aligned face → template vector
+)
+
+// Roles lists the roles in the order in which a picture meets them.
+var Roles = []Role{RoleDetector, RoleLandmarks, RoleEmbedder}
+
+// The kinds of network that internal/face can drive; Model.Kind is one of them.
+const (
+	KindYuNet         = "yunet"
+	KindBlazeFace     = "blazeface"
+	KindFaceMesh      = "facemesh"
+	KindMobileFaceNet = "mobilefacenet"
+	KindDlibResNet    = "dlib-resnet"
+)
+
+// Input is what a network takes: one float32 tensor in NCHW order of Width ×
+// Height pixels, channel c of which is (x − Mean[c]) / Std[c], x from 0 to 255,
+// channels in the order of Color.
+type Input struct {
+	Width, Height int
+	Color         string // "rgb" or "bgr"
+	Mean, Std     [3]float32
+}
+
+// Model is one network of a pack.
+type Model struct {
+	ID      string // stable; that of the embedder names alignment and averaging too
+	Role    Role
+	Kind    string
+	Name    string // file name, for people
+	File    string // absolute path, after Load
+	SHA256  string // of the file, hexadecimal
+	Bytes   int64  // of the file
+	Input   Input
+	Licence string // of the weights as published
+	Source  string // where the file comes from, for people
+	Origin  string // who trained it, on what, as far as is known
+}
+
+// Match holds the calibrated thresholds of the embedder.
+type Match struct {
+	Metric string // "cosine": of unit vectors; "l2": Euclidean distance of the raw descriptors
+	// UnitNorm says that an embedding, and a mean of embeddings, is made unit
+	// length. False for "l2": those thresholds were measured on raw vectors.
+	UnitNorm bool
+	Rows     []MatchRow // fewest frames first
+}
+
+// MatchRow is one calibrated threshold: it belongs to a number of averaged
+// frames on each side, because averaging moves impostors closer too.
+type MatchRow struct {
+	ProbeFrames, ReferenceFrames int     // at least
+	Threshold                    float64 // as a similarity: cosine, or 1 − L2 distance
+	FMR                          float64 // false match rate of the worst group measured
+	Report                       string  // anchor of the report that justifies it
+	Note                         string
+}
+
+// Text is a message for users.
+type Text struct{ En, Zh string }
+
+// Pack is an installed set of networks.
+type Pack struct {
+	ID, Title string
+	Models    map[Role]Model
+	Match     Match
+	Runtime   string // absolute path of libonnxruntime
+	// Continuity is the similarity below which a frame's face is another
+	// person's than the capture's mean template.
+	Continuity float64
+	Warning    Text // what the pack costs its users; empty when nothing
+}
+
+// Threshold gives the row with the most frames not above the given ones; the
+// first row when the given ones are fewer than any.
+func (p *Pack) Threshold(probeFrames, refFrames int) MatchRow {
+	var row MatchRow
+	for i, r := range p.Match.Rows {
+		if i == 0 || (r.ProbeFrames <= probeFrames && r.ReferenceFrames <= refFrames) {
+			row = r
+		}
+	}
+	return row
+}
+
+func invalid(field, format string, args ...any) error {
+	return faceproof.Errorf(faceproof.CodeInvalid, field, format, args...)
+}
