@@ -40,6 +40,10 @@ const (
 	ReasonFaceMismatch     Reason = "face_mismatch"
 	ReasonCancelled        Reason = "cancelled"
 	ReasonTimeout          Reason = "timeout"
+	ReasonAlternative      Reason = "alternative"     // the person chose another method
+	ReasonDisconnected     Reason = "disconnected"    // the socket was lost
+	ReasonInvalidCapture   Reason = "invalid_capture" // the client broke the protocol or a limit
+	ReasonInternal         Reason = "internal"        // we failed
 )
 
 // Decision is the verdict on one capture.

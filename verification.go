@@ -67,10 +67,11 @@ type Verification struct {
 	RedeemedAt    int64
 }
 
-// VerificationKey says which verification is meant: exactly one of the three.
+// VerificationKey says which verification is meant: exactly one of the four.
 type VerificationKey struct {
-	ID           string // by id alone
-	AppID        AppID  // with OutSeqNo
-	OutSeqNo     string // Gen2: the business's own number
-	VerifyIDHash []byte // Gen2: SHA-256 of the verify_id
+	ID             string // by id alone
+	AppID          AppID  // with OutSeqNo
+	OutSeqNo       string // Gen2: the business's own number
+	VerifyIDHash   []byte // Gen2: SHA-256 of the verify_id
+	CredentialHash []byte // SHA-256 of its credential, used or not; the caller checks the app and the time
 }

@@ -1,0 +1,209 @@
+package capture
+
+import (
+	"encoding/json"
+
+	"faceproof"
+)
+
+// Subprotocol is the WebSocket sub-protocol of version 1.
+const Subprotocol = "faceproof.v1"
+
+// Version of the protocol that this package speaks.
+const Version = 1
+
+// ClientMessage is one text message of the client; a closed set.
+type ClientMessage interface{ clientMessage() }
+
+// ClientHello opens the session: who it is for, what the person agreed to and
+// what the device says about itself. The token prints as ***.
+type ClientHello struct {
+	SessionID    string
+	CaptureToken faceproof.Token
+	SDK          string // version of the client, at most 64 characters
+	Lang         string // "zh" or "en"
+	Consent      Consent
+	Camera       Camera
+	Screen       Screen
+}
+
+// Consent is what the person ticked: the notice by its hash, separate consent
+// to the processing of the face, and consent to the transmission.
+type Consent struct {
+	Notice   string `json:"notice"` // faceproof.Notice.Hash
+	Separate bool   `json:"separate"`
+	Transfer bool   `json:"transfer"`
+}
+
+// Camera is the track's settings as the browser tells them.
+type Camera struct {
+	Width  int     `json:"width"`  // pixels
+	Height int     `json:"height"` // pixels
+	FPS    float64 `json:"fps"`    // 0: not told
+}
+
+// Screen is the size of the page in CSS pixels and the device pixel ratio.
+type Screen struct {
+	Width  int     `json:"width"`
+	Height int     `json:"height"`
+	DPR    float64 `json:"dpr"`
+}
+
+// ClientReady says that the camera runs and the person has read the warning.
+type ClientReady struct {
+	Attempt int `json:"attempt"`
+}
+
+// The events of a display.
+const (
+	DisplayPreroll  = "preroll"
+	DisplaySegment  = "segment"
+	DisplayPostroll = "postroll"
+)
+
+// DisplayEvent says when the screen first showed something.
+type DisplayEvent struct {
+	Event string  `json:"event"`
+	Index int     `json:"index"` // of the segment, else 0
+	T     float64 `json:"t"`     // ms, the animation frame that first drew it, client clock
+}
+
+// ClientDisplay reports one display event.
+type ClientDisplay struct {
+	Attempt int `json:"attempt"`
+	DisplayEvent
+}
+
+// ClientEnd closes an attempt with the client's own count of its frames from
+// pre-roll to post-roll.
+type ClientEnd struct {
+	Attempt  int `json:"attempt"`
+	Captured int `json:"captured"`
+	Sent     int `json:"sent"`
+	Dropped  int `json:"dropped"`
+}
+
+// ClientAbort ends the session.
+type ClientAbort struct {
+	Reason string `json:"reason"` // "cancel", "hidden", "camera", "alternative"
+	Stage  int    `json:"stage"`  // WeChat's code of the screen where it happened, 90002 to 90006
+}
+
+func (ClientHello) clientMessage()   {}
+func (ClientReady) clientMessage()   {}
+func (ClientDisplay) clientMessage() {}
+func (ClientEnd) clientMessage()     {}
+func (ClientAbort) clientMessage()   {}
+
+// ServerMessage is one text message of the server; a closed set. Marshal
+// encodes it.
+type ServerMessage interface{ messageType() string }
+
+// Welcome says that the session is now this socket's.
+type Welcome struct {
+	V         int     `json:"v"`
+	Attempt   int     `json:"attempt"`
+	Attempts  int     `json:"attempts"`
+	ExpiresMS int     `json:"expires_ms"` // within which ready must come
+	Preview   Picture `json:"preview"`
+	Capture   Picture `json:"capture"`
+	Limits    Quota   `json:"limits"`
+}
+
+// Picture is what the client is asked to send. Width and Height are of the
+// portrait form; a landscape client turns them.
+type Picture struct {
+	FPS     int `json:"fps"`
+	Width   int `json:"width"`
+	Height  int `json:"height"`
+	Quality int `json:"quality"` // JPEG, 1 to 100
+}
+
+// Quota tells the client the limits that it can meet.
+type Quota struct {
+	FrameBytes   int `json:"frame_bytes"`
+	SessionBytes int `json:"session_bytes"`
+	Frames       int `json:"frames"`
+}
+
+// Guide answers a preview frame.
+type Guide struct{ faceproof.Guidance }
+
+// Prepare asks for the neutral pre-roll.
+type Prepare struct {
+	Attempt   int           `json:"attempt"`
+	Neutral   faceproof.RGB `json:"neutral"`
+	FadeMS    int           `json:"fade_ms"`
+	PrerollMS int           `json:"preroll_ms"`
+}
+
+// ChallengeMessage tells the colours, as late as possible.
+type ChallengeMessage struct {
+	Attempt int `json:"attempt"`
+	faceproof.FlashChallenge
+}
+
+// Analysing says that the attempt is complete.
+type Analysing struct {
+	Attempt int `json:"attempt"`
+}
+
+// ResultOutcome is what the front end learns.
+type ResultOutcome string
+
+// The outcomes for the front end.
+const (
+	ResultPass  ResultOutcome = "pass"
+	ResultFail  ResultOutcome = "fail"
+	ResultRetry ResultOutcome = "retry"
+)
+
+// ResultMessage ends an attempt; pass and fail end the session.
+type ResultMessage struct {
+	Outcome      ResultOutcome  `json:"outcome"`
+	Hint         faceproof.Hint `json:"hint"`
+	Attempt      int            `json:"attempt"`
+	AttemptsLeft int            `json:"attempts_left"`
+	ErrCode      int            `json:"err_code"` // WeChat's client code; 0 for pass and retry
+	VerifyResult string         `json:"verify_result,omitempty"`
+}
+
+// ErrorMessage ends the session.
+type ErrorMessage struct {
+	Code    faceproof.Code `json:"code"`
+	Field   string         `json:"field"`
+	Message string         `json:"message"`
+	ErrCode int            `json:"err_code"`
+}
+
+func (Welcome) messageType() string          { return "welcome" }
+func (Guide) messageType() string            { return "guide" }
+func (Prepare) messageType() string          { return "prepare" }
+func (ChallengeMessage) messageType() string { return "challenge" }
+func (Analysing) messageType() string        { return "analysing" }
+func (ResultMessage) messageType() string    { return "result" }
+func (ErrorMessage) messageType() string     { return "error" }
+
+// Marshal encodes a server message, its type first.
+func Marshal(m ServerMessage) ([]byte, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	out := append([]byte(`{"type":"`), m.messageType()...)
+	out = append(out, '"')
+	if len(body) > 2 {
+		out = append(out, ',')
+	}
+	return append(out, body[1:]...), nil
+}
+
+// ParseHello decodes the first message of a socket. Errors: CodeInvalid with
+// the field.
+func ParseHello(data []byte) (ClientHello, error) { panic("not yet") }
+
+// ErrorFor says err to the client.
+func ErrorFor(err error) ErrorMessage { panic("not yet") }
+
+// CloseCode gives the WebSocket close code for an error.
+func CloseCode(code faceproof.Code) int { panic("not yet") }
