@@ -1,0 +1,125 @@
+// Package face turns pixels into measurements: it detects faces, finds their
+// landmarks, aligns, judges quality and embeds. It knows models and knows no
+// policy.
+package face
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"faceproof"
+	"faceproof/internal/imaging"
+	"faceproof/internal/modelpack"
+	"faceproof/internal/onnx"
+)
+
+// Config says what an Engine runs on.
+type Config struct {
+	Pack    *modelpack.Pack // installed and hash-checked
+	Runtime *onnx.Runtime   // shared by all engines of the process
+}
+
+// Engine runs one pack's networks. It is safe for concurrent use.
+type Engine struct {
+	pack       *modelpack.Pack
+	detector   detector
+	cropFactor float64 // landmark crop over detector box
+	dlib       bool    // the embedder takes dlib's chip, not ArcFace's template
+	mirror     bool    // the embedding is the mean with that of the mirrored face
+
+	detection, landmarks, embedder *network
+}
+
+// network is a session with the layout of its input.
+type network struct {
+	session *onnx.Session
+	spec    imaging.Spec
+	inputs  sync.Pool // *[]float32
+}
+
+// Open loads the pack's detector, landmark net and embedder. Errors: what
+// onnx.Load says, or CodeInvalid, field "pack", for a kind of network that
+// this program cannot drive.
+func Open(c Config) (*Engine, error) {
+	e := &Engine{pack: c.Pack}
+	models := c.Pack.Models
+	var err error
+	if e.detector, err = newDetector(models[modelpack.RoleDetector]); err != nil {
+		return nil, badPack(err)
+	}
+	e.cropFactor = cropFactors[models[modelpack.RoleDetector].Kind]
+	switch kind := models[modelpack.RoleEmbedder].Kind; kind {
+	case modelpack.KindMobileFaceNet:
+	case modelpack.KindDlibResNet:
+		e.dlib, e.mirror = true, true
+	default:
+		return nil, badPack(fmt.Errorf("face: unknown embedder %q", kind))
+	}
+	if kind := models[modelpack.RoleLandmarks].Kind; kind != modelpack.KindFaceMesh {
+		return nil, badPack(fmt.Errorf("face: unknown landmark net %q", kind))
+	}
+	for role, n := range map[modelpack.Role]**network{
+		modelpack.RoleDetector: &e.detection, modelpack.RoleLandmarks: &e.landmarks, modelpack.RoleEmbedder: &e.embedder,
+	} {
+		if *n, err = load(c.Runtime, models[role]); err != nil {
+			_ = e.Close()
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+func badPack(err error) error {
+	return &faceproof.Error{Code: faceproof.CodeInvalid, Field: "pack", Message: "holds a network that this program cannot drive", Err: err}
+}
+
+func load(r *onnx.Runtime, m modelpack.Model) (*network, error) {
+	var c onnx.SessionConfig
+	if m.Kind == modelpack.KindYuNet {
+		c.Outputs = yunetOutputs
+	}
+	s, err := r.Load(m.File, c)
+	if err != nil {
+		return nil, err
+	}
+	n := &network{session: s, spec: imaging.Spec{W: m.Input.Width, H: m.Input.Height, BGR: m.Input.Color == "bgr", Mean: m.Input.Mean}}
+	for i, v := range m.Input.Std {
+		n.spec.Scale[i] = 1 / v
+	}
+	n.inputs.New = func() any {
+		b := make([]float32, n.spec.Size())
+		return &b
+	}
+	return n, nil
+}
+
+// run warps the image through a into the network's input and runs it.
+func (n *network) run(ctx context.Context, m *imaging.Image, a imaging.Affine) ([]onnx.Tensor, error) {
+	buf := n.inputs.Get().(*[]float32)
+	defer n.inputs.Put(buf)
+	m.Warp(a, n.spec, *buf)
+	return n.session.Run(ctx, onnx.Tensor{Shape: []int64{1, 3, int64(n.spec.H), int64(n.spec.W)}, Data: *buf})
+}
+
+// Close frees the networks. The Engine must not be used afterwards.
+func (e *Engine) Close() error {
+	var first error
+	for _, n := range []*network{e.detection, e.landmarks, e.embedder} {
+		if n != nil {
+			if err := n.session.Close(); err != nil && first == nil {
+				first = err
+			}
+		}
+	}
+	return first
+}
+
+// Pack gives the pack that the engine runs.
+func (e *Engine) Pack() *modelpack.Pack { return e.pack }
+
+// ModelID names the embedder; templates carry it.
+func (e *Engine) ModelID() string { return e.pack.Models[modelpack.RoleEmbedder].ID }
+
+// cropFactors: see firstRegion.
+var cropFactors = map[string]float64{modelpack.KindYuNet: 1.3, modelpack.KindBlazeFace: 1.5}

@@ -1,0 +1,136 @@
+package face
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"faceproof"
+	"faceproof/internal/imaging"
+)
+
+// Enrolment is the outcome of Enrol.
+type Enrolment struct {
+	Template faceproof.Template
+	Quality  []faceproof.Quality // of each photo, in order
+}
+
+// The enrolment gate. ISO/IEC 29794-5 asks for 90 pixels between the eyes in a
+// passport portrait; the embedders here see 35 of them.
+const (
+	minEyeDistance = 40.0 // pixels
+	maxPose        = 30.0 // degrees of yaw and pitch
+	maxPhotos      = 32
+	minMeasured    = 4 // photos below which no outlier can be told
+)
+
+// Enrol makes a template from one or more photos of one person. Each photo
+// must hold exactly one face of portrait quality. When several photos are
+// given and one is not like the others, it is left out; when too many are,
+// the photos are refused. Errors are CodeInvalid, field "photo", and say which
+// photo and what to do; the Quality of the photos seen so far comes with them.
+func (e *Engine) Enrol(ctx context.Context, photos [][]byte) (Enrolment, error) {
+	var out Enrolment
+	if len(photos) == 0 || len(photos) > maxPhotos {
+		return out, faceproof.Errorf(faceproof.CodeInvalid, "photo", "give 1 to %d photos", maxPhotos)
+	}
+	vectors := make([][]float32, 0, len(photos))
+	for i, data := range photos {
+		v, q, err := e.enrolOne(ctx, data)
+		out.Quality = append(out.Quality, q)
+		if err != nil {
+			return out, inPhoto(err, i, len(photos))
+		}
+		vectors = append(vectors, v)
+	}
+	kept := e.alike(vectors)
+	if 2*len(kept) <= len(vectors) || (len(vectors) < minMeasured && len(kept) < len(vectors)) {
+		return out, faceproof.Errorf(faceproof.CodeInvalid, "photo", "the photos do not show one and the same person: take them again")
+	}
+	out.Template = Mean(e.ModelID(), kept)
+	return out, nil
+}
+
+// inPhoto says which photo is at fault.
+func inPhoto(err error, i, n int) error {
+	var f *faceproof.Error
+	if !errors.As(err, &f) || f.Code != faceproof.CodeInvalid {
+		return err
+	}
+	msg := f.Message
+	if n > 1 {
+		msg = fmt.Sprintf("photo %d of %d: %s", i+1, n, msg)
+	}
+	return &faceproof.Error{Code: faceproof.CodeInvalid, Field: "photo", Message: msg, Err: f.Err}
+}
+
+func (e *Engine) enrolOne(ctx context.Context, data []byte) ([]float32, faceproof.Quality, error) {
+	m, err := imaging.Decode(data, imaging.PhotoLimits)
+	if err != nil {
+		return nil, faceproof.Quality{}, err
+	}
+	faces, err := e.Detect(ctx, m)
+	if err != nil {
+		return nil, faceproof.Quality{}, err
+	}
+	if len(faces) == 0 {
+		return nil, faceproof.Quality{Hint: faceproof.HintFaceScreen}, portraitError(faceproof.Quality{}, false)
+	}
+	l, err := e.Landmarks(ctx, m, faces[0])
+	if err != nil {
+		return nil, faceproof.Quality{}, err
+	}
+	q := e.Quality(m, faces, l)
+	if err := portraitError(q, l.Score >= MinMeshScore); err != nil {
+		return nil, q, err
+	}
+	v, err := e.Embed(ctx, m, faces[0], l)
+	return v, q, err
+}
+
+// portraitError is the quality gate; nil lets the photo in. Where the face is
+// in the picture does not matter.
+func portraitError(q faceproof.Quality, isFace bool) error {
+	bad := func(format string, args ...any) error {
+		return faceproof.Errorf(faceproof.CodeInvalid, "photo", format, args...)
+	}
+	switch {
+	case !isFace:
+		return bad("no face found: use a portrait, seen from the front")
+	case q.Faces > 1:
+		return bad("%d faces found: one person only", q.Faces)
+	case q.EyeDistance < minEyeDistance:
+		return bad("the face is too small (%.0f pixels between the eyes, at least %.0f are needed): come closer or use a larger photo", q.EyeDistance, minEyeDistance)
+	case math.Abs(q.Yaw) > maxPose || math.Abs(q.Pitch) > maxPose:
+		return bad("the face looks away (%.0f° aside, %.0f° up): look into the camera", q.Yaw, q.Pitch)
+	case q.Brightness < minBrightness:
+		return bad("the face is too dark: turn to a light")
+	case q.Brightness > maxBrightness || q.Clipped > maxClipped:
+		return bad("the light is too bright or too hard: avoid direct sun and flash")
+	case q.Occlusion > maxOcclusion:
+		return bad("the face seems to be covered: take off mask and sunglasses")
+	case q.EyesOpen < minEyesOpen:
+		return bad("the eyes seem to be shut: open them")
+	case q.Sharpness < minSharpness:
+		return bad("the picture is blurred: hold still")
+	}
+	return nil
+}
+
+// alike leaves out the vectors whose similarity to the mean of the others is
+// below the pack's continuity.
+func (e *Engine) alike(v [][]float32) [][]float32 {
+	if len(v) == 1 {
+		return v
+	}
+	kept := make([][]float32, 0, len(v))
+	for i := range v {
+		others := make([][]float32, 0, len(v)-1)
+		others = append(append(others, v[:i]...), v[i+1:]...)
+		if compare(e.pack.Match.Metric, v[i], Mean("", others).Vector) >= e.pack.Continuity {
+			kept = append(kept, v[i])
+		}
+	}
+	return kept
+}

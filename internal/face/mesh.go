@@ -1,0 +1,92 @@
+package face
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"faceproof/internal/imaging"
+)
+
+// MinMeshScore is the score below which the mesh net says "not a face"
+// (models.md: above it on 99.9 % of LFW).
+const MinMeshScore = 0.5
+
+// meshMargin is the side of the net's crop over the larger side of the mesh's
+// upright box, as MediaPipe tracks.
+const meshMargin = 1.5
+
+// Landmarks finds the mesh of a detected face. It looks twice when the first
+// crop was far from the one that the mesh itself suggests. A Score below
+// MinMeshScore says that there is no face; it is not an error.
+func (e *Engine) Landmarks(ctx context.Context, m *imaging.Image, f Face) (Landmarks, error) {
+	l, err := e.mesh(ctx, m, e.firstRegion(f))
+	if err != nil || l.Score < MinMeshScore {
+		return l, err
+	}
+	again, err := e.Track(ctx, m, &l)
+	if err != nil || again.Score < l.Score/2 {
+		return l, err
+	}
+	return again, nil
+}
+
+// Track finds the mesh where it was in the previous frame, without a detector.
+// A Score below MinMeshScore says that the face was lost: detect again.
+func (e *Engine) Track(ctx context.Context, m *imaging.Image, prev *Landmarks) (Landmarks, error) {
+	return e.mesh(ctx, m, prev.region())
+}
+
+// region is the crop in which the net should see this face again: upright by
+// the eye line.
+func (l *Landmarks) region() region {
+	d := l.point(rightEyeOuter).sub(l.point(leftEyeOuter))
+	angle := math.Atan2(d.Y, d.X)
+	c, s := math.Cos(angle), math.Sin(angle)
+	x0, y0, x1, y1 := math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
+	for _, p := range l.Points {
+		x, y := c*p[0]+s*p[1], -s*p[0]+c*p[1]
+		x0, x1 = min(x0, x), max(x1, x)
+		y0, y1 = min(y0, y), max(y1, y)
+	}
+	cx, cy := (x0+x1)/2, (y0+y1)/2
+	return region{Point{c*cx - s*cy, s*cx + c*cy}, meshMargin * max(x1-x0, y1-y0), angle}
+}
+
+// mesh runs the net on a region.
+func (e *Engine) mesh(ctx context.Context, m *imaging.Image, r region) (Landmarks, error) {
+	var l Landmarks
+	n := e.landmarks.spec.W
+	a := r.affine(n)
+	out, err := e.landmarks.run(ctx, m, a)
+	if err != nil {
+		return l, err
+	}
+	var raw []float32
+	for _, t := range out {
+		switch len(t.Data) {
+		case 3 * len(l.Points):
+			raw = t.Data
+		case 1:
+			l.Score = float64(t.Data[0])
+		}
+	}
+	if raw == nil {
+		return l, fmt.Errorf("face: unexpected output of the landmark net")
+	}
+	k := r.side / float64(n)
+	for i := range l.Points {
+		x, y := a.Apply(float64(raw[3*i]), float64(raw[3*i+1]))
+		l.Points[i] = [3]float64{x, y, k * float64(raw[3*i+2])}
+	}
+	return l, nil
+}
+
+// firstRegion turns a detection into the crop in which the net finds the mesh.
+// The detectors' boxes differ: the factors make it, in the median over portraits,
+// equal to Landmarks.region.
+func (e *Engine) firstRegion(f Face) region {
+	d := f.Points[1].sub(f.Points[0])
+	c := f.Box.center()
+	return region{c, e.cropFactor * max(f.Box.W, f.Box.H), math.Atan2(d.Y, d.X)}
+}

@@ -1,0 +1,120 @@
+package imaging
+
+import (
+	"bytes"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"runtime"
+
+	"faceproof"
+)
+
+// Limits bound what Decode and CheckJPEG accept. Zero means no limit.
+type Limits struct {
+	Bytes  int // of the encoded picture
+	Pixels int // width × height, from the header
+	Side   int // longer side, pixels
+	Memory int // bytes that the decoder would need, by the header; progressive and 16-bit pictures cost more
+	Output int // longer side of the result: a larger picture is averaged down by a whole factor
+}
+
+// FrameLimits are for camera frames off the wire (docs/protocol.md).
+var FrameLimits = Limits{Bytes: 256 << 10, Pixels: 4 << 20, Side: 4096, Memory: 64 << 20}
+
+// PhotoLimits are for portraits as phones and scanners make them: 40 megapixels
+// when baseline, about half of that when progressive with 4:2:0 colour.
+var PhotoLimits = Limits{Bytes: 12 << 20, Pixels: 40 << 20, Side: 16384, Memory: 160 << 20, Output: 2048}
+
+// The slots keep many large pictures from being decoded at the same moment:
+// the peak is then bounded by the machine and not by the number of callers.
+var (
+	smallSlots = make(chan struct{}, max(runtime.GOMAXPROCS(0), 2))
+	largeSlot  = make(chan struct{}, 1)
+)
+
+// largeMemory is where a picture must wait for the one large slot.
+const largeMemory = 32 << 20
+
+// Decode reads a JPEG or PNG picture within limits: size, components and
+// memory are checked from the header first. The result is upright and sRGB;
+// transparency is laid on white, grey is spread over the channels, colour
+// profiles are ignored. Errors are CodeInvalid, field "image".
+func Decode(data []byte, l Limits) (*Image, error) {
+	if err := l.checkBytes(data); err != nil {
+		return nil, err
+	}
+	switch {
+	case isJPEG(data):
+		info, err := CheckJPEG(data, l)
+		if err != nil {
+			return nil, err
+		}
+		// The decoder must have read the same header as we did.
+		if c, err := jpeg.DecodeConfig(bytes.NewReader(data)); err != nil || c.Width != info.W || c.Height != info.H {
+			return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the JPEG header is malformed", Err: err}
+		}
+		defer acquire(info.memory())()
+		src, err := jpeg.Decode(bytes.NewReader(data))
+		return finish(src, err, l, orientation(info.exif))
+	case isPNG(data):
+		info, err := checkPNG(data, l)
+		if err != nil {
+			return nil, err
+		}
+		defer acquire(info.w * info.h * 4)()
+		src, err := png.Decode(bytes.NewReader(data))
+		return finish(src, err, l, info.orientation)
+	case len(data) == 0:
+		return nil, invalid("empty")
+	}
+	return nil, invalid("neither JPEG nor PNG")
+}
+
+func acquire(mem int) (release func()) {
+	slots := smallSlots
+	if mem > largeMemory {
+		slots = largeSlot
+	}
+	slots <- struct{}{}
+	return func() { <-slots }
+}
+
+func finish(src image.Image, err error, l Limits, orient int) (*Image, error) {
+	if err != nil {
+		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the picture is damaged", Err: err}
+	}
+	k := 1
+	if b := src.Bounds(); l.Output > 0 {
+		k = max(ceilDiv(max(b.Dx(), b.Dy()), l.Output), 1)
+	}
+	return toRGB(src, k).upright(orient), nil
+}
+
+func invalid(format string, args ...any) error {
+	return faceproof.Errorf(faceproof.CodeInvalid, "image", format, args...)
+}
+
+func (l Limits) checkBytes(data []byte) error {
+	if l.Bytes > 0 && len(data) > l.Bytes {
+		return invalid("%d bytes, at most %d are allowed", len(data), l.Bytes)
+	}
+	return nil
+}
+
+func (l Limits) checkSize(w, h int) error {
+	if l.Side > 0 && max(w, h) > l.Side {
+		return invalid("%d × %d pixels, at most %d a side are allowed", w, h, l.Side)
+	}
+	if l.Pixels > 0 && w > l.Pixels/h {
+		return invalid("%d × %d pixels, at most %.1f million are allowed", w, h, float64(l.Pixels)/1e6)
+	}
+	return nil
+}
+
+func (l Limits) checkMemory(n int) error {
+	if l.Memory > 0 && n > l.Memory {
+		return invalid("decoding would need %d MiB, at most %d are allowed: make it smaller, or not progressive or interlaced", n>>20, l.Memory>>20)
+	}
+	return nil
+}
