@@ -1,0 +1,157 @@
+package wechat
+
+import (
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/hex"
+	"time"
+
+	"faceproof"
+	"faceproof/internal/verify"
+)
+
+// userIDKeyAnswer is the answer of getuseridkey.
+type userIDKeyAnswer struct {
+	Code      int    `json:"errcode"`
+	Message   string `json:"errmsg"`
+	UserIDKey string `json:"user_id_key"`
+	ExpiresIn int    `json:"expires_in"` // seconds
+}
+
+// getUserIDKey hides a name and a number behind a key that a page may hold.
+func (a *API) getUserIDKey(c *call) (any, error) {
+	s, f := c.body.texts("name", "id_card_number")
+	if f != nil {
+		return nil, f
+	}
+	subject, err := a.subject(s[0], s[1], "name", "id_card_number")
+	if err != nil {
+		return nil, err
+	}
+	key, ttl, err := a.cfg.Verify.UserIDKey(c.r.Context(), c.app, subject)
+	if err != nil {
+		return nil, err
+	}
+	return userIDKeyAnswer{0, "ok", key.Reveal(), int(ttl / time.Second)}, nil
+}
+
+// subject checks a name and an ID number; the fields are named as the caller
+// spells them.
+func (a *API) subject(name, number, nameField, numberField string) (faceproof.Subject, error) {
+	if name == "" {
+		return faceproof.Subject{}, fail(codeEmptyPerson, "%s", nameField)
+	}
+	if number == "" {
+		return faceproof.Subject{}, fail(codeEmptyPerson, "%s", numberField)
+	}
+	n, err := faceproof.ParseName(name, nameField)
+	if err != nil {
+		return faceproof.Subject{}, err
+	}
+	id, err := faceproof.ParseIDNumber(number, numberField, a.cfg.Now())
+	if err != nil {
+		return faceproof.Subject{}, err
+	}
+	return faceproof.Subject{Name: n, IDNumber: id}, nil
+}
+
+// infoAnswer is the answer of getinfo. weapp decodes the times into uint32, so
+// they are seconds.
+type infoAnswer struct {
+	Code         int    `json:"errcode"` // 0: the call worked; it does not mean "passed"
+	Message      string `json:"errmsg"`
+	IdentifyRet  int    `json:"identify_ret"` // 0: passed
+	IdentifyTime uint32 `json:"identify_time"`
+	ValidateData string `json:"validate_data"` // the digits that were read; empty for flash
+	OpenID       string `json:"openid"`
+	UserIDKey    string `json:"user_id_key"`
+	FinishTime   uint32 `json:"finish_time"`
+	IDCardMD5    string `json:"id_card_number_md5"`
+	NameMD5      string `json:"name_utf8_md5"`
+	AliveType    int    `json:"check_alive_type"`
+}
+
+// getInfo redeems a verify_result, once.
+func (a *API) getInfo(c *call) (any, error) {
+	credential, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	ctx := c.r.Context()
+	info, err := a.cfg.Verify.Redeem(ctx, c.app, credential)
+	if err != nil {
+		return nil, err
+	}
+	v := info.Verification
+	answer := infoAnswer{
+		Message: "ok", IdentifyRet: identifyRet(info.Decision),
+		IdentifyTime: seconds(v.StartedAt), FinishTime: seconds(v.FinishedAt),
+		OpenID: v.OpenID, AliveType: int(v.Alive),
+		IDCardMD5: md5Hex(info.Subject.IDNumber.Reveal()), // the last X is upper case already
+		NameMD5:   md5Hex(info.Subject.Name.Reveal()),
+	}
+	// A new key, so that the business can go on without the name and number.
+	// The credential is used by now: a failure here must not lose the answer.
+	if key, _, err := a.cfg.Verify.UserIDKey(ctx, c.app, info.Subject); err == nil {
+		answer.UserIDKey = key.Reveal()
+	} else {
+		a.cfg.Log.ErrorContext(ctx, "no user_id_key for getinfo", "error", err)
+	}
+	return answer, nil
+}
+
+// credential reads verify_result. WeChat answers 84001 when it is missing, as
+// for any other wrong one; the hint says what to do.
+func (c *call) credential() (string, error) {
+	s, f := c.body.text("verify_result")
+	if f != nil {
+		return "", f
+	}
+	if s == "" {
+		return "", fail(codeIdentifyID, "verify_result is missing: send {\"verify_result\":\"…\"} as JSON")
+	}
+	return s, nil
+}
+
+// getImage hands out the best frame of a passed verification.
+func (a *API) getImage(c *call) (any, error) {
+	ctx := c.r.Context()
+	if c.body.has("verify_id") || c.body.has("out_seq_no") {
+		q, err := c.order()
+		if err != nil {
+			return nil, err
+		}
+		jpeg, err := a.cfg.Verify.Portrait(ctx, c.app, verify.PortraitKey{
+			VerifyID: q.verifyID, OutSeqNo: q.outSeqNo, CertHash: q.certHash, OpenID: q.openID})
+		if err != nil {
+			return nil, translate(err, "verify_id")
+		}
+		return image(jpeg), nil
+	}
+	credential, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	jpeg, err := a.cfg.Verify.Portrait(ctx, c.app, verify.PortraitKey{Credential: credential})
+	if err != nil {
+		return nil, err
+	}
+	return image(jpeg), nil
+}
+
+// openID names a person to one app: 28 characters as WeChat's, the same for
+// the same ID number and app, and of no use to another app. Faceproof has no
+// WeChat login, so it is not WeChat's openid.
+func (a *API) openID(app faceproof.AppID, n faceproof.IDNumber) string {
+	x := a.cfg.Keys.Index("openid", []byte(string(app)+"\x00"+n.Reveal()))
+	return "o" + base64.RawURLEncoding.EncodeToString(x)[:27]
+}
+
+func md5Hex(s string) string {
+	// MD5 is the contract's; the value goes only to the app that sent the text.
+	sum := md5.Sum([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+// seconds turns unix milliseconds into WeChat's unix seconds.
+func seconds(ms int64) uint32 { return uint32(ms / 1000) }
