@@ -1,0 +1,37 @@
+package flash
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// BenchmarkRandomisation is the whole test of 10,000 candidates over 17
+// latencies on 80 frames.
+func BenchmarkRandomisation(b *testing.B) {
+	ch, err := New(seeded(1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	w := room(r)
+	w.fps = 15
+	tl := clock(ch, r)
+	s := w.film(ch, tl, r)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Analyse(ch, tl, s, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkNew is a challenge with its safety check.
+func BenchmarkNew(b *testing.B) {
+	r := seeded(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := New(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

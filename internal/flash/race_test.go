@@ -1,0 +1,6 @@
+//go:build race
+
+package flash
+
+// raceDetector: the statistical tests take fewer candidates and sessions.
+const raceDetector = true

@@ -1,0 +1,137 @@
+package flash
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"faceproof"
+)
+
+// candidates is N of the randomisation test.
+const candidates = 10000
+
+// test is the fit of any sequence of colours to one capture.
+type test struct {
+	colors [len(palette)][3]float64 // linear light less the neutral's
+	m      int                      // segments
+	grams  [latenciesAll]*gram
+	w      weights
+	signal func(latency float64) [][]float64
+}
+
+// outcome of the test for the true sequence.
+type outcome struct {
+	p, z, r2 float64
+	latency  float64 // s, of the best fit
+	q        [3]float64
+	x1, x2   []float64 // the fitted signal
+}
+
+func newTest(ch faceproof.FlashChallenge, tl Timeline, f frames) *test {
+	wipe := float64(ch.WipeMS) / 1000
+	t := &test{m: len(ch.Segments), w: f.weights()}
+	n := linearRGB(ch.Neutral)
+	for i, c := range palette {
+		for k, v := range linearRGB(c) {
+			t.colors[i][k] = v - n[k]
+		}
+	}
+	t.signal = func(latency float64) [][]float64 { return tl.regressors(f.times, latency, wipe, f.trend) }
+	for i := range t.grams {
+		t.grams[i] = newGram(t.signal(latencyStep*float64(i)), f.y1, f.y2)
+	}
+	return t
+}
+
+// load puts a sequence of palette indexes into s.
+func (t *test) load(s *sequence, seq []uint8) {
+	for k, i := range seq {
+		s.set(k, t.colors[i])
+	}
+}
+
+// score is the statistic of the test: the best explained share over the
+// latencies.
+func (t *test) score(s *sequence) (best float64) {
+	for _, g := range t.grams[:latencies] {
+		if _, r2 := g.fit(s, t.w); r2 > best {
+			best = r2
+		}
+	}
+	return best
+}
+
+// run is step S5: the rank of the true sequence among n others of the same
+// generator, on the same frames with the same timing and wipes. Ties count
+// against it.
+func (t *test) run(actual []uint8, n int, rng *rand.Rand) outcome {
+	var s sequence
+	t.load(&s, actual)
+	o := outcome{r2: t.score(&s)}
+	t.estimate(&s, &o)
+
+	draw := &wordBytes{rng: rng}
+	seq := make([]uint8, t.m)
+	var c sequence
+	var sum, squares float64
+	better := 0
+	for range n {
+		drawColors(seq, draw.next)
+		t.load(&c, seq)
+		r2 := t.score(&c)
+		if r2 >= o.r2 {
+			better++
+		}
+		a := fisher(r2)
+		sum += a
+		squares += a * a
+	}
+	o.p = float64(1+better) / float64(n+1)
+	mean := sum / float64(n)
+	if sd := math.Sqrt(max(squares/float64(n)-mean*mean, 0)); sd > 0 {
+		o.z = (fisher(o.r2) - mean) / sd
+	}
+	return o
+}
+
+// estimate finds the latency and amplitude (steps S5, S6) of the true sequence,
+// over more latencies than the test uses.
+func (t *test) estimate(s *sequence, o *outcome) {
+	best := -1.0
+	for i, g := range t.grams {
+		if q, r2 := g.fit(s, t.w); r2 > best {
+			best = r2
+			o.latency, o.q = latencyStep*float64(i), q
+		}
+	}
+	b := t.signal(o.latency)
+	o.x1, o.x2 = make([]float64, len(b[0])), make([]float64, len(b[0]))
+	for k := range b {
+		d1 := o.q[0]*s.r[k] - o.q[1]*s.g[k]
+		d2 := o.q[2]*s.b[k] - o.q[1]*s.g[k]
+		for i, v := range b[k] {
+			o.x1[i] += d1 * v
+			o.x2[i] += d2 * v
+		}
+	}
+}
+
+// fisher is atanh √R², nearly normal for a chance fit.
+func fisher(r2 float64) float64 { return math.Atanh(math.Sqrt(min(r2, 1-1e-12))) }
+
+// wordBytes hands out the bytes of a generator's words.
+type wordBytes struct {
+	rng  *rand.Rand
+	word uint64
+	left int
+}
+
+func (w *wordBytes) next() byte {
+	if w.left == 0 {
+		w.word, w.left = w.rng.Uint64(), 8
+	}
+	b := byte(w.word)
+	w.word >>= 8
+	w.left--
+	return b
+}
