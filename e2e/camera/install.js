@@ -1,0 +1,98 @@
+// The page's side: replaces the browser's camera. It looks at nothing but the
+// canvas marked data-flash-surface, as a lens would.
+
+/** Runs in the page before its scripts. config: {assets, deny} */
+export function installCamera(config, createRenderer, createReplay) {
+  const media = navigator.mediaDevices ?? (navigator.mediaDevices = {});
+  const stats = (window.__camera = { frames: 0, renderMs: 0, samples: 0, asked: 0 });
+  const device = {
+    deviceId: 'testcamera', groupId: 'test', kind: 'videoinput', label: 'Test camera (front)',
+    toJSON() { return { deviceId: this.deviceId, groupId: this.groupId, kind: this.kind, label: this.label }; },
+  };
+  media.enumerateDevices = async () => (config.deny === 'NotFoundError' ? [] : [device]);
+  if (config.deny) {
+    media.getUserMedia = async () => {
+      stats.asked++;
+      throw new DOMException('test camera', config.deny);
+    };
+    return;
+  }
+  const decode = (s) => Uint8Array.from(atob(s), (ch) => ch.charCodeAt(0)).buffer;
+  let camera = null;
+
+  const start = () => {
+    const a = config.assets, { width: W, height: H, bands } = a;
+    const r = createRenderer(a, decode);
+    const replay = a.other ? createReplay(a.other, bands) : null;
+    const canvas = (w, h) => Object.assign(document.createElement('canvas'), { width: w, height: h });
+    const out = canvas(W, H), person = canvas(W, H), room = canvas(W / 2, H / 2);
+    const oc = out.getContext('2d', { alpha: false }), pc = person.getContext('2d'), rc = room.getContext('2d', { alpha: false });
+    const pd = new ImageData(r.fg, W, H), rd = new ImageData(r.bg, W / 2, H / 2);
+    const eye = canvas(4 * bands, 1), ec = eye.getContext('2d', { willReadFrequently: true, alpha: false });
+    ec.imageSmoothingEnabled = false;
+    const linear = new Float32Array(256).map((_, i) => (i / 255 <= 0.04045 ? i / 255 / 12.92 : ((i / 255 + 0.055) / 1.055) ** 2.4));
+
+    const look = () => {
+      requestAnimationFrame(look);
+      const surface = document.querySelector('canvas[data-flash-surface]');
+      let shown = new Float32Array(bands * 3).fill(0.5); // a white page, dimmed by its text and pictures
+      if (surface && surface.width > 0 && surface.height > 0 && surface.checkVisibility?.({ visibilityProperty: true }) !== false) {
+        const along = surface.width > surface.height;
+        const n = 4 * bands;
+        if (along) ec.drawImage(surface, 0, surface.height >> 1, surface.width, 1, 0, 0, n, 1);
+        else {
+          ec.setTransform(0, 1, 1, 0, 0, 0); // turn the long axis onto the row
+          ec.drawImage(surface, surface.width >> 1, 0, 1, surface.height, 0, 0, 1, n);
+          ec.setTransform(1, 0, 0, 1, 0, 0);
+        }
+        const d = ec.getImageData(0, 0, n, 1).data;
+        shown = new Float32Array(bands * 3);
+        for (let i = 0; i < n; i++) for (let c = 0; c < 3; c++) shown[((i / 4) | 0) * 3 + c] += linear[d[i * 4 + c]] / 4;
+      }
+      const t = performance.now();
+      stats.samples++;
+      r.light(t, replay ? replay(t, shown) : shown);
+    };
+    look();
+
+    const print = a.p.mode === 'print';
+    let track = null;
+    const draw = () => {
+      if (track?.readyState === 'ended') return; // nobody looks
+      const t = performance.now();
+      const m = r.render(t);
+      rc.putImageData(rd, 0, 0);
+      pc.putImageData(pd, 0, 0);
+      oc.setTransform(1, 0, 0, 1, 0, 0);
+      oc.drawImage(room, 0, 0, W, H);
+      // A print moves as a whole; a little larger so that its edge stays outside.
+      const s = (print ? 1.05 : 1) * (1 + m.s), co = s * Math.cos(m.r), si = s * Math.sin(m.r);
+      oc.setTransform(co, si, -si, co, W / 2 + m.x - (co * W - si * H) / 2, H / 2 + m.y - (si * W + co * H) / 2);
+      oc.drawImage(person, 0, 0);
+      track?.requestFrame?.();
+      stats.frames++;
+      stats.renderMs += performance.now() - t;
+    };
+    draw();
+    setInterval(draw, 1000 / a.p.fps);
+    return () => {
+      const stream = out.captureStream(0);
+      track = stream.getVideoTracks()[0];
+      Object.defineProperty(track, 'label', { value: device.label });
+      draw();
+      return stream;
+    };
+  };
+
+  media.getUserMedia = async (constraints) => {
+    stats.asked++;
+    if (!constraints?.video) throw new DOMException('test camera', 'NotFoundError');
+    camera ??= start();
+    return camera();
+  };
+}
+
+/** The text of the init script for Playwright's addInitScript({content}). */
+export function initScript(config, createRenderer, createReplay) {
+  return `(${installCamera})(${JSON.stringify(config)}, ${createRenderer}, ${createReplay});`;
+}
