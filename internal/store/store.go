@@ -1,112 +1,319 @@
-// Package store keeps everything that must survive a restart.
+// Package store keeps what must survive a restart in one SQLite database: apps,
+// tokens, verifications, credentials, the registry and the audit log. The SQL
+// text is portable to PostgreSQL.
+//
+// Every change of state and its audit row are one transaction, and every change
+// is a compare-and-swap: one conditional UPDATE whose row count decides who
+// won. Errors are *faceproof.Error; CodeUnavailable means that nothing was
+// changed and that the caller may try again.
 package store
 
 import (
 	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"faceproof"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite", without cgo
 )
 
-// Config says where the database is.
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// readers bounds the connections that only read; SQLite in WAL mode lets them
+// go on beside the one writer.
+const readers = 4
+
+// Config says which database and how it is kept.
 type Config struct {
-	Path  string           // the SQLite file; made when absent, its folder must exist
-	KeyID string           // keys.Ring.ID; a database opened with other keys is refused. Empty: not checked
-	Actor string           // who acts where no audit entry is given: "cli" (default), "server"
-	Now   func() time.Time // nil: time.Now
-	Log   *slog.Logger     // nil: silent
+	// Path is the SQLite file, made (0600) when absent; its folder must exist.
+	Path string
+	// KeyID names the key ring (keys.Ring.ID). The database remembers the first
+	// and refuses another: what was sealed could not be opened. Empty: not
+	// checked.
+	KeyID string
+	// Actor is written into the audit log where a call brings no entry of its
+	// own. Default "cli".
+	Actor string
+	// CaptureLimit ends a verification whose capture began longer ago and was
+	// not decided: its socket or its server is gone. Default 15 minutes.
+	CaptureLimit time.Duration
+	// PortraitLimit is how long after the decision a portrait is kept for
+	// getimage. Default one hour, the life of a verify_id.
+	PortraitLimit time.Duration
+	Now           func() time.Time // nil: time.Now
+	Log           *slog.Logger     // nil: silent
 }
 
-// Store is the database.
-type Store struct{}
-
-// Open opens the database.
-func Open(ctx context.Context, c Config) (*Store, error) { panic("not yet") }
-
-// Close closes it.
-func (s *Store) Close() error { return nil }
-
-// Ping says whether the database answers and can be written.
-func (s *Store) Ping(ctx context.Context) error { panic("not yet") }
-
-// CreateApp adds an app.
-func (s *Store) CreateApp(ctx context.Context, a faceproof.App, secretHash []byte) error {
-	panic("not yet")
+// Store is the database. It is safe for concurrent use, by several processes
+// on one machine too.
+type Store struct {
+	c      Config
+	writer *sql.DB // one connection, BEGIN IMMEDIATE
+	reader *sql.DB
 }
 
-// App finds an app and the hash of its secret.
-func (s *Store) App(ctx context.Context, id faceproof.AppID) (faceproof.App, []byte, error) {
-	panic("not yet")
+// Open opens the database, brings its tables up to date and checks that the
+// audit log can be written: without it nothing else may be.
+// Errors: CodeUnavailable when the file cannot be used; CodeConflict when it
+// was made by a newer version or with other keys.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if c.Actor == "" {
+		c.Actor = "cli"
+	}
+	if c.CaptureLimit == 0 {
+		c.CaptureLimit = 15 * time.Minute
+	}
+	if c.PortraitLimit == 0 {
+		c.PortraitLimit = time.Hour
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	// SQLite would make the file with the umask's mode.
+	f, err := os.OpenFile(c.Path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, &faceproof.Error{Code: faceproof.CodeUnavailable, Field: "data", Message: "the database cannot be opened: " + err.Error(), Err: err}
+	}
+	f.Close()
+	s := &Store{c: c}
+	if err := s.connect(); err != nil {
+		return nil, fail(err)
+	}
+	if err := s.prepare(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
-// ListApps lists all, oldest first.
-func (s *Store) ListApps(ctx context.Context) ([]faceproof.App, error) { panic("not yet") }
-
-// UpdateApp changes everything but id, secret and creation.
-func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error { panic("not yet") }
-
-// PutToken adds a token, or changes the expiry of one that exists.
-func (s *Store) PutToken(ctx context.Context, t faceproof.TokenRecord) error { panic("not yet") }
-
-// Token finds a token by hash, also an expired one: the caller compares ExpiresAt.
-func (s *Store) Token(ctx context.Context, hash []byte) (faceproof.TokenRecord, error) {
-	panic("not yet")
+func (s *Store) connect() (err error) {
+	if s.writer, err = sql.Open("sqlite", dsn(s.c.Path, "_txlock", "immediate")); err != nil {
+		return err
+	}
+	s.writer.SetMaxOpenConns(1)
+	if s.reader, err = sql.Open("sqlite", dsn(s.c.Path, "_pragma", "query_only(1)")); err != nil {
+		return err
+	}
+	s.reader.SetMaxOpenConns(readers)
+	s.reader.SetMaxIdleConns(readers)
+	return nil
 }
 
-// CurrentToken gives the token of a kind that was issued last, also an expired
-// one: the caller compares ExpiresAt.
-func (s *Store) CurrentToken(ctx context.Context, app faceproof.AppID, kind string) (faceproof.TokenRecord, error) {
-	panic("not yet")
+// dsn names the file so that any path works, and sets what every connection
+// needs. synchronous=FULL makes a commit survive a power cut: the answer goes
+// out after it.
+func dsn(path string, extra ...string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)"}}
+	for i := 0; i < len(extra); i += 2 {
+		q.Add(extra[i], extra[i+1])
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
+	return u.String()
 }
 
-// PutUserIDKey keeps a sealed subject.
-func (s *Store) PutUserIDKey(ctx context.Context, hash []byte, app faceproof.AppID, sealed []byte, expires int64) error {
-	panic("not yet")
+func (s *Store) prepare(ctx context.Context) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.checkAudit(ctx); err != nil {
+		return err
+	}
+	if err := s.checkKeys(ctx); err != nil {
+		return err
+	}
+	return s.addDecoy(ctx)
 }
 
-// UserIDKey finds a sealed subject of the app that has not expired at now.
-func (s *Store) UserIDKey(ctx context.Context, hash []byte, app faceproof.AppID, now int64) ([]byte, error) {
-	panic("not yet")
+// migrate brings the tables up to date. Two processes may start at once: the
+// loser of a step finds it done and goes on.
+func (s *Store) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fail(err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, s.writer, files)
+	if err != nil {
+		return fail(err)
+	}
+	for try := 0; ; try++ {
+		have, want, err := p.GetVersions(ctx)
+		if err == nil && have > want {
+			return faceproof.Errorf(faceproof.CodeConflict, "data",
+				"the database was made by a newer version of faceproof (schema %d, this one knows %d)", have, want)
+		}
+		if err == nil && have == want {
+			return nil
+		}
+		if err == nil {
+			if _, err = p.Up(ctx); err == nil {
+				return nil
+			}
+		}
+		if try == 4 || ctx.Err() != nil {
+			return &faceproof.Error{Code: faceproof.CodeUnavailable, Field: "data", Message: "the database cannot be brought up to date: " + reason(err), Err: err}
+		}
+		time.Sleep(time.Duration(50<<try) * time.Millisecond)
+	}
 }
 
-// CreateVerification adds a verification.
-func (s *Store) CreateVerification(ctx context.Context, v faceproof.Verification, a faceproof.AuditEntry) error {
-	panic("not yet")
+// checkAudit writes a row and takes it back: a database whose audit log is
+// missing, damaged or full is of no use.
+func (s *Store) checkAudit(ctx context.Context) error {
+	back := errors.New("taken back")
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		if err := addAudit(ctx, tx, faceproof.AuditEntry{Actor: s.c.Actor, Action: "store.open"}); err != nil {
+			return err
+		}
+		return back
+	})
+	if errors.Is(err, back) {
+		return nil
+	}
+	return &faceproof.Error{Code: faceproof.CodeUnavailable, Field: "data", Message: "the audit log cannot be written, so nothing may be: " + reason(err), Err: err}
 }
 
-// Verification finds one.
-func (s *Store) Verification(ctx context.Context, by faceproof.VerificationKey) (faceproof.Verification, error) {
-	panic("not yet")
+// checkKeys binds the database to the key ring.
+func (s *Store) checkKeys(ctx context.Context) error {
+	if s.c.KeyID == "" {
+		return nil
+	}
+	var id string
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('key_id', $1) ON CONFLICT (name) DO NOTHING`, s.c.KeyID); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'key_id'`).Scan(&id)
+	})
+	if err != nil {
+		return err
+	}
+	if id != s.c.KeyID {
+		return faceproof.Errorf(faceproof.CodeConflict, "data", "the database was made with another key file; restore the key file that belongs to it")
+	}
+	return nil
 }
 
-// RotateToken changes the capture token while created.
-func (s *Store) RotateToken(ctx context.Context, id string, tokenHash []byte, at int64) error {
-	panic("not yet")
+// Close closes the database.
+func (s *Store) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.reader, s.writer} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
-// BeginCapture goes from created to capturing.
-func (s *Store) BeginCapture(ctx context.Context, id string, tokenHash []byte, consent string, at int64, a faceproof.AuditEntry) (faceproof.Verification, error) {
-	panic("not yet")
+// Ping says whether the database can be written now. Errors: CodeUnavailable.
+func (s *Store) Ping(ctx context.Context) error { return s.checkAudit(ctx) }
+
+// write runs f in the one write transaction. f's error takes everything back.
+// Errors are f's own when they are *faceproof.Error, else the engine's class.
+func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fail(err)
+	}
+	if err := f(tx); err != nil {
+		if e := tx.Rollback(); e != nil && !errors.Is(e, sql.ErrTxDone) {
+			s.c.Log.Error("rollback failed", "error", e)
+		}
+		return fail(err)
+	}
+	return fail(tx.Commit())
 }
 
-// Advance changes the state by compare-and-swap.
-func (s *Store) Advance(ctx context.Context, id string, from, to faceproof.State, evidence []byte, reason faceproof.Reason, at int64, a faceproof.AuditEntry) error {
-	panic("not yet")
+// change runs statements and the audit row that describes them.
+func (s *Store) change(ctx context.Context, a faceproof.AuditEntry, f func(*sql.Tx) error) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if err := f(tx); err != nil {
+			return err
+		}
+		return addAudit(ctx, tx, a)
+	})
 }
 
-// Decide goes from captured to decided.
-func (s *Store) Decide(ctx context.Context, id string, decision, evidence []byte, hasPortrait bool, c faceproof.Credential, at int64, a faceproof.AuditEntry) error {
-	panic("not yet")
+// coded is the engine's error; PostgreSQL's has a string instead.
+type coded interface{ Code() int }
+
+// fail gives an error its class. The messages of the engine name tables and
+// columns, never values, but they stay in the cause.
+func fail(err error) error {
+	var own *faceproof.Error
+	if err == nil || errors.As(err, &own) {
+		return err
+	}
+	var c coded
+	if errors.As(err, &c) && c.Code()&0xff == sqliteConstraint {
+		return &faceproof.Error{Code: faceproof.CodeConflict, Message: "it exists already", Err: err}
+	}
+	if errors.As(err, &c) && c.Code()&0xff == sqliteError {
+		return &faceproof.Error{Code: faceproof.CodeInternal, Message: "the database refused a statement", Err: err}
+	}
+	return &faceproof.Error{Code: faceproof.CodeUnavailable, Message: "the database does not answer: " + reason(err), Err: err}
 }
 
-// Redeem uses a credential, once.
-func (s *Store) Redeem(ctx context.Context, credentialHash []byte, app faceproof.AppID, at int64, a faceproof.AuditEntry) (faceproof.Verification, error) {
-	panic("not yet")
+// Result codes of SQLite (https://www.sqlite.org/rescode.html), low byte.
+const (
+	sqliteError      = 1
+	sqliteBusy       = 5
+	sqliteReadOnly   = 8
+	sqliteIO         = 10
+	sqliteCorrupt    = 11
+	sqliteFull       = 13
+	sqliteCantOpen   = 14
+	sqliteConstraint = 19
+	sqliteNotADB     = 26
+)
+
+// reason puts the engine's error into words for an operator.
+func reason(err error) string {
+	var c coded
+	if !errors.As(err, &c) {
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return "the caller gave up"
+		}
+		return "see the cause in the log"
+	}
+	words := map[int]string{
+		sqliteBusy: "it is locked by another process", sqliteReadOnly: "it is read-only", sqliteIO: "the disk fails",
+		sqliteCorrupt: "the file is damaged", sqliteFull: "the disk is full", sqliteCantOpen: "the file cannot be opened",
+		sqliteNotADB: "the file is no database",
+	}
+	if w, ok := words[c.Code()&0xff]; ok {
+		return w
+	}
+	return fmt.Sprintf("SQLite code %d", c.Code())
 }
 
-// Sweep ends what is overdue and deletes what has expired.
-func (s *Store) Sweep(ctx context.Context, now int64) ([]string, error) { panic("not yet") }
+// notFound is the one answer for unknown, foreign, expired and used.
+func notFound(what string) error {
+	return faceproof.Errorf(faceproof.CodeNotFound, "", "no such %s", what)
+}
 
-// Audit records an access that changes nothing else.
-func (s *Store) Audit(ctx context.Context, a faceproof.AuditEntry) error { panic("not yet") }
+// list writes $1, $2, … $n.
+func list(n int) string {
+	marks := make([]string, n)
+	for i := range marks {
+		marks[i] = fmt.Sprintf("$%d", i+1)
+	}
+	return strings.Join(marks, ", ")
+}

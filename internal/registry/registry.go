@@ -1,0 +1,244 @@
+// Package registry is the local source of identities: who is enrolled, under
+// which name, and what their face template is. Nothing is kept readable: name,
+// ID number and template are sealed apart, each bound to its person, and a
+// person is found by the blind index of their ID number.
+//
+// A template is never replaced unless that is asked for, and never learns from
+// a verification: who can change it can become that person.
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"time"
+
+	"faceproof"
+)
+
+// Limits of one enrolment.
+const (
+	MaxPhotos     = 20
+	MaxPhotoBytes = 16 << 20 // of one file, before it is decoded
+)
+
+// Purposes bind sealed values and indexes to their use.
+const (
+	purposeIndex    = "person.number"
+	purposeName     = "person.name"
+	purposeNumber   = "person.number"
+	purposeTemplate = "person.template"
+)
+
+// Store keeps persons; *store.Store does.
+type Store interface {
+	// PutPerson adds a person or, with replace, takes the place of the one with
+	// the same id. CodeConflict: the index is enrolled. CodeNotFound: nothing to
+	// replace.
+	PutPerson(ctx context.Context, p faceproof.Person, replace bool, a faceproof.AuditEntry) error
+	// PersonNear gives the first person whose index is not below the given one.
+	PersonNear(ctx context.Context, index []byte) (faceproof.Person, error)
+	// Persons gives up to limit persons after an id, by id.
+	Persons(ctx context.Context, after string, limit int) ([]faceproof.Person, error)
+	// DeletePerson deletes all of a person at once. CodeNotFound.
+	DeletePerson(ctx context.Context, id string, a faceproof.AuditEntry) error
+}
+
+// Keys seals and indexes; *keys.Ring does.
+type Keys interface {
+	Seal(plain, aad []byte) ([]byte, error)
+	Open(sealed, aad []byte) ([]byte, error)
+	Index(purpose string, value []byte) []byte
+}
+
+// Enroller makes a template of photos of one person, behind a quality gate.
+type Enroller interface {
+	Enrol(ctx context.Context, photos [][]byte) (faceproof.Template, error)
+	ModelID() string
+}
+
+// Config is what a registry works with.
+type Config struct {
+	Store    Store
+	Keys     Keys
+	Enroller Enroller // nil: persons can be listed and removed only
+	// Dimensions is the length of the model's embeddings, for the template that
+	// stands in for somebody who is not enrolled. Default 128.
+	Dimensions int
+	Now        func() time.Time // nil: time.Now
+}
+
+// Local is the registry of this server. It is safe for concurrent use.
+type Local struct {
+	c     Config
+	dummy faceproof.Template
+	decoy faceproof.Person // sealed like a person, opened when there is none
+}
+
+// New makes the registry. Errors: CodeInternal when the keys do not work.
+func New(c Config) (*Local, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Dimensions == 0 {
+		c.Dimensions = 128
+	}
+	l := &Local{c: c}
+	l.dummy = dummyTemplate(c.Dimensions)
+	if c.Enroller != nil {
+		l.dummy.ModelID = c.Enroller.ModelID()
+	}
+	var err error
+	l.decoy, err = l.seal(newID(), "某某某", "000000000000000000", l.dummy)
+	return l, err
+}
+
+// Add enrols a person from 1 to MaxPhotos photos of them and gives the person's
+// id. actor goes into the audit log. Errors: CodeConflict, Field "id_number",
+// when the ID number is enrolled already; CodeInvalid, Field "photo", with what
+// to improve.
+func (l *Local) Add(ctx context.Context, s faceproof.Subject, photos [][]byte, actor string) (string, error) {
+	id, _, err := l.put(ctx, s, photos, actor, false)
+	return id, err
+}
+
+// Replace is Add, except that a person who is enrolled already gets this name
+// and template instead, under the same id.
+func (l *Local) Replace(ctx context.Context, s faceproof.Subject, photos [][]byte, actor string) (string, error) {
+	id, _, err := l.put(ctx, s, photos, actor, true)
+	return id, err
+}
+
+func (l *Local) put(ctx context.Context, s faceproof.Subject, photos [][]byte, actor string, replace bool) (id string, replaced bool, err error) {
+	if err := checkPhotos(photos); err != nil {
+		return "", false, err
+	}
+	if l.c.Enroller == nil {
+		return "", false, faceproof.Errorf(faceproof.CodeUnavailable, "", "no face model is loaded")
+	}
+	index := l.index(s)
+	near, err := l.c.Store.PersonNear(ctx, index)
+	if err != nil {
+		return "", false, err
+	}
+	enrolled := subtle.ConstantTimeCompare(near.SubjectIndex, index) == 1
+	if enrolled && !replace {
+		return "", false, faceproof.Errorf(faceproof.CodeConflict, "id_number", "this person is enrolled already; replacing must be asked for")
+	}
+	template, err := l.c.Enroller.Enrol(ctx, photos)
+	if err != nil {
+		return "", false, err
+	}
+	id, now := newID(), l.c.Now().UnixMilli()
+	if enrolled {
+		id = near.ID
+	}
+	p, err := l.seal(id, s.Name.Reveal(), s.IDNumber.Reveal(), template)
+	if err != nil {
+		return "", false, err
+	}
+	p.SubjectIndex, p.CreatedAt, p.UpdatedAt = index, now, now
+	a := faceproof.AuditEntry{At: now, Actor: actor, Action: "person.add", Object: id, Detail: template.ModelID}
+	if enrolled {
+		a.Action = "person.replace"
+	}
+	if err := l.c.Store.PutPerson(ctx, p, enrolled, a); err != nil {
+		return "", false, err
+	}
+	return id, enrolled, nil
+}
+
+func checkPhotos(photos [][]byte) error {
+	if len(photos) == 0 {
+		return faceproof.Errorf(faceproof.CodeInvalid, "photo", "at least one photo is needed")
+	}
+	if len(photos) > MaxPhotos {
+		return faceproof.Errorf(faceproof.CodeInvalid, "photo", "at most %d photos", MaxPhotos)
+	}
+	for i, p := range photos {
+		if len(p) == 0 || len(p) > MaxPhotoBytes {
+			return faceproof.Errorf(faceproof.CodeInvalid, "photo", "photo %d must be 1 to %d bytes", i+1, MaxPhotoBytes)
+		}
+	}
+	return nil
+}
+
+// index is the blind index by which a person is found.
+func (l *Local) index(s faceproof.Subject) []byte {
+	return l.c.Keys.Index(purposeIndex, []byte(s.IDNumber.Reveal()))
+}
+
+// aad binds a value to its purpose and person, as keys.AAD does.
+func aad(purpose, id string) []byte { return []byte(purpose + "\x00" + id) }
+
+// seal makes the sealed parts of a person.
+func (l *Local) seal(id, name, number string, t faceproof.Template) (faceproof.Person, error) {
+	p := faceproof.Person{ID: id, ModelID: t.ModelID, Frames: t.Frames}
+	var err error
+	if p.NameSealed, err = l.c.Keys.Seal([]byte(name), aad(purposeName, id)); err != nil {
+		return p, err
+	}
+	if p.NumberSealed, err = l.c.Keys.Seal([]byte(number), aad(purposeNumber, id)); err != nil {
+		return p, err
+	}
+	plain, err := encodeTemplate(t)
+	if err != nil {
+		return p, err
+	}
+	p.TemplateSealed, err = l.c.Keys.Seal(plain, aad(purposeTemplate, id))
+	return p, err
+}
+
+// Info is what a list shows of a person.
+type Info struct {
+	ID         string `json:"person_id"`
+	MaskedName string `json:"masked_name"` // last character only
+	ModelID    string `json:"model_id"`
+	Frames     int    `json:"frames"`     // photos averaged
+	CreatedAt  int64  `json:"created_at"` // unix milliseconds
+	UpdatedAt  int64  `json:"updated_at"` // unix milliseconds
+}
+
+// List calls f for every person, in no telling order. f's error ends it.
+func (l *Local) List(ctx context.Context, f func(Info) error) error {
+	const page = 200
+	for after := ""; ; {
+		persons, err := l.c.Store.Persons(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for _, p := range persons {
+			after = p.ID
+			name, err := l.c.Keys.Open(p.NameSealed, aad(purposeName, p.ID))
+			if err != nil {
+				return err
+			}
+			n, err := faceproof.ParseName(string(name), "name")
+			if err != nil {
+				return err
+			}
+			if err := f(Info{p.ID, n.Masked(), p.ModelID, p.Frames, p.CreatedAt, p.UpdatedAt}); err != nil {
+				return err
+			}
+		}
+		if len(persons) < page {
+			return nil
+		}
+	}
+}
+
+// Remove deletes a person: identity and template, in one step. Errors:
+// CodeNotFound.
+func (l *Local) Remove(ctx context.Context, id, actor string) error {
+	if b, err := hex.DecodeString(id); err != nil || len(b) != 16 {
+		return faceproof.Errorf(faceproof.CodeInvalid, "person_id", "must be 32 hex digits, as the list shows")
+	}
+	return l.c.Store.DeletePerson(ctx, id, faceproof.AuditEntry{At: l.c.Now().UnixMilli(), Actor: actor, Action: "person.remove", Object: id})
+}
+
+func newID() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}

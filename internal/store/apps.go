@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"faceproof"
+)
+
+const appColumns = `id, name, secret_hash, notice, permissions, origins, alive, revoked, created_at`
+
+// CreateApp adds an app. secretHash is the SHA-256 of its secret; the secret
+// itself is never stored. Errors: CodeConflict when the id exists.
+func (s *Store) CreateApp(ctx context.Context, a faceproof.App, secretHash []byte) error {
+	notice, permissions, origins, err := appJSON(a)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, s.entry("", "app.create", string(a.ID), ""), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO apps (`+appColumns+`, retention_days) VALUES (`+list(10)+`)`,
+			string(a.ID), a.Name, secretHash, notice, permissions, origins, int64(a.Alive), a.Revoked, a.CreatedAt, a.Notice.RetentionDays)
+		return err
+	})
+}
+
+// UpdateApp replaces everything but the id, the secret and the day of creation.
+// Errors: CodeNotFound.
+func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
+	notice, permissions, origins, err := appJSON(a)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, s.entry("", "app.update", string(a.ID), ""), func(tx *sql.Tx) error {
+		return one(tx.ExecContext(ctx, `UPDATE apps SET name = $2, notice = $3, permissions = $4, origins = $5, alive = $6, revoked = $7,
+			retention_days = $8 WHERE id = $1`,
+			string(a.ID), a.Name, notice, permissions, origins, int64(a.Alive), a.Revoked, a.Notice.RetentionDays))("app")
+	})
+}
+
+// SetAppSecret replaces the hash of an app's secret; the old one is refused at
+// once. Errors: CodeNotFound.
+func (s *Store) SetAppSecret(ctx context.Context, id faceproof.AppID, secretHash []byte) error {
+	return s.change(ctx, s.entry("", "app.secret", string(id), ""), func(tx *sql.Tx) error {
+		return one(tx.ExecContext(ctx, `UPDATE apps SET secret_hash = $2 WHERE id = $1`, string(id), secretHash))("app")
+	})
+}
+
+// App finds an app, a revoked one too, and the hash of its secret. Errors:
+// CodeNotFound.
+func (s *Store) App(ctx context.Context, id faceproof.AppID) (faceproof.App, []byte, error) {
+	a, hash, err := scanApp(s.reader.QueryRowContext(ctx, `SELECT `+appColumns+` FROM apps WHERE id = $1`, string(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = notFound("app")
+	}
+	return a, hash, fail(err)
+}
+
+// ListApps gives every app, oldest first.
+func (s *Store) ListApps(ctx context.Context) ([]faceproof.App, error) {
+	rows, err := s.reader.QueryContext(ctx, `SELECT `+appColumns+` FROM apps ORDER BY created_at, id`)
+	if err != nil {
+		return nil, fail(err)
+	}
+	defer rows.Close()
+	var out []faceproof.App
+	for rows.Next() {
+		a, _, err := scanApp(rows)
+		if err != nil {
+			return nil, fail(err)
+		}
+		out = append(out, a)
+	}
+	return out, fail(rows.Err())
+}
+
+type scanner interface{ Scan(...any) error }
+
+func scanApp(row scanner) (a faceproof.App, hash []byte, err error) {
+	var notice, permissions, origins []byte
+	if err = row.Scan(&a.ID, &a.Name, &hash, &notice, &permissions, &origins, &a.Alive, &a.Revoked, &a.CreatedAt); err != nil {
+		return faceproof.App{}, nil, err
+	}
+	for _, f := range []struct {
+		text []byte
+		to   any
+	}{{notice, &a.Notice}, {permissions, &a.Permissions}, {origins, &a.Origins}} {
+		if err = json.Unmarshal(f.text, f.to); err != nil {
+			return faceproof.App{}, nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "an app's row is damaged", Err: err}
+		}
+	}
+	return a, hash, nil
+}
+
+func appJSON(a faceproof.App) (notice, permissions, origins string, err error) {
+	var out [3]string
+	for i, v := range []any{a.Notice, append([]faceproof.Permission{}, a.Permissions...), append([]string{}, a.Origins...)} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return "", "", "", &faceproof.Error{Code: faceproof.CodeInternal, Message: "an app cannot be stored", Err: err}
+		}
+		out[i] = string(b)
+	}
+	return out[0], out[1], out[2], nil
+}
+
+// one wants exactly one row changed; the function it gives says what is missing
+// otherwise.
+func one(r sql.Result, err error) func(what string) error {
+	return func(what string) error {
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if n != 1 {
+			return notFound(what)
+		}
+		return nil
+	}
+}

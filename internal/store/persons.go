@@ -1,0 +1,122 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+
+	"faceproof"
+)
+
+const personColumns = `p.id, p.subject_index, p.name_sealed, p.number_sealed, t.sealed, t.model_id, t.frames, p.created_at, p.updated_at`
+
+// decoyID is the row that stands behind the last person, so that a look-up
+// always finds one. It is never listed and opens nothing.
+const decoyID = "decoy"
+
+// addDecoy makes sure that the decoy is there: its index is the largest, its
+// sealed values are noise of usual length.
+func (s *Store) addDecoy(ctx context.Context) error {
+	noise := func(n int) []byte {
+		b := make([]byte, n)
+		_, _ = rand.Read(b) // never fails
+		return b
+	}
+	now := s.c.Now().UnixMilli()
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO persons (id, subject_index, name_sealed, number_sealed, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT DO NOTHING`,
+			decoyID, bytes.Repeat([]byte{0xff}, 32), noise(42), noise(51), now); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO templates (person_id, sealed, model_id, frames, updated_at)
+			VALUES ($1, $2, 'decoy', 1, $3) ON CONFLICT DO NOTHING`, decoyID, noise(2120), now)
+		return err
+	})
+}
+
+// PersonNear gives the first person whose index is not below the given one: the
+// person themself when enrolled, else somebody else, or a row that is nobody.
+// The caller compares SubjectIndex. Either way one index look-up and one row
+// are read, so that the time does not tell who is enrolled.
+func (s *Store) PersonNear(ctx context.Context, index []byte) (faceproof.Person, error) {
+	return scanPerson(s.reader.QueryRowContext(ctx, `SELECT `+personColumns+` FROM persons p JOIN templates t ON t.person_id = p.id
+		WHERE p.subject_index >= $1 ORDER BY p.subject_index LIMIT 1`, index))
+}
+
+// PutPerson adds a person or, with replace, takes the place of the one with the
+// same id and index. Errors: CodeConflict when the index is enrolled already;
+// CodeNotFound when there is nothing to replace.
+func (s *Store) PutPerson(ctx context.Context, p faceproof.Person, replace bool, a faceproof.AuditEntry) error {
+	return s.change(ctx, a, func(tx *sql.Tx) error {
+		if replace {
+			return replacePerson(ctx, tx, p)
+		}
+		r, err := tx.ExecContext(ctx, `INSERT INTO persons (id, subject_index, name_sealed, number_sealed, created_at, updated_at)
+			VALUES (`+list(6)+`) ON CONFLICT (subject_index) DO NOTHING`, p.ID, p.SubjectIndex, p.NameSealed, p.NumberSealed, p.CreatedAt, p.UpdatedAt)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil {
+			return err
+		} else if n == 0 {
+			return faceproof.Errorf(faceproof.CodeConflict, "id_number", "this person is enrolled already; replacing must be asked for")
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO templates (person_id, sealed, model_id, frames, updated_at) VALUES (`+list(5)+`)`,
+			p.ID, p.TemplateSealed, p.ModelID, p.Frames, p.UpdatedAt)
+		return err
+	})
+}
+
+func replacePerson(ctx context.Context, tx *sql.Tx, p faceproof.Person) error {
+	err := one(tx.ExecContext(ctx, `UPDATE persons SET name_sealed = $3, number_sealed = $4, updated_at = $5 WHERE id = $1 AND subject_index = $2`,
+		p.ID, p.SubjectIndex, p.NameSealed, p.NumberSealed, p.UpdatedAt))("person")
+	if err != nil {
+		return err
+	}
+	return one(tx.ExecContext(ctx, `UPDATE templates SET sealed = $2, model_id = $3, frames = $4, updated_at = $5 WHERE person_id = $1`,
+		p.ID, p.TemplateSealed, p.ModelID, p.Frames, p.UpdatedAt))("template")
+}
+
+// Persons gives up to limit persons with ids after the given one, by id; "" to
+// begin.
+func (s *Store) Persons(ctx context.Context, after string, limit int) ([]faceproof.Person, error) {
+	rows, err := s.reader.QueryContext(ctx, `SELECT `+personColumns+` FROM persons p JOIN templates t ON t.person_id = p.id
+		WHERE p.id > $1 AND p.id <> $2 ORDER BY p.id LIMIT $3`, after, decoyID, limit)
+	if err != nil {
+		return nil, fail(err)
+	}
+	defer rows.Close()
+	var out []faceproof.Person
+	for rows.Next() {
+		p, err := scanPerson(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, fail(rows.Err())
+}
+
+// DeletePerson deletes identity and template together. Errors: CodeNotFound.
+func (s *Store) DeletePerson(ctx context.Context, id string, a faceproof.AuditEntry) error {
+	if id == decoyID {
+		return notFound("person")
+	}
+	return s.change(ctx, a, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM templates WHERE person_id = $1`, id); err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, `DELETE FROM persons WHERE id = $1`, id))("person")
+	})
+}
+
+func scanPerson(row scanner) (p faceproof.Person, err error) {
+	err = row.Scan(&p.ID, &p.SubjectIndex, &p.NameSealed, &p.NumberSealed, &p.TemplateSealed, &p.ModelID, &p.Frames, &p.CreatedAt, &p.UpdatedAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = notFound("person")
+	}
+	return p, fail(err)
+}
