@@ -76,6 +76,7 @@ func rootCommand(g *globals) *cobra.Command {
 	flags.BoolVar(&g.JSON, "json", false, "answer in JSON")
 	root.AddCommand(
 		versionCommand(g),
+		modelsCommand(g),
 	)
 	return root
 }

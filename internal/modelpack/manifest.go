@@ -1,0 +1,317 @@
+package modelpack
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"faceproof"
+	"faceproof/internal/modelpack/convert"
+	"faceproof/models"
+)
+
+// maxFile bounds a file of a pack, and of what it is converted from, in bytes.
+const maxFile = 256 << 20
+
+// converters turns the networks of npm packages into ONNX, by kind.
+var converters = map[string]func(convert.Files) ([]byte, error){
+	KindBlazeFace:  convert.BlazeFace,
+	KindFaceMesh:   convert.FaceMesh,
+	KindDlibResNet: convert.DlibResNet,
+}
+
+// manifest is one models/packs/*.toml.
+type manifest struct {
+	ID         string          `toml:"id"`
+	Title      string          `toml:"title"`
+	Continuity float64         `toml:"continuity"`
+	Warning    manifestText    `toml:"warning"`
+	Runtime    manifestRuntime `toml:"runtime"`
+	Models     []manifestModel `toml:"model"`
+	Match      manifestMatch   `toml:"match"`
+}
+
+type manifestText struct {
+	En string `toml:"en"`
+	Zh string `toml:"zh"`
+}
+
+// manifestRuntime is ONNX Runtime's library in an npm package.
+type manifestRuntime struct {
+	Package string       `toml:"package"`
+	Version string       `toml:"version"`
+	Licence string       `toml:"licence"`
+	AMD64   manifestFile `toml:"linux-amd64"`
+	ARM64   manifestFile `toml:"linux-arm64"`
+}
+
+type manifestFile struct {
+	Path   string `toml:"path"`
+	SHA256 string `toml:"sha256"`
+	Bytes  int64  `toml:"bytes"`
+}
+
+// manifestModel is one network: fetched from URL, or converted from a package.
+type manifestModel struct {
+	ID      string           `toml:"id"`
+	Role    Role             `toml:"role"`
+	Kind    string           `toml:"kind"`
+	File    string           `toml:"file"`
+	SHA256  string           `toml:"sha256"`
+	Bytes   int64            `toml:"bytes"`
+	Licence string           `toml:"licence"`
+	Source  string           `toml:"source"`
+	Origin  string           `toml:"origin"`
+	URL     string           `toml:"url"`
+	Convert *manifestConvert `toml:"convert"`
+	Input   manifestInput    `toml:"input"`
+}
+
+type manifestConvert struct {
+	Package       string `toml:"package"`
+	Version       string `toml:"version"`
+	JSON          string `toml:"json"`
+	JSONSHA256    string `toml:"json_sha256"`
+	Weights       string `toml:"weights"`
+	WeightsSHA256 string `toml:"weights_sha256"`
+}
+
+type manifestInput struct {
+	Width  int        `toml:"width"`
+	Height int        `toml:"height"`
+	Color  string     `toml:"color"`
+	Mean   [3]float32 `toml:"mean"`
+	Std    [3]float32 `toml:"std"`
+}
+
+type manifestMatch struct {
+	Metric string        `toml:"metric"`
+	Rows   []manifestRow `toml:"row"`
+}
+
+type manifestRow struct {
+	ProbeFrames     int     `toml:"probe_frames"`
+	ReferenceFrames int     `toml:"reference_frames"`
+	Threshold       float64 `toml:"threshold"`
+	FMR             float64 `toml:"fmr"`
+	Report          string  `toml:"report"`
+	Note            string  `toml:"note"`
+}
+
+// packIDs lists the packs that the binary knows.
+func packIDs() []string {
+	entries, _ := fs.ReadDir(models.Packs, "packs")
+	var ids []string
+	for _, e := range entries {
+		ids = append(ids, strings.TrimSuffix(e.Name(), ".toml"))
+	}
+	sort.Strings(ids)
+	return ids
+}
+
+// manifestOf reads the manifest of a pack. Errors: CodeInvalid, field "pack".
+func manifestOf(id string) (*manifest, error) {
+	if !slices.Contains(packIDs(), id) {
+		return nil, invalid("pack", "there is no model pack %.40q; there are %s", id, strings.Join(packIDs(), ", "))
+	}
+	text, err := models.Packs.ReadFile("packs/" + id + ".toml")
+	if err != nil {
+		return nil, fmt.Errorf("modelpack: %w", err)
+	}
+	m, err := parseManifest(string(text))
+	if err != nil {
+		return nil, err
+	}
+	if m.ID != id {
+		return nil, invalid("pack", "packs/%s.toml calls itself %q", id, m.ID)
+	}
+	return m, nil
+}
+
+// parseManifest reads and checks a manifest; an unknown key is an error, so that
+// a misspelt threshold is never silently ignored.
+func parseManifest(text string) (*manifest, error) {
+	var m manifest
+	meta, err := toml.Decode(text, &m)
+	if err != nil {
+		var syntax toml.ParseError
+		message := err.Error()
+		if errors.As(err, &syntax) {
+			message = fmt.Sprintf("line %d: %s", syntax.Position.Line, syntax.Message)
+		}
+		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "pack", Message: message, Err: err}
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return nil, invalid("pack", "unknown key %q", unknown[0].String())
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	return &m, nil
+}
+
+var (
+	idPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]{0,63}$`)
+	filePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+	packPattern = regexp.MustCompile(`^(@[a-z0-9-]+/)?[a-z0-9-]+$`)
+)
+
+// check refuses what the types allow but a pack does not.
+func (m *manifest) check() error {
+	if !idPattern.MatchString(m.ID) || m.Title == "" {
+		return invalid("pack", "id %.64q or title is missing or malformed", m.ID)
+	}
+	if (m.Warning.En == "") != (m.Warning.Zh == "") {
+		return invalid("pack", "the warning needs both languages")
+	}
+	if !packPattern.MatchString(m.Runtime.Package) || m.Runtime.Version == "" || m.Runtime.Licence == "" {
+		return invalid("pack", "runtime needs package, version and licence")
+	}
+	for _, f := range []manifestFile{m.Runtime.AMD64, m.Runtime.ARM64} {
+		if !inside(f.Path) || !isDigest(f.SHA256) || f.Bytes < 1 || f.Bytes > maxFile {
+			return invalid("pack", "runtime needs path, sha256 and bytes for linux-amd64 and linux-arm64")
+		}
+	}
+	have := map[Role]bool{}
+	for i := range m.Models {
+		if err := m.Models[i].check(); err != nil {
+			return err
+		}
+		if role := m.Models[i].Role; have[role] {
+			return invalid("pack", "two models have the role %s", role)
+		} else {
+			have[role] = true
+		}
+	}
+	for _, role := range Roles {
+		if !have[role] {
+			return invalid("pack", "no model has the role %s", role)
+		}
+	}
+	return m.checkMatch()
+}
+
+// kindRoles says which role a kind of network can have.
+var kindRoles = map[string]Role{
+	KindYuNet: RoleDetector, KindBlazeFace: RoleDetector, KindFaceMesh: RoleLandmarks,
+	KindMobileFaceNet: RoleEmbedder, KindDlibResNet: RoleEmbedder,
+}
+
+func (m *manifestModel) check() error {
+	bad := func(key string) error { return invalid("pack", "model %.64q: %s is missing or malformed", m.ID, key) }
+	in := m.Input
+	switch {
+	case !idPattern.MatchString(m.ID):
+		return bad("id")
+	case !slices.Contains(Roles, m.Role):
+		return bad("role")
+	case kindRoles[m.Kind] != m.Role:
+		return bad("kind")
+	case !filePattern.MatchString(m.File):
+		return bad("file")
+	case !isDigest(m.SHA256):
+		return bad("sha256")
+	case m.Bytes < 1 || m.Bytes > maxFile:
+		return bad("bytes")
+	case m.Licence == "":
+		return bad("licence")
+	case m.Source == "" || m.Origin == "":
+		return bad("source or origin")
+	case in.Width < 1 || in.Width > 4096 || in.Height < 1 || in.Height > 4096:
+		return bad("input.width or input.height")
+	case in.Color != "rgb" && in.Color != "bgr":
+		return bad("input.color")
+	case slices.ContainsFunc(in.Std[:], func(v float32) bool { return !(v > 0) }):
+		return bad("input.std")
+	case (m.URL == "") == (m.Convert == nil):
+		return bad("url or convert (exactly one)")
+	}
+	if m.URL != "" {
+		u, err := url.Parse(m.URL)
+		if err != nil || u.Scheme != "https" || u.Host == "" {
+			return bad("url")
+		}
+		return nil
+	}
+	c := m.Convert
+	if !packPattern.MatchString(c.Package) || c.Version == "" || !inside(c.JSON) || !inside(c.Weights) || !isDigest(c.JSONSHA256) || !isDigest(c.WeightsSHA256) || converters[m.Kind] == nil {
+		return bad("convert")
+	}
+	return nil
+}
+
+func (m *manifest) checkMatch() error {
+	if m.Match.Metric != "cosine" && m.Match.Metric != "l2" {
+		return invalid("pack", "match.metric is %.20q, want cosine or l2", m.Match.Metric)
+	}
+	if !(m.Continuity > 0 && m.Continuity < 1) {
+		return invalid("pack", "continuity %g is not between 0 and 1", m.Continuity)
+	}
+	if len(m.Match.Rows) == 0 {
+		return invalid("pack", "match has no row")
+	}
+	for i, r := range m.Match.Rows {
+		if !(r.Threshold > 0 && r.Threshold < 1) || !(r.FMR > 0 && r.FMR < 1) || r.Report == "" || r.Note == "" {
+			return invalid("pack", "match.row %d needs threshold and fmr between 0 and 1, report and note", i+1)
+		}
+		if r.ProbeFrames < 1 || r.ReferenceFrames < 1 {
+			return invalid("pack", "match.row %d needs at least one frame on both sides", i+1)
+		}
+		if i > 0 && (r.ProbeFrames < m.Match.Rows[i-1].ProbeFrames || r.ReferenceFrames < m.Match.Rows[i-1].ReferenceFrames) {
+			return invalid("pack", "match.row %d: fewest frames come first", i+1)
+		}
+	}
+	if first := m.Match.Rows[0]; first.ProbeFrames != 1 || first.ReferenceFrames != 1 {
+		return invalid("pack", "the first match.row is for one frame on both sides")
+	}
+	return nil
+}
+
+// inside says whether p is a slash path that stays under its folder.
+func inside(p string) bool { return fs.ValidPath(p) && p != "." && path.Clean(p) == p }
+
+func isDigest(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == 32 && strings.ToLower(s) == s
+}
+
+// library gives the runtime's file for a machine, as runtime.GOOS and GOARCH
+// name it. Errors: CodeInvalid, field "runtime".
+func (m *manifest) library(goos, goarch string) (manifestFile, error) {
+	switch goos + "/" + goarch {
+	case "linux/amd64":
+		return m.Runtime.AMD64, nil
+	case "linux/arm64":
+		return m.Runtime.ARM64, nil
+	}
+	return manifestFile{}, invalid("runtime", "pack %s has no ONNX Runtime for %s/%s", m.ID, goos, goarch)
+}
+
+// pack gives what Load returns; file turns a digest into an absolute path.
+func (m *manifest) pack(library manifestFile, file func(sha256 string) string) *Pack {
+	p := &Pack{
+		ID: m.ID, Title: m.Title, Models: map[Role]Model{}, Continuity: m.Continuity,
+		Warning: Text{En: m.Warning.En, Zh: m.Warning.Zh}, Runtime: file(library.SHA256),
+		Match: Match{Metric: m.Match.Metric, UnitNorm: m.Match.Metric == "cosine"},
+	}
+	for _, v := range m.Models {
+		p.Models[v.Role] = Model{
+			ID: v.ID, Role: v.Role, Kind: v.Kind, Name: v.File, File: file(v.SHA256), SHA256: v.SHA256, Bytes: v.Bytes,
+			Input:   Input{Width: v.Input.Width, Height: v.Input.Height, Color: v.Input.Color, Mean: v.Input.Mean, Std: v.Input.Std},
+			Licence: v.Licence, Source: v.Source, Origin: v.Origin,
+		}
+	}
+	for _, r := range m.Match.Rows {
+		p.Match.Rows = append(p.Match.Rows, MatchRow(r))
+	}
+	return p
+}
