@@ -157,19 +157,20 @@ func sampleRow(src *Image, row []float32, sx, sy, dx, dy float64) {
 	for x := range lo {
 		edge(src, row[3*x:3*x+3], sx+float64(x)*dx, sy+float64(x)*dy)
 	}
+	stride := 3 * src.W
 	for x := lo; x < hi; x++ {
 		px, py := sx+float64(x)*dx, sy+float64(x)*dy
 		ix, iy := int(px), int(py)
 		ax, ay := float32(px-float64(ix)), float32(py-float64(iy))
-		i := 3 * (iy*src.W + ix)
-		p := src.Pix[i : i+6 : i+6]
-		q := src.Pix[i+3*src.W : i+3*src.W+6 : i+3*src.W+6]
-		o := row[3*x : 3*x+3 : 3*x+3]
-		for c := range 3 {
-			top := float32(p[c]) + ax*(float32(p[c+3])-float32(p[c]))
-			bot := float32(q[c]) + ax*(float32(q[c+3])-float32(q[c]))
-			o[c] = top + ay*(bot-top)
-		}
+		i := iy*stride + 3*ix
+		p := (*[6]uint8)(src.Pix[i:])
+		q := (*[6]uint8)(src.Pix[i+stride:])
+		o := (*[3]float32)(row[3*x:])
+		bx, by := 1-ax, 1-ay
+		w00, w01, w10, w11 := bx*by, ax*by, bx*ay, ax*ay
+		o[0] = w00*float32(p[0]) + w01*float32(p[3]) + w10*float32(q[0]) + w11*float32(q[3])
+		o[1] = w00*float32(p[1]) + w01*float32(p[4]) + w10*float32(q[1]) + w11*float32(q[4])
+		o[2] = w00*float32(p[2]) + w01*float32(p[5]) + w10*float32(q[2]) + w11*float32(q[5])
 	}
 	for x := max(hi, lo); x < n; x++ {
 		edge(src, row[3*x:3*x+3], sx+float64(x)*dx, sy+float64(x)*dy)
@@ -194,7 +195,7 @@ func inside(s, d, limit float64, lo, hi int) (int, int) {
 		hi--
 	}
 	if lo >= hi {
-		return lo, lo
+		return 0, 0
 	}
 	return lo, hi
 }
@@ -233,8 +234,14 @@ func (b *buffers) shrink(m *Image, a Affine, w, h, k int) (*Image, Affine) {
 	}
 	b.small.W, b.small.H, b.small.Pix = sw, sh, b.small.Pix[:3*sw*sh]
 	for y := range sh {
+		out := b.small.Pix[3*y*sw : 3*(y+1)*sw]
+		sy := (by0 + y) * k
 		for x := range sw {
-			average(m, (bx0+x)*k, (by0+y)*k, k, b.small.Pix[3*(y*sw+x):])
+			if sx := (bx0 + x) * k; k == 2 && sx+2 <= m.W && sy+2 <= m.H {
+				average2(m, sx, sy, (*[3]uint8)(out[3*x:]))
+			} else {
+				average(m, sx, sy, k, out[3*x:])
+			}
 		}
 	}
 	f := float64(k)
@@ -244,6 +251,15 @@ func (b *buffers) shrink(m *Image, a Affine, w, h, k int) (*Image, Affine) {
 	a[2] -= float64(bx0)
 	a[5] -= float64(by0)
 	return &b.small, a
+}
+
+// average2 is the common case, whole blocks of 2 × 2.
+func average2(m *Image, x, y int, out *[3]uint8) {
+	i := 3 * (y*m.W + x)
+	p, q := (*[6]uint8)(m.Pix[i:]), (*[6]uint8)(m.Pix[i+3*m.W:])
+	for c := range out {
+		out[c] = uint8((uint32(p[c]) + uint32(p[c+3]) + uint32(q[c]) + uint32(q[c+3]) + 2) / 4)
+	}
 }
 
 func average(m *Image, x0, y0, k int, out []uint8) {
