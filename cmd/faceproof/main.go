@@ -75,6 +75,7 @@ func rootCommand(g *globals) *cobra.Command {
 	flags.StringVar(&g.DataDir, "data", data, "folder of everything a run makes (or FACEPROOF_DATA)")
 	flags.BoolVar(&g.JSON, "json", false, "answer in JSON")
 	root.AddCommand(
+		modelsCommand(g),
 		versionCommand(g),
 		modelsCommand(g),
 	)

@@ -147,6 +147,7 @@ const (
 	retNotOpen     = 10011 // 身份证信息未开通比对权限: enrolled under another model
 	retTimeout     = 10020 // 认证超时
 	retAbsent      = 10026 // 用户身份证数据不在比对数据库中
+	retSystem      = 10045 // 系统失败
 	retOtherFace   = 10057 // 检测过程中人脸主体不一致
 	retUnfinished  = 10300 // 2.0: 未完成核身
 	retCaptureBad  = 90011 // 人脸数据采集无效
@@ -174,6 +175,10 @@ var reasonRet = map[faceproof.Reason]int{
 	faceproof.ReasonFaceMismatch:     retFaceDiffers,
 	faceproof.ReasonCancelled:        retCancelled,
 	faceproof.ReasonTimeout:          retTimeout,
+	faceproof.ReasonAlternative:      retCancelled,
+	faceproof.ReasonDisconnected:     retCaptureBad,
+	faceproof.ReasonInvalidCapture:   retCaptureBad,
+	faceproof.ReasonInternal:         retSystem,
 }
 
 // identifyRet is the result for a 1.0 caller. Only an outcome of pass gives 0:

@@ -41,7 +41,11 @@ func (f *sdkFailure) answer(api string) sdkErrorAnswer {
 	if says == "" {
 		says = strings.TrimSpace(f.Field + " " + f.Message)
 	}
-	return sdkErrorAnswer{f.Code, f.Field, f.Message, f.ErrCode, f.Errno, api + ":fail " + says}
+	sep := " "
+	if f.Errno == errnoDenied {
+		sep = ":" // so WeChat writes it, and apps match it
+	}
+	return sdkErrorAnswer{f.Code, f.Field, f.Message, f.ErrCode, f.Errno, api + ":fail" + sep + says}
 }
 
 func (c *sdkCall) invalid(field, format string, args ...any) *sdkFailure {

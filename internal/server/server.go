@@ -1,0 +1,223 @@
+// Package server is everything HTTP that is ours: the one table of routes, the
+// capture socket, the browser assets, the demo and the limits in front of them.
+// The WeChat-compatible interfaces come in as a handler (internal/wechat).
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"faceproof"
+	"faceproof/internal/capture"
+	"faceproof/internal/verify"
+)
+
+// Captures opens captures; *verify.Service is one.
+type Captures interface {
+	Capture(ctx context.Context, hello capture.ClientHello) (*verify.Live, error)
+}
+
+// Config of a Server.
+type Config struct {
+	Captures Captures     // needed
+	WeChat   http.Handler // needed; answers WeChatPaths
+	// WeChatPaths are the path prefixes given to WeChat, such as "/cgi-bin/".
+	WeChatPaths []string
+	Web         fs.FS        // built assets: faceproof.js, faceproof.mjs, demo/…; what is missing answers 404
+	Ready       func() error // nil, or why the server can't serve yet
+	Version     string
+	Demo        *Demo // nil: no demo
+	// AllowOrigin says whether a page of this origin may open a session's
+	// socket. Nil: only pages of this server may.
+	AllowOrigin func(r *http.Request, sessionID, origin string) bool
+
+	MaxCaptures      int            // sockets at once; 0: DefaultMaxCaptures
+	MaxCapturesPerIP int            // 0: DefaultMaxCapturesPerIP
+	TrustedProxies   []netip.Prefix // whose X-Forwarded-For is believed; nil: loopback
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: silent
+}
+
+// The defaults of Config. Source: security.md T26.
+const (
+	DefaultMaxCaptures      = 64
+	DefaultMaxCapturesPerIP = 10
+)
+
+// Server answers every request. It is safe for concurrent use.
+type Server struct {
+	cfg     Config
+	handler http.Handler
+	slots   slots
+
+	ctx   context.Context // ends with Shutdown
+	stop  context.CancelFunc
+	pumps sync.WaitGroup
+}
+
+// New makes a Server.
+func New(c Config) (*Server, error) {
+	if c.Captures == nil || c.WeChat == nil {
+		return nil, errors.New("server: Captures and WeChat are needed")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Ready == nil {
+		c.Ready = func() error { return nil }
+	}
+	if c.MaxCaptures == 0 {
+		c.MaxCaptures = DefaultMaxCaptures
+	}
+	if c.MaxCapturesPerIP == 0 {
+		c.MaxCapturesPerIP = DefaultMaxCapturesPerIP
+	}
+	if c.TrustedProxies == nil {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	s := &Server{cfg: c, slots: slots{max: c.MaxCaptures, maxPerIP: c.MaxCapturesPerIP, perIP: map[netip.Addr]int{}}}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	mux := http.NewServeMux()
+	table, err := s.routes()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range table {
+		mux.Handle(r.pattern, r.handler)
+	}
+	s.handler = s.guard(mux)
+	return s, nil
+}
+
+// route is one row of the table.
+type route struct {
+	pattern string // of http.ServeMux
+	handler http.Handler
+}
+
+// routes is the whole table.
+func (s *Server) routes() ([]route, error) {
+	assets, err := newAssets(s.cfg.Web)
+	if err != nil {
+		return nil, err
+	}
+	table := []route{
+		{"GET /healthz", http.HandlerFunc(s.healthz)},
+		{"GET /v1/capture", http.HandlerFunc(s.capture)},
+		{"GET /sdk/faceproof.js", assets.script("faceproof.js")},
+		{"GET /sdk/faceproof.mjs", assets.script("faceproof.mjs")},
+		{"/", http.HandlerFunc(s.notFound)},
+	}
+	for _, prefix := range s.cfg.WeChatPaths {
+		table = append(table, route{prefix, s.cfg.WeChat})
+	}
+	if s.cfg.Demo != nil {
+		demo, err := newDemo(s, s.cfg.Demo)
+		if err != nil {
+			return nil, err
+		}
+		table = append(table, route{"GET /{$}", http.RedirectHandler("/demo/", http.StatusFound)},
+			route{"GET /demo/", assets.pages("demo")})
+		table = append(table, demo.routes()...)
+	}
+	return table, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// HTTPServer wraps the Server with the time limits that a slow or idle peer
+// meets. A capture socket leaves them when it is taken over, and has its own.
+func (s *Server) HTTPServer(addr string) *http.Server {
+	return &http.Server{
+		Addr:              addr,
+		Handler:           s,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second, // the demo's registration analyses ten pictures
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // TLS handshakes of passers-by
+	}
+}
+
+// Shutdown ends the captures and waits for them, or for ctx.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop()
+	done := make(chan struct{})
+	go func() { s.pumps.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// healthz answers 200 only when a verification could be made.
+func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
+	if err := s.cfg.Ready(); err != nil {
+		s.cfg.Log.WarnContext(r.Context(), "not ready", "error", err)
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "version": s.cfg.Version})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok", "version": s.cfg.Version})
+}
+
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	writeError(w, faceproof.Errorf(faceproof.CodeNotFound, "path", "nothing is here"))
+}
+
+// errorAnswer is an error of our own API.
+type errorAnswer struct {
+	Code    faceproof.Code `json:"code"`
+	Field   string         `json:"field"`
+	Message string         `json:"message"`
+}
+
+// statuses translates the classes of failure to HTTP.
+var statuses = map[faceproof.Code]int{
+	faceproof.CodeInvalid:         http.StatusBadRequest,
+	faceproof.CodeNotFound:        http.StatusNotFound,
+	faceproof.CodeConflict:        http.StatusConflict,
+	faceproof.CodeExpired:         http.StatusGone,
+	faceproof.CodeUnauthenticated: http.StatusUnauthorized,
+	faceproof.CodeForbidden:       http.StatusForbidden,
+	faceproof.CodeRateLimited:     http.StatusTooManyRequests,
+	faceproof.CodeUnavailable:     http.StatusServiceUnavailable,
+}
+
+// writeError says err to the caller. What went wrong inside stays inside.
+func writeError(w http.ResponseWriter, err error) {
+	var e *faceproof.Error
+	status, known := statuses[faceproof.ErrorCode(err)]
+	if !known || !errors.As(err, &e) {
+		writeJSON(w, http.StatusInternalServerError, errorAnswer{faceproof.CodeInternal, "", "the server failed"})
+		return
+	}
+	if e.Code == faceproof.CodeUnavailable || e.Code == faceproof.CodeRateLimited {
+		w.Header().Set("Retry-After", "5")
+	}
+	writeJSON(w, status, errorAnswer{e.Code, e.Field, e.Message})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v)
+}
