@@ -1,0 +1,29 @@
+// Builds dist/: faceproof.js (classic script), faceproof.mjs (ES module) and the
+// demo page. Old files go; placeholder.txt stays, for it is in git.
+
+import { build } from 'esbuild';
+import { cp, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dist = join(here, 'dist');
+
+await mkdir(dist, { recursive: true });
+for (const name of await readdir(dist)) {
+  if (name !== 'placeholder.txt') await rm(join(dist, name), { recursive: true });
+}
+
+const common = {
+  absWorkingDir: here, bundle: true, minify: true, charset: 'utf8', target: ['es2020', 'chrome80', 'firefox78', 'safari14'],
+  legalComments: 'none', logLevel: 'warning',
+  banner: { js: '/* Faceproof web SDK, Apache-2.0 */' },
+};
+await build({ ...common, entryPoints: ['sdk/classic.ts'], outfile: 'dist/faceproof.js', format: 'iife' });
+await build({ ...common, entryPoints: ['sdk/module.ts'], outfile: 'dist/faceproof.mjs', format: 'esm' });
+await build({ ...common, entryPoints: ['demo/demo.ts'], outfile: 'dist/demo/demo.js', format: 'iife', banner: {} });
+for (const name of ['index.html', 'demo.css', 'sample.js']) await cp(join(here, 'demo', name), join(dist, 'demo', name));
+
+for (const name of ['faceproof.js', 'faceproof.mjs', 'demo/demo.js']) {
+  console.log(`${name.padEnd(16)} ${((await stat(join(dist, name))).size / 1024).toFixed(1)} kB`);
+}

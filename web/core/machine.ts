@@ -1,0 +1,309 @@
+// The client's side of a verification as a pure reducer: (state, event) →
+// [state, effects]. It has no camera, no socket, no clock and no page; a body
+// (web/sdk) does what the effects say and reports back with events.
+
+import { Code, codeOf, type Outcome } from './errors';
+import type {
+  AbortReason, Challenge, ClientMessage, Counts, DisplayName, Hint, Prepare, Result, ServerError,
+  ServerMessage, Stage, Welcome,
+} from './protocol';
+import type { TextKey } from './text/text';
+
+/** What the person sees. */
+export type Screen =
+  | 'consent' | 'alternative' | 'warning' | 'camera' | 'camera_error' | 'guide'
+  | 'flash' | 'analysing' | 'retry' | 'pass' | 'fail' | 'trouble' | 'closed';
+
+/** Why the camera does not run. */
+export type CameraFault = 'denied' | 'missing' | 'busy' | 'insecure' | 'lost';
+
+export interface State {
+  screen: Screen;
+  /** the screen to return to from 'alternative'; null: it was the last word */
+  back: Screen | null;
+  attempt: number;
+  attemptsLeft: number;
+  hint: Hint;
+  /** the server is content with the picture */
+  good: boolean;
+  socket: 'none' | 'opening' | 'open' | 'closed';
+  welcome: Welcome | null;
+  fault: CameraFault | null;
+  trouble: TextKey | null;
+  /** what the caller will be told */
+  outcome: Outcome | null;
+}
+
+export type Event =
+  // the person
+  | { type: 'agree' } | { type: 'decline' } | { type: 'back' } | { type: 'continue' }
+  | { type: 'retry' } | { type: 'cancel' } | { type: 'done' }
+  // the camera
+  | { type: 'camera_on' } | { type: 'camera_off'; fault: CameraFault }
+  // the socket
+  | { type: 'message'; message: ServerMessage }
+  | { type: 'socket_closed'; code: number }
+  | { type: 'broken'; message: string }
+  // the page and the light
+  | { type: 'hidden' }
+  | { type: 'drawn'; event: DisplayName; index: number; t: number }
+  | { type: 'light_over' }
+  | ({ type: 'flushed' } & Counts)
+  | { type: 'timer'; name: Timer };
+
+/** Names of the clocks; one of each runs at most. */
+export type Timer = 'welcome' | 'guide' | 'challenge' | 'result';
+
+export type Effect =
+  | { do: 'camera_start' } | { do: 'camera_stop' }
+  /** open the socket and send hello */
+  | { do: 'open' }
+  | { do: 'close' }
+  | { do: 'send'; message: ClientMessage }
+  /** send frames: previews, the capture, or none */
+  | { do: 'frames'; mode: 'preview' | 'record' | 'off'; attempt: number }
+  /** stop recording, wait for the frames in work, then say 'flushed' */
+  | { do: 'flush' }
+  | { do: 'light'; show: Prepare | Challenge }
+  | { do: 'dark' }
+  | { do: 'timer'; name: Timer; ms: number }
+  | { do: 'finish'; outcome: Outcome };
+
+type Step = [State, Effect[]];
+
+/** How long the client waits, ms. The server's limits of docs/protocol.md come first. */
+export const WAIT: Record<Timer, number> = {
+  welcome: 15_000, guide: 125_000, challenge: 20_000, result: 90_000,
+};
+
+/** The first state: the person reads the notice. */
+export function begin(): State {
+  return {
+    screen: 'consent', back: null, attempt: 1, attemptsLeft: 0, hint: '', good: false,
+    socket: 'none', welcome: null, fault: null, trouble: null, outcome: null,
+  };
+}
+
+/** Applies one event. Events that mean nothing in a state change nothing. */
+export function reduce(s: State, e: Event): Step {
+  if (s.screen === 'closed') return [s, []];
+  switch (e.type) {
+    case 'agree': return s.screen === 'consent' ? [{ ...s, screen: 'warning' }, []] : [s, []];
+    case 'decline': return decline(s);
+    case 'back': return s.screen === 'alternative' && s.back ? [{ ...s, screen: s.back, back: null }, []] : [s, []];
+    case 'continue':
+      return s.screen === 'warning' ? [{ ...s, screen: 'camera' }, [{ do: 'camera_start' }]] : [s, []];
+    case 'retry': return retry(s);
+    case 'cancel': return cancel(s);
+    case 'done': return s.outcome ? finish(s, s.outcome) : [s, []];
+    case 'camera_on': return cameraOn(s);
+    case 'camera_off': return cameraOff(s, e.fault);
+    case 'message': return message(s, e.message);
+    case 'socket_closed': return socketClosed(s, e.code);
+    case 'broken':
+      return over(s) ? [s, []] : trouble(s, 'trouble.unknown', { kind: 'error', errCode: Code.unknown, message: e.message });
+    case 'hidden':
+      return s.screen === 'flash'
+        ? abort(s, 'hidden', 'trouble.interrupted', { kind: 'error', errCode: Code.interrupted, message: 'interrupted: the page was hidden' })
+        : [s, []];
+    case 'drawn':
+      return s.screen === 'flash'
+        ? [s, [{ do: 'send', message: { type: 'display', attempt: s.attempt, event: e.event, index: e.index, t: e.t } }]]
+        : [s, []];
+    case 'light_over':
+      return s.screen === 'flash' ? [{ ...s, screen: 'analysing' }, [{ do: 'dark' }, { do: 'flush' }]] : [s, []];
+    case 'flushed': return flushed(s, e);
+    case 'timer': return timer(s, e.name);
+  }
+}
+
+/** The decision is known, or the session has ended some other way. */
+function over(s: State): boolean {
+  return s.outcome !== null || s.screen === 'closed';
+}
+
+/** WeChat's stage of a cancel. */
+export function stage(screen: Screen): Stage {
+  switch (screen) {
+    case 'camera': case 'camera_error': return 90003;
+    case 'guide': case 'flash': return 90004;
+    case 'analysing': return 90005;
+    case 'retry': case 'pass': case 'fail': case 'trouble': return 90006;
+    default: return 90002;
+  }
+}
+
+function finish(s: State, outcome: Outcome): Step {
+  return [{ ...s, screen: 'closed', outcome }, [...stop(s), { do: 'finish', outcome }]];
+}
+
+/** Everything off; safe in any state. */
+function stop(s: State): Effect[] {
+  const out: Effect[] = [{ do: 'dark' }, { do: 'frames', mode: 'off', attempt: s.attempt }, { do: 'camera_stop' }];
+  if (s.socket === 'open' || s.socket === 'opening') out.push({ do: 'close' });
+  return out;
+}
+
+/** Shows a trouble that ends the session; the caller hears of it when the person closes the page. */
+function trouble(s: State, key: TextKey, outcome: Outcome): Step {
+  return [{ ...s, screen: 'trouble', trouble: key, outcome, socket: 'closed' }, stop(s)];
+}
+
+function aborting(s: State, reason: AbortReason): Effect[] {
+  return s.socket === 'open' ? [{ do: 'send', message: { type: 'abort', reason, stage: stage(s.screen) } }] : [];
+}
+
+function abort(s: State, reason: AbortReason, key: TextKey, outcome: Outcome): Step {
+  const [next, effects] = trouble(s, key, outcome);
+  // The light goes out before anything else is done.
+  return [next, [{ do: 'dark' }, ...aborting(s, reason), ...effects]];
+}
+
+function cancel(s: State): Step {
+  if (s.outcome) return finish(s, s.outcome);
+  if (s.screen === 'camera_error' && s.fault) return finish(s, cameraOutcome(s.fault));
+  const [next, effects] = finish(s, { kind: 'cancel' });
+  return [next, [{ do: 'dark' }, ...aborting(s, 'cancel'), ...effects]];
+}
+
+function decline(s: State): Step {
+  switch (s.screen) {
+    case 'consent': case 'warning': case 'camera_error':
+      return [{ ...s, screen: 'alternative', back: s.screen, outcome: null }, []];
+    case 'camera': case 'guide': case 'retry': case 'flash': {
+      const outcome: Outcome = { kind: 'cancel' };
+      return [
+        { ...s, screen: 'alternative', back: null, outcome, socket: 'closed' },
+        [{ do: 'dark' }, ...aborting(s, 'alternative'), ...stop(s)],
+      ];
+    }
+    case 'fail': case 'trouble':
+      return [{ ...s, screen: 'alternative', back: null }, []]; // the outcome stays
+    default:
+      return [s, []];
+  }
+}
+
+function retry(s: State): Step {
+  if (s.screen === 'camera_error') return [{ ...s, screen: 'camera', fault: null }, [{ do: 'camera_start' }]];
+  if (s.screen !== 'retry') return [s, []];
+  return guide({ ...s, attempt: s.attempt + 1 });
+}
+
+/** Starts guiding for the current attempt. */
+function guide(s: State): Step {
+  return [
+    { ...s, screen: 'guide', hint: '', good: false },
+    [
+      { do: 'send', message: { type: 'ready', attempt: s.attempt } },
+      { do: 'frames', mode: 'preview', attempt: s.attempt },
+      { do: 'timer', name: 'guide', ms: WAIT.guide },
+    ],
+  ];
+}
+
+function cameraOn(s: State): Step {
+  if (s.screen !== 'camera') return [s, []];
+  return [{ ...s, screen: 'guide', socket: 'opening', fault: null }, [{ do: 'open' }, { do: 'timer', name: 'welcome', ms: WAIT.welcome }]];
+}
+
+function cameraOff(s: State, fault: CameraFault): Step {
+  if (over(s) || s.screen === 'analysing' || s.screen === 'alternative') return [s, []];
+  if (s.socket === 'none') return [{ ...s, screen: 'camera_error', fault }, [{ do: 'camera_stop' }]];
+  return abort(s, 'camera', 'camera.lost', { kind: 'error', errCode: Code.camera, message: 'camera lost' });
+}
+
+/** What the caller hears when the person gives up because the camera does not start. */
+export function cameraOutcome(fault: CameraFault): Outcome {
+  return fault === 'denied'
+    ? { kind: 'error', errCode: Code.cameraDenied, message: 'camera not authorized' }
+    : { kind: 'error', errCode: Code.camera, message: `camera ${fault}` };
+}
+
+function message(s: State, m: ServerMessage): Step {
+  if (over(s)) return [s, []];
+  switch (m.type) {
+    case 'welcome':
+      return s.socket === 'opening' && s.screen === 'guide'
+        ? guide({ ...s, socket: 'open', welcome: m, attempt: m.attempt, attemptsLeft: m.attempts - m.attempt })
+        : [s, []];
+    case 'guide':
+      return s.screen === 'guide' ? [{ ...s, hint: m.hint, good: m.ok }, []] : [s, []];
+    case 'prepare':
+      return s.screen === 'guide' && m.attempt === s.attempt
+        ? [{ ...s, screen: 'flash', hint: '' }, [
+          { do: 'light', show: m },
+          { do: 'frames', mode: 'record', attempt: s.attempt },
+          { do: 'timer', name: 'challenge', ms: WAIT.challenge },
+        ]]
+        : [s, []];
+    case 'challenge':
+      return s.screen === 'flash' && m.attempt === s.attempt ? [s, [{ do: 'light', show: m }]] : [s, []];
+    case 'analysing':
+      return [s, []];
+    case 'result': return result(s, m);
+    case 'error': return serverError(s, m);
+  }
+}
+
+function result(s: State, r: Result): Step {
+  switch (r.outcome) {
+    case 'retry':
+      return [
+        { ...s, screen: 'retry', hint: r.hint, attemptsLeft: r.attempts_left, attempt: r.attempt },
+        [{ do: 'dark' }, { do: 'frames', mode: 'off', attempt: s.attempt }],
+      ];
+    case 'pass':
+      return [{ ...s, screen: 'pass', socket: 'closed', outcome: { kind: 'pass', verifyResult: r.verify_result } }, stop(s)];
+    case 'fail':
+      return [{
+        ...s, screen: 'fail', socket: 'closed', hint: r.hint,
+        outcome: { kind: 'fail', errCode: r.err_code, verifyResult: r.verify_result },
+      }, stop(s)];
+  }
+}
+
+function serverError(s: State, e: ServerError): Step {
+  const outcome: Outcome = { kind: 'error', errCode: e.err_code || codeOf(e.code), message: e.message || e.code };
+  return trouble(s, troubleOf(e.code), outcome);
+}
+
+function troubleOf(code: string): TextKey {
+  switch (code) {
+    case 'expired': return 'trouble.timeout';
+    case 'rate_limited': case 'unavailable': return 'trouble.busy';
+    case 'conflict': return 'trouble.elsewhere';
+    default: return 'trouble.unknown';
+  }
+}
+
+/** A close without a result or an error before it. */
+function socketClosed(s: State, code: number): Step {
+  if (over(s) || s.socket === 'none' || s.socket === 'closed') return [s, []];
+  const server: Record<number, string> = {
+    4400: 'invalid', 4401: 'unauthenticated', 4404: 'not_found', 4409: 'conflict', 4410: 'expired', 4429: 'rate_limited', 4500: 'internal',
+  };
+  const known = server[code];
+  if (known) return serverError(s, { type: 'error', code: known, field: '', message: '', err_code: 0 });
+  return trouble(s, 'trouble.network', { kind: 'error', errCode: Code.network, message: 'network error' });
+}
+
+function flushed(s: State, c: Counts): Step {
+  if (s.screen !== 'analysing') return [s, []];
+  return [s, [
+    { do: 'send', message: { type: 'end', attempt: s.attempt, captured: c.captured, sent: c.sent, dropped: c.dropped } },
+    { do: 'timer', name: 'result', ms: WAIT.result },
+  ]];
+}
+
+/** A clock ran out; it counts only in the state that it was started for. */
+function timer(s: State, name: Timer): Step {
+  const waits =
+    (name === 'welcome' && s.screen === 'guide' && s.socket === 'opening') ||
+    (name === 'guide' && s.screen === 'guide' && s.socket === 'open') ||
+    (name === 'challenge' && s.screen === 'flash') ||
+    (name === 'result' && s.screen === 'analysing');
+  if (!waits) return [s, []];
+  if (name === 'guide') return trouble(s, 'trouble.timeout', { kind: 'error', errCode: Code.captureTimeout, message: 'timeout' });
+  return trouble(s, 'trouble.network', { kind: 'error', errCode: Code.network, message: 'network timeout' });
+}

@@ -1,0 +1,30 @@
+// Finding the words: language choice and {placeholders}.
+
+import { en } from './en';
+import { zh, type TextKey } from './zh';
+import type { Hint } from '../protocol';
+
+export type { TextKey };
+
+/** The languages there are. */
+export type Lang = 'zh' | 'en';
+
+/** Gives wording in one language; the values fill its {placeholders}. */
+export type Words = (key: TextKey, values?: Record<string, string | number>) => string;
+
+/** Chooses a language from a tag such as "zh-CN"; Chinese comes first. */
+export function languageOf(tag: string | undefined): Lang {
+  return !tag || /^zh\b/i.test(tag) ? 'zh' : 'en';
+}
+
+/** The words of a language. */
+export function words(lang: Lang): Words {
+  const all = lang === 'en' ? en : zh;
+  return (key, values = {}) => all[key].replace(/\{(\w+)\}/g, (whole, name: string) =>
+    Object.prototype.hasOwnProperty.call(values, name) ? String(values[name]) : whole);
+}
+
+/** The wording of a hint; '' has none. */
+export function hintKey(h: Hint): TextKey | null {
+  return h === '' ? null : `hint.${h}`;
+}

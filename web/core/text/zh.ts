@@ -1,0 +1,106 @@
+// Chinese wording, the first language; en.ts has the same keys. The copy deck is
+// in the security design: a failure never says why, and never accuses.
+
+export const zh = {
+  'title': '人脸核验',
+  'cancel': '取消',
+  'close': '关闭',
+  'done': '完成',
+  'back': '返回',
+  'other': '使用其他方式',
+  'retry': '重试',
+
+  'context.confirm': '“{app}”请求核验：{purpose}。请确认是您本人正在办理。若有人要求您代为操作或共享屏幕，请立即退出。',
+  'context.subject': '核验对象：{name}',
+
+  'consent.title': '人脸信息处理单独同意书',
+  'consent.body': '为完成“{purpose}”，{handler} 将采集您的面部视频，并与您登记的照片进行一对一比对。人脸信息属于敏感个人信息，泄露可能危害您的人身、财产安全。采集内容经加密传输至 {handler} 的服务器，比对完成后{retention}。我们不会分析您的情绪、健康或喜好，不会用于其他目的。',
+  'consent.retention': '立即删除原始影像，仅保留核验结果 {days} 天',
+  'consent.separate': '我已阅读并单独同意处理我的人脸信息',
+  'consent.transfer': '我同意将采集的人脸信息通过网络传输至上述服务器',
+  'consent.agree': '同意并继续',
+  'consent.decline': '不同意，使用其他方式',
+  'consent.missing': '如同意，请先勾选以上两项；也可以使用其他方式。',
+  'consent.details': '详细说明',
+
+  'notice.handler': '个人信息处理者',
+  'notice.contact': '联系方式',
+  'notice.purpose': '处理目的',
+  'notice.method': '处理方式',
+  'notice.method.text': '采集面部视频，判断是否为真人，并与您登记的照片一对一比对；不在人群中识别，不提取声纹。',
+  'notice.data': '信息种类',
+  'notice.data.text': '姓名、身份证件号码、面部影像，以及摄像头和屏幕的尺寸。',
+  'notice.necessity': '必要性及影响',
+  'notice.retention': '保存期限',
+  'notice.rights': '您的权利',
+  'notice.rights.text': '您可以联系处理者查阅、复制、更正、删除您的信息，撤回同意，要求说明或投诉。',
+  'notice.automated': '自动化决策',
+  'notice.automated.text': '结果由程序自动得出；您可以要求人工复核和说明。',
+  'notice.minor': '未成年人',
+  'notice.minor.text': '未满十四周岁的，须由父母或其他监护人同意并陪同，或选择其他方式。',
+  'notice.alternative': '拒绝与其他方式',
+  'notice.version': '告知版本',
+
+  'alt.title': '其他核验方式',
+  'alt.body': '您可以不使用人脸核验。其他方式：{methods}。选择其他方式不影响您获得服务。',
+  'alt.open': '前往其他方式',
+
+  'warn.title': '光敏提示',
+  'warn.body': '屏幕将显示变化的彩色光（每秒不超过 3 次），约 6 秒。如您或家人有光敏性癫痫或不适，请勿继续，改用其他方式。',
+  'warn.motion': '您的设备设置了“减少动态效果”。颜色变化是本方式的必要部分，无法关闭；如有顾虑，请使用其他方式。',
+  'warn.step1': '把屏幕亮度调到最高，避开阳光直射',
+  'warn.step2': '摘下口罩、墨镜，脸部靠近屏幕（约 30 厘米）',
+  'warn.step3': '看着屏幕，保持不动，直到结束',
+  'warn.camera': '继续后，浏览器会询问是否允许使用摄像头。',
+  'warn.continue': '我知道了，继续',
+
+  'camera.starting': '正在打开摄像头…',
+  'camera.choose': '摄像头',
+  'camera.denied': '没有摄像头权限。请在浏览器或系统设置中允许本页面使用摄像头，然后重试。',
+  'camera.missing': '没有找到可用的摄像头。请连接摄像头后重试，或使用其他方式。',
+  'camera.busy': '摄像头无法打开，可能正被其他应用使用。请关闭其他应用后重试。',
+  'camera.insecure': '浏览器只允许安全连接（HTTPS）的页面使用摄像头，而本页面不是。请通过 HTTPS 打开本页面。',
+  'camera.lost': '摄像头已断开。',
+
+  'guide.title': '请将脸部置于框内',
+  'guide.connecting': '正在连接…',
+  'guide.wait': '请正对屏幕，将脸部置于框内',
+  'guide.ok': '很好，请保持不动',
+  'guide.preview': '摄像头画面',
+
+  'hint.face_screen': '请正对屏幕',
+  'hint.one_person': '画面中只能有一人',
+  'hint.closer': '请靠近一些',
+  'hint.farther': '请离远一些',
+  'hint.center': '请将脸部移到框的中间',
+  'hint.too_dark': '光线过暗，请到亮一些的地方',
+  'hint.too_bright': '光线过亮，请避开阳光或强光',
+  'hint.raise_brightness': '请把屏幕亮度调到最高',
+  'hint.remove_cover': '请摘下口罩、墨镜等遮挡物',
+  'hint.open_eyes': '请睁开眼睛',
+  'hint.hold_still': '请保持不动',
+  'hint.slow_network': '网络较慢，请换一个网络好的地方',
+
+  'flash.hold': '请看着屏幕，保持不动',
+
+  'analysing.title': '正在核验',
+  'analysing.body': '请稍候，一般只需几秒。',
+
+  'result.pass.title': '核验完成',
+  'result.pass': '核验完成，请返回“{app}”。',
+  'result.fail.title': '未能完成核验',
+  'result.fail': '未能完成核验。您可以稍后再试，或使用其他方式。',
+  'result.retry': '未能完成核验。可重试（剩余 {n} 次）或使用其他方式。',
+  'result.review': '您可以联系 {contact} 申请人工复核或要求说明。',
+
+  'trouble.title': '没有完成',
+  'trouble.network': '网络连接中断。请检查网络后重新开始。',
+  'trouble.timeout': '等待时间过长，本次核验已结束。请重新开始。',
+  'trouble.interrupted': '页面被切换或遮挡，彩色光已停止。请重新开始，并保持本页面在前台。',
+  'trouble.busy': '服务繁忙，请稍后再试。',
+  'trouble.elsewhere': '本次核验已在另一个窗口打开。',
+  'trouble.unknown': '出现问题，本次核验已结束。请重新开始或使用其他方式。',
+};
+
+/** The name of a wording. */
+export type TextKey = keyof typeof zh;

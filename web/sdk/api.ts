@@ -1,0 +1,88 @@
+// The HTTP calls of the SDK: /v1/sdk/*.
+
+import { Code, codeOf } from '../core/errors';
+
+/** What the person reads before consenting; faceproof.Notice in app.go. */
+export interface Notice {
+  handler: string;
+  contact: string;
+  purpose: string;
+  necessity: string;
+  retention_days: number;
+  alternative: string;
+  alternative_to: string;
+}
+
+/** A session that waits for its capture. */
+export interface Session {
+  session_id: string;
+  capture_token: string;
+  /** seconds until the capture must have started */
+  expires_in: number;
+  app: { name: string };
+  masked_name: string;
+  notice: Notice;
+  notice_hash: string;
+}
+
+/** The answer to wx.config. */
+export interface Configured {
+  page_token: string;
+  expires_in: number;
+  app: { name: string };
+  apis: Record<string, boolean>;
+}
+
+export interface Support {
+  errCode: number;
+  errMsg: string;
+  libVersionCode: number;
+}
+
+/** A refusal of the server, or no answer (status 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number, message: string, readonly errCode: number,
+    readonly errno: number | undefined, readonly field: string,
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+/** How long a call may take, ms. */
+const CALL_MS = 20_000;
+
+/**
+ * Posts JSON and gives the answer's JSON. Throws ApiError. No cookies go along:
+ * the page token is the only credential.
+ */
+export async function post<T>(url: string, body: unknown, token?: string): Promise<T> {
+  const abort = new AbortController();
+  const clock = setTimeout(() => abort.abort(), CALL_MS);
+  const headers: Record<string, string> = { 'Content-Type': 'application/json' };
+  if (token) headers['Authorization'] = `Bearer ${token}`;
+  let status = 0;
+  let answer: unknown;
+  try {
+    const r = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), credentials: 'omit', signal: abort.signal });
+    status = r.status;
+    answer = await r.json();
+    if (r.ok) return answer as T;
+  } catch {
+    throw new ApiError(status, status ? 'the server gave no JSON' : 'network error', Code.network, undefined, '');
+  } finally {
+    clearTimeout(clock);
+  }
+  throw refusal(status, answer);
+}
+
+function refusal(status: number, answer: unknown): ApiError {
+  const a = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>;
+  const text = (k: string): string => (typeof a[k] === 'string' ? (a[k] as string) : '');
+  const num = (k: string): number | undefined => (typeof a[k] === 'number' ? (a[k] as number) : undefined);
+  return new ApiError(
+    status, text('errMsg') || text('message') || `HTTP ${status}`,
+    num('errCode') ?? codeOf(text('code')), num('errno'), text('field'),
+  );
+}

@@ -1,0 +1,185 @@
+// What each screen says: pure building of elements from the state. The order of
+// the screens and their wording are rules (notice, separate consent that is not
+// ticked beforehand, refusing as easy as agreeing), not taste.
+
+import type { Event, Screen, State } from '../core/machine';
+import type { TextKey, Words } from '../core/text/text';
+import type { Session } from './api';
+import { h, safeLink } from './dom';
+
+/** What a screen needs to know beside the state. */
+export interface Setting {
+  session: Session;
+  say: Words;
+  send: (e: Event) => void;
+  cameras: { id: string; label: string }[];
+  cameraId: string;
+  chooseCamera: (id: string) => void;
+}
+
+/** The content of a screen; its first element is the heading. */
+export function content(s: State, c: Setting): HTMLElement[] {
+  return screens[s.screen](s, c);
+}
+
+/** The advice on the guide screen. */
+export function guideText(s: State): TextKey {
+  if (s.socket !== 'open') return 'guide.connecting';
+  if (s.good) return 'guide.ok';
+  return s.hint === '' ? 'guide.wait' : `hint.${s.hint}`;
+}
+
+const screens: Record<Screen, (s: State, c: Setting) => HTMLElement[]> = {
+  consent, alternative, warning,
+  camera: (_, c) => [head(c.say('camera.starting')), busy()],
+  camera_error: cameraError,
+  guide,
+  flash: (_, c) => [head(c.say('flash.hold'))],
+  analysing: (_, c) => [head(c.say('analysing.title')), busy(), h('p', {}, c.say('analysing.body'))],
+  retry: retryScreen,
+  pass: (_, c) => [
+    mark('✓', 'ok'), head(c.say('result.pass.title')), h('p', {}, c.say('result.pass', { app: c.session.app.name })),
+    row(button(c, 'done', 'fp-done', { type: 'done' })),
+  ],
+  fail: (_, c) => [
+    mark('!'), head(c.say('result.fail.title')), h('p', {}, c.say('result.fail')),
+    h('p', { class: 'note' }, c.say('result.review', { contact: c.session.notice.contact })),
+    row(button(c, 'close', 'fp-done', { type: 'done' }), other(c)),
+  ],
+  trouble: (s, c) => [
+    mark('!'), head(c.say('trouble.title')), h('p', {}, c.say(s.trouble ?? 'trouble.unknown')),
+    row(button(c, 'close', 'fp-done', { type: 'done' }), other(c)),
+  ],
+  closed: () => [],
+};
+
+function head(text: string): HTMLElement { return h('h1', { tabindex: -1 }, text); }
+
+function busy(): HTMLElement { return h('div', { class: 'busy', 'aria-hidden': 'true' }); }
+
+function mark(sign: string, kind = ''): HTMLElement { return h('div', { class: `mark ${kind}`, 'aria-hidden': 'true' }, sign); }
+
+function row(...children: HTMLElement[]): HTMLElement { return h('div', { class: 'row' }, ...children); }
+
+function button(c: Setting, key: TextKey, id: string, e: Event, kind = ''): HTMLButtonElement {
+  return h('button', { type: 'button', class: kind, 'data-testid': id, click: () => c.send(e) }, c.say(key));
+}
+
+/** The other way: always the size and weight of the button beside it. */
+function other(c: Setting, key: TextKey = 'other'): HTMLButtonElement {
+  return button(c, key, 'fp-other', { type: 'decline' }, 'other');
+}
+
+function consent(_: State, c: Setting): HTMLElement[] {
+  const { app, notice, masked_name } = c.session;
+  const tick = (id: string, key: TextKey): [HTMLElement, HTMLInputElement] => {
+    const input = h('input', { type: 'checkbox', 'data-testid': id, autocomplete: 'off', change: () => update() });
+    return [h('label', { class: 'tick' }, input, h('span', {}, c.say(key))), input];
+  };
+  const [separateRow, separate] = tick('fp-consent-separate', 'consent.separate');
+  const [transferRow, transfer] = tick('fp-consent-transfer', 'consent.transfer');
+  const missing = h('p', { class: 'bad', role: 'alert' });
+  const both = (): boolean => separate.checked && transfer.checked;
+  const agree = h('button', {
+    type: 'button', 'data-testid': 'fp-agree',
+    click: () => {
+      if (both()) c.send({ type: 'agree' });
+      else missing.textContent = c.say('consent.missing');
+    },
+  }, c.say('consent.agree'));
+  // Not "disabled": it stays reachable by keyboard and can say what is missing.
+  const update = (): void => {
+    agree.setAttribute('aria-disabled', String(!both()));
+    if (both()) missing.textContent = '';
+  };
+  update();
+  const retention = c.say('consent.retention', { days: notice.retention_days });
+  return [
+    head(c.say('consent.title')),
+    h('div', { class: 'box' },
+      h('p', {}, c.say('context.confirm', { app: app.name, purpose: notice.purpose })),
+      masked_name ? h('p', {}, c.say('context.subject', { name: masked_name })) : null),
+    h('p', {}, c.say('consent.body', { purpose: notice.purpose, handler: notice.handler, retention })),
+    details(c, retention),
+    h('div', { class: 'box' }, separateRow, transferRow),
+    missing,
+    row(agree, other(c, 'consent.decline')),
+  ];
+}
+
+/** The fields that a notice must have, each under its own name. */
+function details(c: Setting, retention: string): HTMLElement {
+  const n = c.session.notice;
+  const items: [TextKey, string][] = [
+    ['notice.handler', n.handler], ['notice.contact', n.contact], ['notice.purpose', n.purpose],
+    ['notice.method', c.say('notice.method.text')], ['notice.data', c.say('notice.data.text')],
+    ['notice.necessity', n.necessity], ['notice.retention', retention.replace(/,$/, '')],
+    ['notice.rights', c.say('notice.rights.text')], ['notice.automated', c.say('notice.automated.text')],
+    ['notice.minor', c.say('notice.minor.text')],
+    ['notice.alternative', c.say('alt.body', { methods: n.alternative })],
+    ['notice.version', c.session.notice_hash.slice(0, 16)],
+  ];
+  const list = h('dl', {});
+  for (const [k, v] of items) list.append(h('dt', {}, c.say(k)), h('dd', {}, v));
+  return h('details', { class: 'box', 'data-testid': 'fp-details' }, h('summary', {}, c.say('consent.details')), list);
+}
+
+function alternative(s: State, c: Setting): HTMLElement[] {
+  const { notice } = c.session;
+  const link = notice.alternative_to ? safeLink(notice.alternative_to) : null;
+  const buttons: HTMLElement[] = [];
+  if (link) {
+    buttons.push(h('a', { class: 'button', href: link, 'data-testid': 'fp-alternative-link', rel: 'noopener', click: () => c.send({ type: 'cancel' }) }, c.say('alt.open')));
+  }
+  if (s.back) buttons.push(button(c, 'back', 'fp-back', { type: 'back' }, 'other'));
+  buttons.push(button(c, 'close', 'fp-done', { type: 'cancel' }, 'other'));
+  return [
+    head(c.say('alt.title')),
+    h('p', { 'data-testid': 'fp-alternative' }, c.say('alt.body', { methods: notice.alternative })),
+    row(...buttons),
+  ];
+}
+
+function warning(_: State, c: Setting): HTMLElement[] {
+  const still = window.matchMedia?.('(prefers-reduced-motion: reduce)').matches;
+  return [
+    head(c.say('warn.title')),
+    h('div', { class: 'box warn' },
+      h('p', {}, c.say('warn.body')), still ? h('p', { class: 'bad' }, c.say('warn.motion')) : null),
+    h('ul', {}, h('li', {}, c.say('warn.step1')), h('li', {}, c.say('warn.step2')), h('li', {}, c.say('warn.step3'))),
+    h('p', { class: 'note' }, c.say('warn.camera')),
+    row(button(c, 'warn.continue', 'fp-warning-continue', { type: 'continue' }), other(c)),
+  ];
+}
+
+function cameraError(s: State, c: Setting): HTMLElement[] {
+  return [
+    mark('!'), head(c.say('trouble.title')),
+    h('p', { role: 'alert', 'data-testid': 'fp-camera-error' }, c.say(`camera.${s.fault ?? 'busy'}`)),
+    row(button(c, 'retry', 'fp-retry', { type: 'retry' }), other(c)),
+  ];
+}
+
+function guide(_: State, c: Setting): HTMLElement[] {
+  const out = [head(c.say('guide.title')), h('div', { class: 'grow' })];
+  if (c.cameras.length > 1) {
+    const select = h('select', { 'data-testid': 'fp-camera', change: () => c.chooseCamera(select.value) });
+    for (const d of c.cameras) {
+      const o = h('option', { value: d.id }, d.label);
+      o.selected = d.id === c.cameraId;
+      select.append(o);
+    }
+    out.push(h('label', { class: 'note' }, c.say('camera.choose'), ' ', select));
+  }
+  out.push(row(other(c)));
+  return out;
+}
+
+function retryScreen(s: State, c: Setting): HTMLElement[] {
+  return [
+    mark('!'), head(c.say('result.fail.title')),
+    s.hint === '' ? h('p', {}) : h('p', { class: 'hint' }, c.say(`hint.${s.hint}`)),
+    h('p', {}, c.say('result.retry', { n: s.attemptsLeft })),
+    row(button(c, 'retry', 'fp-retry', { type: 'retry' }), other(c)),
+  ];
+}

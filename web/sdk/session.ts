@@ -1,0 +1,242 @@
+// One verification: the body of core/machine.ts. It carries out the effects and
+// feeds the events back, and owns every resource until the outcome is known.
+
+import { Code, type Outcome } from '../core/errors';
+import { begin, reduce, type Effect, type Event, type State, type Timer } from '../core/machine';
+import { PROTOCOL_VERSION, type Hello } from '../core/protocol';
+import { words, type Lang } from '../core/text/text';
+import type { Session } from './api';
+import { CameraError, closeCamera, listCameras, openCamera, type Camera } from './camera';
+import { Recorder } from './recorder';
+import { CaptureSocket } from './socket';
+import { Surface } from './surface';
+import { VERSION } from './version';
+import { View } from './view';
+
+/** What a verification needs from outside. */
+export interface Job {
+  server: string;
+  lang: Lang;
+  session: Session;
+  /** asks for a fresh session when reading took long; the notice must be the same */
+  renew: () => Promise<Session>;
+}
+
+/** A session older than this share of its life is renewed before the capture. */
+const RENEW_AT = 0.6;
+
+/** Runs a verification on the screen. Never rejects. */
+export function verifyOnScreen(job: Job): Promise<Outcome> {
+  return new Promise((resolve) => {
+    try {
+      new Run(job, resolve).start();
+    } catch (e) {
+      resolve({ kind: 'error', errCode: Code.unknown, message: e instanceof Error ? e.message : 'unknown error' });
+    }
+  });
+}
+
+class Run {
+  private state: State = begin();
+  private session: Session;
+  private readonly born = performance.now();
+  private readonly surface: Surface;
+  private readonly view: View;
+  private recorder: Recorder | null = null;
+  private socket: CaptureSocket | null = null;
+  private camera: Camera | null = null;
+  private cameras: { id: string; label: string }[] = [];
+  private readonly clocks = new Map<Timer, ReturnType<typeof setTimeout>>();
+  private readonly queue: Event[] = [];
+  private working = false;
+  private over = false;
+
+  constructor(private readonly job: Job, private readonly resolve: (o: Outcome) => void) {
+    this.session = job.session;
+    this.surface = new Surface(
+      (e) => this.send({ type: 'drawn', event: e.event, index: e.index, t: e.t }),
+      () => this.send({ type: 'light_over' }),
+    );
+    this.view = new View(this.surface.canvas, words(job.lang), job.lang, (e) => this.send(e));
+  }
+
+  start(): void {
+    document.addEventListener('visibilitychange', this.visibility);
+    window.addEventListener('pagehide', this.hide);
+    this.render();
+  }
+
+  private readonly visibility = (): void => { if (document.visibilityState === 'hidden') this.hide(); };
+
+  private readonly hide = (): void => this.send({ type: 'hidden' });
+
+  /** Takes one event; events that effects cause wait for their turn. */
+  private send(e: Event): void {
+    this.queue.push(e);
+    if (this.working) return;
+    this.working = true;
+    try {
+      for (let next = this.queue.shift(); next && !this.over; next = this.queue.shift()) {
+        if (next.type === 'message' && next.message.type === 'guide') this.recorder?.answered();
+        const [state, effects] = reduce(this.state, next);
+        this.state = state;
+        for (const effect of effects) this.perform(effect);
+        if (!this.over) this.render();
+      }
+    } catch (err) {
+      this.finish({ kind: 'error', errCode: Code.unknown, message: err instanceof Error ? err.message : 'unknown error' });
+    } finally {
+      this.working = false;
+    }
+  }
+
+  private render(): void {
+    this.view.render(this.state, {
+      session: this.session, cameras: this.cameras, cameraId: this.camera?.deviceId ?? '',
+      chooseCamera: (id) => void this.startCamera(id),
+    });
+  }
+
+  private perform(e: Effect): void {
+    switch (e.do) {
+      case 'camera_start': void this.startCamera(); break;
+      case 'camera_stop': this.stopCamera(); break;
+      case 'open': void this.open(); break;
+      case 'close': this.socket?.close(); this.socket = null; break;
+      case 'send': this.socket?.send(e.message); break;
+      case 'frames': this.frames(e.mode, e.attempt); break;
+      case 'flush':
+        void this.recorder?.flush().then((c) => this.send({ type: 'flushed', ...c }));
+        break;
+      case 'light': this.surface.show(e.show); break;
+      case 'dark': this.surface.off(); break;
+      case 'timer': this.timer(e.name, e.ms); break;
+      case 'finish': this.finish(e.outcome); break;
+    }
+  }
+
+  private timer(name: Timer, ms: number): void {
+    clearTimeout(this.clocks.get(name));
+    this.clocks.set(name, setTimeout(() => this.send({ type: 'timer', name }), ms));
+  }
+
+  private frames(mode: 'preview' | 'record' | 'off', attempt: number): void {
+    const w = this.state.welcome;
+    if (mode === 'off' || !w) {
+      this.recorder?.run(null);
+      return;
+    }
+    this.recorder?.run({
+      mode, attempt, shape: mode === 'record' ? w.capture : w.preview,
+      maxBytes: w.limits.frame_bytes, maxFrames: w.limits.frames,
+    });
+  }
+
+  private async startCamera(deviceId?: string): Promise<void> {
+    const video = this.view.video;
+    closeCamera(this.camera);
+    this.camera = null;
+    try {
+      const camera = await openCamera(deviceId);
+      if (this.over || this.state.outcome) return closeCamera(camera);
+      this.camera = camera;
+      camera.stream.getVideoTracks()[0]?.addEventListener('ended', () => {
+        if (this.camera === camera) this.send({ type: 'camera_off', fault: 'lost' });
+      });
+      video.srcObject = camera.stream;
+      await playing(video);
+      this.cameras = await listCameras();
+      if (this.camera !== camera) return;
+      this.recorder ??= this.record(video);
+      this.send({ type: 'camera_on' });
+    } catch (e) {
+      this.stopCamera();
+      this.send({ type: 'camera_off', fault: e instanceof CameraError ? e.fault : 'busy' });
+    }
+  }
+
+  private record(video: HTMLVideoElement): Recorder {
+    return new Recorder(video, {
+      send: (frame) => this.socket?.sendFrame(frame),
+      buffered: () => this.socket?.buffered() ?? 0,
+      broken: (message) => this.send({ type: 'broken', message }),
+    });
+  }
+
+  private stopCamera(): void {
+    closeCamera(this.camera);
+    this.camera = null;
+    this.view.video.srcObject = null;
+  }
+
+  /** Opens the socket, with a session that has enough time left. */
+  private async open(): Promise<void> {
+    if (performance.now() - this.born > this.session.expires_in * 1000 * RENEW_AT) {
+      try {
+        const fresh = await this.job.renew();
+        // What the person agreed to must be what they are told now.
+        if (fresh.notice_hash !== this.session.notice_hash) return this.send({ type: 'broken', message: 'the notice has changed' });
+        this.session = fresh;
+      } catch (e) {
+        return this.send({ type: 'broken', message: e instanceof Error ? e.message : 'the session cannot be renewed' });
+      }
+    }
+    if (this.over || this.state.socket !== 'opening') return;
+    const socket = new CaptureSocket(this.job.server, {
+      open: () => socket.send(this.hello()),
+      message: (m) => this.send({ type: 'message', message: m }),
+      closed: (code) => this.send({ type: 'socket_closed', code }),
+      broken: (message) => this.send({ type: 'broken', message }),
+    });
+    this.socket = socket;
+  }
+
+  private hello(): Hello {
+    const { video } = this.view;
+    return {
+      type: 'hello', v: PROTOCOL_VERSION, session_id: this.session.session_id, capture_token: this.session.capture_token,
+      sdk: `web ${VERSION}`, lang: this.job.lang,
+      consent: { notice: this.session.notice_hash, separate: true, transfer: true },
+      camera: {
+        width: video.videoWidth || this.camera?.width || 1, height: video.videoHeight || this.camera?.height || 1,
+        fps: Math.min(1000, Math.max(0, this.camera?.fps ?? 0)),
+      },
+      screen: {
+        width: Math.max(1, Math.round(window.innerWidth)), height: Math.max(1, Math.round(window.innerHeight)),
+        dpr: Math.min(16, Math.max(0.1, window.devicePixelRatio || 1)),
+      },
+    };
+  }
+
+  private finish(outcome: Outcome): void {
+    if (this.over) return;
+    this.over = true;
+    for (const c of this.clocks.values()) clearTimeout(c);
+    document.removeEventListener('visibilitychange', this.visibility);
+    window.removeEventListener('pagehide', this.hide);
+    this.recorder?.stop();
+    this.surface.off();
+    this.socket?.close();
+    this.stopCamera();
+    this.view.close();
+    this.resolve(outcome);
+  }
+}
+
+/** Waits until the video has a picture. Throws CameraError after 10 s. */
+function playing(video: HTMLVideoElement): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const clock = setTimeout(() => reject(new CameraError('busy')), 10_000);
+    const ready = (): void => {
+      if (video.videoWidth === 0) return;
+      clearTimeout(clock);
+      video.removeEventListener('loadeddata', ready);
+      video.removeEventListener('resize', ready);
+      resolve();
+    };
+    video.addEventListener('loadeddata', ready);
+    video.addEventListener('resize', ready);
+    // Refused autoplay shows as a time-out; a running stream starts by itself.
+    video.play().then(ready, () => undefined);
+  });
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { encodeFrame, FRAME_HEADER, parse, ProtocolError } from '../core/protocol';
+
+const welcome = {
+  type: 'welcome', v: 1, attempt: 1, attempts: 3, expires_ms: 120000,
+  preview: { fps: 5, width: 360, height: 480, quality: 80 }, capture: { fps: 15, width: 360, height: 480, quality: 88 },
+  limits: { frame_bytes: 262144, session_bytes: 16777216, frames: 300 },
+};
+const challenge = {
+  type: 'challenge', attempt: 1, nonce: 'ab', neutral: [200, 200, 200], fade_ms: 300, preroll_ms: 1000,
+  segment_ms: 400, wipe_ms: 200, postroll_ms: 300, segments: [{ rgb: [0, 255, 0], forward: true }],
+};
+
+function fieldOf(m: unknown): string {
+  try {
+    parse(typeof m === 'string' ? m : JSON.stringify(m));
+  } catch (e) {
+    assert(e instanceof ProtocolError);
+    return e.field;
+  }
+  return '';
+}
+
+test('a frame is 16 bytes and the JPEG', () => {
+  const out = new Uint8Array(encodeFrame({ attempt: 2, preview: true, seq: 0x01020304, t: 1234.5 }, new Uint8Array([0xff, 0xd8])));
+  assert.equal(out.length, FRAME_HEADER + 2);
+  assert.deepEqual([...out], [1, 2, 0, 1, 1, 2, 3, 4, 0x40, 0x93, 0x4a, 0, 0, 0, 0, 0, 0xff, 0xd8]);
+});
+
+test('a head without an encoding is refused', () => {
+  const jpeg = new Uint8Array(1);
+  for (const h of [{ attempt: 0 }, { attempt: 256 }, { seq: -1 }, { seq: 2 ** 32 }, { t: NaN }, { t: Infinity }]) {
+    assert.throws(() => encodeFrame({ attempt: 1, preview: false, seq: 0, t: 0, ...h }, jpeg), RangeError, JSON.stringify(h));
+  }
+});
+
+test('what the server says is read with all its members', () => {
+  const w = parse(JSON.stringify({ ...welcome, later: { x: 1 } }));
+  assert(w?.type === 'welcome' && w.capture.fps === 15 && w.limits.frames === 300);
+  const c = parse(JSON.stringify(challenge));
+  assert(c?.type === 'challenge' && c.segments[0]!.rgb[1] === 255);
+  assert.deepEqual(parse('{"type":"guide","ok":true,"box":[0.1,0.2,0.3,0.4]}'), { type: 'guide', ok: true, hint: '', box: [0.1, 0.2, 0.3, 0.4] });
+  assert.deepEqual(parse('{"type":"result","outcome":"fail","hint":"","attempt":1,"attempts_left":0,"err_code":10004,"verify_result":"x"}'),
+    { type: 'result', outcome: 'fail', hint: '', attempt: 1, attempts_left: 0, err_code: 10004, verify_result: 'x' });
+});
+
+test('a newer server is understood as far as possible', () => {
+  assert.equal(parse('{"type":"sing"}'), null);
+  const g = parse('{"type":"guide","ok":false,"hint":"smile","box":null}');
+  assert(g?.type === 'guide' && g.hint === '' && g.box[2] === 0);
+});
+
+test('nonsense names its field', () => {
+  assert.equal(fieldOf('{'), 'message');
+  assert.equal(fieldOf('[]'), 'message');
+  assert.equal(fieldOf({}), 'type');
+  assert.equal(fieldOf({ ...welcome, v: 2 }), 'v');
+  assert.equal(fieldOf({ ...welcome, capture: { ...welcome.capture, width: 0 } }), 'capture.width');
+  assert.equal(fieldOf({ ...welcome, limits: null }), 'limits.');
+  assert.equal(fieldOf({ ...challenge, neutral: [1, 2] }), 'neutral');
+  assert.equal(fieldOf({ ...challenge, segments: [] }), 'segments');
+  assert.equal(fieldOf({ ...challenge, segments: [{ rgb: [0, 0, 256], forward: true }] }), 'segments[0].rgb');
+  assert.equal(fieldOf({ type: 'result', outcome: 'maybe', attempt: 1 }), 'outcome');
+  assert.equal(fieldOf({ type: 'guide', ok: 1 }), 'ok');
+});
+
+test('a flash that would be unsafe is refused whoever asks for it', () => {
+  assert.equal(fieldOf({ ...challenge, segment_ms: 333, wipe_ms: 100 }), 'segment_ms');
+  assert.equal(fieldOf({ ...challenge, segment_ms: 334, wipe_ms: 335 }), 'wipe_ms');
+});
