@@ -13,6 +13,8 @@ const (
 	maxBatches = 50  // of one kind a sweep; the rest waits for the next
 	// graceTokens lets an expired token be told from an unknown one for a day.
 	graceTokens = 24 * time.Hour
+	// portraitAgain is the time between the two orders to delete a portrait.
+	portraitAgain = time.Hour
 )
 
 // Sweep ends verifications that are overdue, deletes what has expired and what
@@ -20,9 +22,10 @@ const (
 // rows. now is unix milliseconds.
 //
 // It gives the ids of verifications whose portrait must be deleted. An id is
-// given again by every sweep until PortraitDeleted is called for it, so that a
-// crash between the two loses nothing. From the first time on, HasPortrait is
-// false.
+// given twice, at least an hour apart, so that a crash or a failure between the
+// sweep and the deletion leaves no portrait behind; deleting twice must be no
+// error. From the first time on, HasPortrait is false. With an error, the ids
+// given are still to be deleted.
 func (s *Store) Sweep(ctx context.Context, now int64) ([]string, error) {
 	steps := []func(context.Context, int64) (int, error){s.endOverdue, s.deleteExpired("credentials", 0), s.deleteExpired("user_id_keys", graceTokens),
 		s.deleteExpired("tokens", graceTokens)}
@@ -128,26 +131,36 @@ func (s *Store) forget(ctx context.Context, now int64) error {
 	return nil
 }
 
-// portraits marks what is due and gives everything marked, oldest first, in one
-// batch: the caller deletes, acknowledges and comes again.
-func (s *Store) portraits(ctx context.Context, now int64) (found []string, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE verifications SET portrait = 2 WHERE id IN (SELECT id FROM verifications
-			WHERE portrait <> 0 AND portrait = 1 AND finished_at <= $1 LIMIT $2)`, now-s.c.PortraitLimit.Milliseconds(), batch); err != nil {
-			return err
+// portraits marks what is due and gives it, and gives a second time what was
+// marked an hour ago.
+func (s *Store) portraits(ctx context.Context, now int64) ([]string, error) {
+	var all []string
+	step := func(audit, query string, args ...any) func(context.Context, int64) (int, error) {
+		return func(ctx context.Context, now int64) (int, error) {
+			var found []string
+			err := s.write(ctx, func(tx *sql.Tx) (err error) {
+				found, err = ids(ctx, tx, query, args...)
+				for _, id := range found {
+					if err == nil {
+						err = addAudit(ctx, tx, retention(now, audit, id, ""))
+					}
+				}
+				return err
+			})
+			if err == nil {
+				all = append(all, found...)
+			}
+			return len(found), err
 		}
-		found, err = ids(ctx, tx, `SELECT id FROM verifications WHERE portrait <> 0 AND portrait = 2 ORDER BY finished_at LIMIT $1`, 5*batch)
-		return err
-	})
-	return found, err
-}
-
-// PortraitDeleted says that the portrait's blob is gone. Errors: CodeNotFound
-// when no sweep has given the id, or it was said before.
-func (s *Store) PortraitDeleted(ctx context.Context, id string, at int64) error {
-	return s.change(ctx, retention(at, "portrait.delete", id, ""), func(tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `UPDATE verifications SET portrait = 0 WHERE id = $1 AND portrait = 2`, id))("portrait")
-	})
+	}
+	err := repeat(ctx, now, step("portrait.delete", `UPDATE verifications SET portrait = 2, portrait_due = $1 WHERE id IN
+		(SELECT id FROM verifications WHERE portrait = 1 AND finished_at <= $2 LIMIT $3) RETURNING id`, now, now-s.c.PortraitLimit.Milliseconds(), batch))
+	if err != nil {
+		return all, err
+	}
+	err = repeat(ctx, now, step("portrait.forget", `UPDATE verifications SET portrait = 0 WHERE id IN
+		(SELECT id FROM verifications WHERE portrait = 2 AND portrait_due <= $1 LIMIT $2) RETURNING id`, now-portraitAgain.Milliseconds(), batch))
+	return all, err
 }
 
 func retention(at int64, action, object, detail string) faceproof.AuditEntry {

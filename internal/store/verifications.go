@@ -14,9 +14,8 @@ const verificationColumns = `id, app_id, generation, state, alive, out_seq_no, o
 
 // Values of the column portrait.
 const (
-	portraitNone  = 0
-	portraitKept  = 1
-	portraitGoing = 2 // told to the sweeper; its blob may or may not be there
+	portraitNone = 0
+	portraitKept = 1 // 2: the sweep has ordered its deletion
 )
 
 // CreateVerification adds a verification. Errors: CodeConflict, Field
@@ -27,7 +26,7 @@ func (s *Store) CreateVerification(ctx context.Context, v faceproof.Verification
 		if v.HasPortrait {
 			portrait = portraitKept
 		}
-		r, err := tx.ExecContext(ctx, `INSERT INTO verifications (`+verificationColumns+`) VALUES (`+list(22)+`)
+		r, err := tx.ExecContext(ctx, `INSERT INTO verifications (`+verificationColumns+`, portrait_due) VALUES (`+list(22)+`, 0)
 			ON CONFLICT (app_id, out_seq_no) WHERE out_seq_no <> '' DO NOTHING`,
 			v.ID, string(v.AppID), int64(v.Generation), string(v.State), int64(v.Alive), v.OutSeqNo, v.OpenID, v.SubjectSealed, v.SubjectIndex, v.CertHash,
 			null(v.VerifyIDHash), null(v.TokenHash), v.CreatedAt, v.ExpiresAt, v.Consent, v.StartedAt, v.FinishedAt, text(v.Decision), text(v.Evidence),
@@ -74,10 +73,13 @@ func (s *Store) RotateToken(ctx context.Context, id string, tokenHash []byte, at
 // unknown id and for a wrong token alike; CodeConflict for a second socket;
 // CodeExpired.
 func (s *Store) BeginCapture(ctx context.Context, id string, tokenHash []byte, consent string, at int64, a faceproof.AuditEntry) (v faceproof.Verification, err error) {
+	if len(tokenHash) == 0 {
+		return v, notFound("verification")
+	}
 	err = s.change(ctx, a, func(tx *sql.Tx) error {
 		v, err = scanVerification(tx.QueryRowContext(ctx, `UPDATE verifications SET state = 'capturing', consent = $3, started_at = $4
 			WHERE id = $1 AND token_hash = $2 AND state = 'created' AND expires_at > $4 RETURNING `+verificationColumns,
-			id, null(tokenHash), consent, at))
+			id, tokenHash, consent, at))
 		return s.why(ctx, tx, err, id, tokenHash, at)
 	})
 	if err != nil {

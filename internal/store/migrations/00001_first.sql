@@ -63,14 +63,16 @@ CREATE TABLE verifications (
     decision       TEXT,             -- JSON
     evidence       TEXT,             -- JSON
     end_reason     TEXT   NOT NULL,
-    portrait       BIGINT NOT NULL,  -- 0 none, 1 kept, 2 being deleted
+    portrait       BIGINT NOT NULL,  -- 0 none, 1 kept, 2 to be deleted
+    portrait_due   BIGINT NOT NULL,  -- when the sweep said so
     redeemed_at    BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX verifications_order ON verifications (app_id, out_seq_no) WHERE out_seq_no <> '';
 CREATE UNIQUE INDEX verifications_verify_id ON verifications (verify_id_hash);
 CREATE INDEX verifications_waiting ON verifications (expires_at) WHERE state = 'created';
 CREATE INDEX verifications_running ON verifications (started_at) WHERE state IN ('capturing', 'captured');
-CREATE INDEX verifications_portrait ON verifications (finished_at) WHERE portrait <> 0;
+CREATE INDEX verifications_portrait_kept ON verifications (finished_at) WHERE portrait = 1;
+CREATE INDEX verifications_portrait_going ON verifications (portrait_due) WHERE portrait = 2;
 CREATE INDEX verifications_age ON verifications (app_id, finished_at);
 
 CREATE TABLE credentials (
