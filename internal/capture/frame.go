@@ -71,11 +71,14 @@ func ParseFrame(data []byte, maxJPEG int) (Frame, error) {
 	if !validTime(f.T) {
 		return bad("frame.t", "must be milliseconds from 0 to 1e12")
 	}
-	if len(f.JPEG) < 3 || f.JPEG[0] != 0xff || f.JPEG[1] != 0xd8 || f.JPEG[2] != 0xff {
+	if !isJPEG(f.JPEG) {
 		return bad("frame", "is no JPEG")
 	}
 	return f, nil
 }
+
+// isJPEG looks at the start-of-image marker and the next one's first byte.
+func isJPEG(b []byte) bool { return len(b) >= 3 && b[0] == 0xff && b[1] == 0xd8 && b[2] == 0xff }
 
 // validTime keeps out NaN, infinities and times that arithmetic would lose.
 func validTime(t float64) bool { return t >= 0 && t <= 1e12 }

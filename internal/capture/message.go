@@ -197,13 +197,3 @@ func Marshal(m ServerMessage) ([]byte, error) {
 	}
 	return append(out, body[1:]...), nil
 }
-
-// ParseHello decodes the first message of a socket. Errors: CodeInvalid with
-// the field.
-func ParseHello(data []byte) (ClientHello, error) { panic("not yet") }
-
-// ErrorFor says err to the client.
-func ErrorFor(err error) ErrorMessage { panic("not yet") }
-
-// CloseCode gives the WebSocket close code for an error.
-func CloseCode(code faceproof.Code) int { panic("not yet") }

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"time"
 
 	"faceproof"
@@ -15,26 +16,264 @@ type Config struct {
 	Start        time.Time                                // when the connection opened; zero: the first call's now
 }
 
-// Session is one capture; not for concurrent use.
-type Session struct{ cfg Config }
+// ErrEnded is the answer to a message after the end.
+var ErrEnded = faceproof.Errorf(faceproof.CodeConflict, "", "the session has ended")
+
+type phase int
+
+const (
+	phaseHello     phase = iota // waits for hello
+	phaseOpening                // waits for Opened
+	phaseReady                  // waits for ready
+	phasePreview                // waits for a good picture
+	phasePreroll                // prepare is out, the challenge is not
+	phaseFlash                  // the challenge is out
+	phaseAnalysing              // waits for Result
+	phaseEnded
+)
+
+// Session is one capture; not for concurrent use. Whatever the client sends,
+// the challenge leaves only after a pre-roll, and an attempt is Analysed as
+// complete only when every segment was shown and framed.
+type Session struct {
+	cfg   Config
+	lim   Limits
+	phase phase
+
+	deadline        time.Time // of the phase; zero: none
+	attemptDeadline time.Time // ready to result; zero: none
+
+	clock    clock
+	previews stream
+	frames   stream
+	nPreview int
+	bytes    int // of all JPEGs of the session
+
+	n       int // the attempt, from 1
+	attempt attempt
+	cut     bool // the attempt was closed by us: what the client sent before it knew is dropped
+}
+
+// attempt is the state of the current one.
+type attempt struct {
+	good       int // previews in a row
+	challenge  faceproof.FlashChallenge
+	display    []DisplayEvent
+	frames     int // received in any form
+	kept       int
+	keptT      float64 // t of the last one kept
+	fast       int     // dropped for their rate
+	bytes      int     // of those kept
+	lastSeq    uint32
+	preFrames  int     // since the display of the pre-roll
+	preFirst   float64 // t of the first of them
+	sentAt     time.Time
+	sentAfterT float64 // t of the last frame before the challenge left
+	t          Transcript
+}
 
 // New makes a Session that waits for the hello.
-func New(c Config) *Session { return &Session{cfg: c} }
+func New(c Config) *Session {
+	if c.Attempts == 0 {
+		c.Attempts = faceproof.DefaultPolicy().MaxAttempts
+	}
+	if c.Limits == (Limits{}) {
+		c.Limits = DefaultLimits()
+	}
+	s := &Session{cfg: c, lim: c.Limits}
+	if !c.Start.IsZero() {
+		s.deadline = c.Start.Add(s.lim.Hello)
+	}
+	return s
+}
 
-// Handle takes one message of the client.
-func (s *Session) Handle(now time.Time, binary bool, data []byte) ([]Effect, error) { return nil, nil }
+// Ended says whether the session is over.
+func (s *Session) Ended() bool { return s.phase == phaseEnded }
 
-// Opened answers Open.
-func (s *Session) Opened(now time.Time) []Effect { return nil }
+// Attempt gives the number of the current attempt, from 1.
+func (s *Session) Attempt() int { return max(s.n, 1) }
 
-// Guide answers Preview.
-func (s *Session) Guide(now time.Time, g faceproof.Guidance) []Effect { return nil }
+// Handle takes one message of the client. An error is the client's fault, has
+// ended the session, and is said to the client by the effects that come with
+// it.
+func (s *Session) Handle(now time.Time, binary bool, data []byte) ([]Effect, error) {
+	effects := s.Tick(now)
+	if s.phase == phaseEnded {
+		return effects, ErrEnded
+	}
+	var more []Effect
+	var err error
+	if binary {
+		more, err = s.frame(now, data)
+	} else {
+		var m ClientMessage
+		if m, err = Parse(data, s.lim.TextBytes); err == nil {
+			more, err = s.message(now, m)
+		}
+	}
+	if err != nil {
+		return append(effects, s.Fail(now, err)...), err
+	}
+	return append(effects, more...), nil
+}
+
+func (s *Session) message(now time.Time, m ClientMessage) ([]Effect, error) {
+	if _, ok := m.(ClientHello); !ok && s.phase < phaseReady {
+		return nil, invalid("type", "the first message must be hello")
+	}
+	switch m := m.(type) {
+	case ClientHello:
+		return s.Hello(now, m)
+	case ClientReady:
+		return s.ready(now, m)
+	case ClientDisplay:
+		if s.late(m.Attempt) {
+			return nil, nil
+		}
+		return nil, s.display(now, m)
+	case ClientEnd:
+		if s.late(m.Attempt) {
+			return nil, nil
+		}
+		return s.end(now, m)
+	case ClientAbort:
+		return s.abort(m), nil
+	}
+	return nil, invalid("type", "is unknown")
+}
+
+// Hello is Handle for a hello that was parsed before.
+func (s *Session) Hello(now time.Time, h ClientHello) ([]Effect, error) {
+	if s.phase != phaseHello {
+		return nil, invalid("type", "hello comes once")
+	}
+	s.enter(phaseOpening, time.Time{})
+	return []Effect{Open{h}}, nil
+}
+
+// Opened answers Open: the session is this socket's.
+func (s *Session) Opened(now time.Time) []Effect {
+	if s.phase != phaseOpening {
+		return nil
+	}
+	s.n = 1
+	s.enter(phaseReady, now.Add(s.lim.Ready))
+	return []Effect{Send{Welcome{
+		V: Version, Attempt: s.n, Attempts: s.cfg.Attempts, ExpiresMS: int(s.lim.Ready.Milliseconds()),
+		Preview: s.lim.PreviewAsk, Capture: s.lim.CaptureAsk,
+		Limits: Quota{FrameBytes: s.lim.FrameBytes, SessionBytes: s.lim.SessionBytes, Frames: s.lim.Frames},
+	}}}
+}
+
+// late says that a message belongs to an attempt that we closed and that the
+// client had not yet heard so.
+func (s *Session) late(attempt int) bool {
+	return s.cut && (s.phase == phaseAnalysing && attempt == s.n || s.phase == phaseReady && attempt == s.n-1)
+}
+
+func (s *Session) enter(p phase, deadline time.Time) { s.phase, s.deadline = p, deadline }
+
+func (s *Session) ready(now time.Time, r ClientReady) ([]Effect, error) {
+	if s.phase != phaseReady {
+		return nil, invalid("type", "ready is not awaited now")
+	}
+	if r.Attempt != s.n {
+		return nil, invalid("ready.attempt", "is not the current attempt")
+	}
+	s.attempt, s.cut = attempt{}, false
+	s.previews.restart()
+	s.frames.restart()
+	s.attemptDeadline = now.Add(s.lim.Attempt)
+	s.enter(phasePreview, time.Time{})
+	return nil, nil
+}
+
+// Guide answers Preview. It counts while a good picture is awaited and is
+// dropped after.
+func (s *Session) Guide(now time.Time, g faceproof.Guidance) []Effect {
+	if s.phase != phasePreview {
+		return nil
+	}
+	effects := []Effect{Send{Guide{g}}}
+	if !g.OK {
+		s.attempt.good = 0
+		return effects
+	}
+	if s.attempt.good++; s.attempt.good < s.lim.GoodPreviews {
+		return effects
+	}
+	ch, err := s.cfg.NewChallenge()
+	if err != nil {
+		return append(effects, s.Fail(now, err)...)
+	}
+	s.attempt.challenge = ch
+	s.enter(phasePreroll, now.Add(s.lim.Preroll))
+	return append(effects, Send{Prepare{Attempt: s.n, Neutral: ch.Neutral, FadeMS: ch.FadeMS, PrerollMS: ch.PrerollMS}})
+}
+
+func (s *Session) abort(m ClientAbort) []Effect {
+	reason := faceproof.ReasonCancelled
+	if m.Reason == "alternative" {
+		reason = faceproof.ReasonAlternative
+	}
+	s.enter(phaseEnded, time.Time{})
+	return []Effect{End{Reason: reason, Code: CloseDone, Text: "aborted"}}
+}
+
+// Fail ends the session with an error, the client's or ours.
+func (s *Session) Fail(_ time.Time, err error) []Effect {
+	if s.phase == phaseEnded {
+		return nil
+	}
+	s.enter(phaseEnded, time.Time{})
+	m := ErrorFor(err)
+	code, _, reason := closing(m.Code)
+	return []Effect{Send{m}, End{Reason: reason, Code: code, Text: string(m.Code)}}
+}
 
 // Result answers Analyse.
-func (s *Session) Result(now time.Time, v Verdict) []Effect { return nil }
+func (s *Session) Result(now time.Time, v Verdict) []Effect {
+	if s.phase != phaseAnalysing {
+		return nil
+	}
+	m := ResultMessage{Outcome: v.Outcome, Attempt: s.n, AttemptsLeft: s.cfg.Attempts - s.n, ErrCode: v.ErrCode, VerifyResult: v.VerifyResult.Reveal()}
+	switch {
+	case v.Outcome == ResultPass || v.Outcome == ResultFail:
+		m.AttemptsLeft = 0
+		s.enter(phaseEnded, time.Time{})
+		return []Effect{Send{m}, End{Code: CloseDone, Text: "finished"}}
+	case v.Outcome == ResultRetry && s.n < s.cfg.Attempts:
+		m.Hint, m.ErrCode, m.VerifyResult = v.Hint, 0, ""
+		s.n++
+		s.attempt = attempt{} // the frames' numbers and the challenge are gone
+		s.attemptDeadline = time.Time{}
+		s.enter(phaseReady, now.Add(s.lim.Ready))
+		return []Effect{Send{m}}
+	}
+	return s.Fail(now, errors.New("capture: a verdict that the protocol does not know"))
+}
 
-// Fail ends the session with an error.
-func (s *Session) Fail(now time.Time, err error) []Effect { return nil }
-
-// Tick lets deadlines pass.
-func (s *Session) Tick(now time.Time) []Effect { return nil }
+// Tick lets deadlines pass; a few calls a second are enough.
+func (s *Session) Tick(now time.Time) []Effect {
+	if s.phase == phaseHello && s.deadline.IsZero() {
+		s.deadline = now.Add(s.lim.Hello)
+	}
+	passed := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	switch {
+	case s.phase == phaseEnded:
+		return nil
+	case passed(s.attemptDeadline):
+		return s.Fail(now, faceproof.Errorf(faceproof.CodeExpired, "attempt", "the attempt took too long"))
+	case !passed(s.deadline):
+		return nil
+	case s.phase == phaseHello:
+		return s.Fail(now, faceproof.Errorf(faceproof.CodeExpired, "hello", "no hello came"))
+	case s.phase == phaseReady:
+		return s.Fail(now, faceproof.Errorf(faceproof.CodeExpired, "ready", "no ready came"))
+	case s.phase == phasePreroll || s.phase == phaseFlash:
+		// Slow, not dishonest: judged as not measurable, so that it may be retried.
+		s.cut = true
+		return s.analyse(now, false)
+	}
+	return nil
+}

@@ -2,111 +2,135 @@ package verify
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"time"
 
 	"faceproof"
 	"faceproof/internal/capture"
+	"faceproof/internal/flash"
+	"faceproof/internal/keys"
+)
+
+// How long things live. Sources: security.md section 2.2; the contract's
+// section 2.7 for user_id_key and verify_id.
+const (
+	StartTTL      = 180 * time.Second  // a capture token, to the start of the capture
+	VerifyIDTTL   = 3600 * time.Second // a verify_id, to the start of the capture
+	UserIDKeyTTL  = 3600 * time.Second
+	CredentialTTL = 300 * time.Second // from the decision; a kept portrait too
+)
+
+const (
+	idBytes         = 16
+	credentialBytes = 96 // 128 characters of base64url, as WeChat's verifyResult
+	tokenBytes      = 32
+	storeTimeout    = 10 * time.Second // for what must be written although the client has gone
 )
 
 // Service conducts verifications. It is safe for concurrent use.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg Config
+	log *slog.Logger
+}
 
 // New checks the configuration.
-func New(c Config) (*Service, error) { return &Service{cfg: c}, nil }
-
-// CreateRequest asks for a verification.
-type CreateRequest struct {
-	App        faceproof.App
-	Generation faceproof.Generation
-	Subject    faceproof.Subject
-	Alive      faceproof.AliveType
-	OutSeqNo   string // Gen2
-	OpenID     string
-	CertHash   string // Gen2: CertHash of what the business sent; empty: of Subject
+func New(c Config) (*Service, error) {
+	if c.Store == nil || c.Subjects == nil || c.Apps == nil || c.Audit == nil || c.Registry == nil || c.Analyzer == nil || c.Keys == nil || c.Blob == nil {
+		return nil, errors.New("verify: Store, Subjects, Apps, Audit, Registry, Analyzer, Keys and Blob are needed")
+	}
+	if c.Policy == (faceproof.Policy{}) {
+		c.Policy = faceproof.DefaultPolicy()
+	}
+	if c.Policy.ID == "" || c.Policy.MaxAttempts < 1 || c.Policy.MaxAttempts > 3 {
+		return nil, errors.New("verify: a policy needs an ID and 1 to 3 attempts")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.NewChallenge == nil {
+		random := c.Rand
+		c.NewChallenge = func() (faceproof.FlashChallenge, error) { return flash.New(random) }
+	}
+	if c.Limits == (capture.Limits{}) {
+		c.Limits = capture.DefaultLimits()
+	}
+	return &Service{cfg: c, log: c.Log}, nil
 }
 
-// Created is a verification that waits for its person.
-type Created struct {
-	ID        string
-	VerifyID  faceproof.Token // Gen2
-	ExpiresIn time.Duration
+func (s *Service) now() time.Time { return s.cfg.Now() }
+
+func (s *Service) millis() int64 { return s.cfg.Now().UnixMilli() }
+
+// random gives n random bytes, or CodeInternal.
+func (s *Service) random(n int) ([]byte, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(s.cfg.Rand, b); err != nil {
+		return nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "no randomness", Err: err}
+	}
+	return b, nil
 }
 
-// Started is what the person's browser needs to open the capture.
-type Started struct {
-	SessionID    string
-	CaptureToken faceproof.Token
-	ExpiresIn    time.Duration
-	Method       faceproof.AliveType
-	MaskedName   string
-	OpenID       string
+func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func appActor(id faceproof.AppID) string { return "app:" + string(id) }
+
+// detached is a context for what must be written although the client has gone.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
-// Info is what a business backend may know.
-type Info struct {
-	Verification faceproof.Verification
-	Decision     faceproof.Decision // Outcome "" before the decision
-	Subject      faceproof.Subject
+// cause describes an error for the log without what its cause may quote.
+func cause(err error) slog.Attr {
+	var e *faceproof.Error
+	if errors.As(err, &e) {
+		return slog.String("error", e.Error())
+	}
+	return slog.String("error", fmt.Sprintf("%T", err))
 }
 
-// PortraitKey says whose portrait is meant: by Credential (1.0), or by all four
-// others (2.0).
-type PortraitKey struct {
-	Credential                           string
-	VerifyID, OutSeqNo, CertHash, OpenID string
+// person is a subject as it is sealed.
+type person struct {
+	Name   string `json:"n"`
+	Number string `json:"i"`
 }
 
-// Create adds a verification.
-func (s *Service) Create(ctx context.Context, r CreateRequest) (Created, error) { panic("not yet") }
-
-// UserIDKey keeps a subject for an hour under a key that reveals nothing.
-func (s *Service) UserIDKey(ctx context.Context, app faceproof.App, sub faceproof.Subject) (faceproof.Token, time.Duration, error) {
-	panic("not yet")
+func (s *Service) sealSubject(sub faceproof.Subject, aad []byte) ([]byte, error) {
+	b, err := json.Marshal(person{sub.Name.Reveal(), sub.IDNumber.Reveal()})
+	if err != nil {
+		return nil, err
+	}
+	return s.cfg.Keys.Seal(b, aad)
 }
 
-// SubjectOf gives the subject of a user_id_key.
-func (s *Service) SubjectOf(ctx context.Context, app faceproof.AppID, key string) (faceproof.Subject, error) {
-	panic("not yet")
+func (s *Service) openSubject(sealed, aad []byte) (faceproof.Subject, error) {
+	b, err := s.cfg.Keys.Open(sealed, aad)
+	if err != nil {
+		return faceproof.Subject{}, err
+	}
+	var p person
+	if json.Unmarshal(b, &p) != nil {
+		return faceproof.Subject{}, faceproof.Errorf(faceproof.CodeInternal, "", "a sealed subject does not parse")
+	}
+	var sub faceproof.Subject
+	if sub.Name, err = faceproof.ParseName(p.Name, "name"); err == nil {
+		sub.IDNumber, err = faceproof.ParseIDNumber(p.Number, "id_card_number", s.now().AddDate(1, 0, 0))
+	}
+	if err != nil {
+		return faceproof.Subject{}, faceproof.Errorf(faceproof.CodeInternal, "", "a sealed subject is not valid")
+	}
+	return sub, nil
 }
 
-// Start1 creates a verification for the 1.0 client call.
-func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.Subject, alive faceproof.AliveType, openID string) (Started, error) {
-	panic("not yet")
-}
-
-// Start2 opens a created verification for the 2.0 client call.
-func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string) (Started, error) {
-	panic("not yet")
-}
-
-// Redeem uses a credential, once.
-func (s *Service) Redeem(ctx context.Context, app faceproof.App, credential string) (Info, error) {
-	panic("not yet")
-}
-
-// Query tells the state of a 2.0 verification.
-func (s *Service) Query(ctx context.Context, app faceproof.App, verifyID, outSeqNo, certHash, openID string) (Info, error) {
-	panic("not yet")
-}
-
-// Portrait gives the kept face image, JPEG.
-func (s *Service) Portrait(ctx context.Context, app faceproof.App, by PortraitKey) ([]byte, error) {
-	panic("not yet")
-}
-
-// Retain deletes what is due.
-func (s *Service) Retain(ctx context.Context) error { panic("not yet") }
-
-// Run calls Retain every minute until ctx ends.
-func (s *Service) Run(ctx context.Context) error { panic("not yet") }
-
-// Capture takes over a socket whose first message was hello. The session ends
-// with ctx.
-func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live, error) {
-	panic("not yet")
-}
-
-// CertHash is the contract's cert_hash: SHA-256, lower-case hex, of
-// "cert_type=B64&cert_name=B64&cert_no=B64" with standard base64 of each value
-// as the business sent it.
-func CertHash(certType, name, number string) string { panic("not yet") }
+func subjectAAD(id string) []byte { return keys.AAD("subject", id) }

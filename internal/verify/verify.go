@@ -43,6 +43,11 @@ type Apps interface {
 	App(ctx context.Context, id faceproof.AppID) (faceproof.App, []byte, error)
 }
 
+// Auditor records an access to biometric data that changes nothing else.
+type Auditor interface {
+	Audit(ctx context.Context, a faceproof.AuditEntry) error
+}
+
 // Registry says what is known about a subject. It does the same work whether
 // the subject is known or not.
 type Registry interface {
@@ -87,6 +92,7 @@ type Config struct {
 	Store    Store       // needed
 	Subjects SubjectKeys // needed; the same *store.Store
 	Apps     Apps        // needed; the same *store.Store
+	Audit    Auditor     // needed; the same *store.Store
 	Registry Registry    // needed
 	Analyzer Analyzer    // needed
 	Keys     Keys        // needed
@@ -97,6 +103,6 @@ type Config struct {
 	CheckFrame   func(jpeg []byte) error                  // header check of every frame, such as imaging.CheckJPEG; nil: first bytes only
 	Limits       capture.Limits                           // zero: capture.DefaultLimits
 	Now          func() time.Time                         // nil: time.Now
-	Rand         io.Reader                                // nil: crypto/rand
+	Rand         io.Reader                                // nil: crypto/rand; safe for concurrent use
 	Log          *slog.Logger                             // nil: silent
 }

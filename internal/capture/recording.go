@@ -1,0 +1,196 @@
+package capture
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"faceproof"
+)
+
+// Limits of a recording that is read: those of an attempt, with room.
+const (
+	maxRecordingFrames = 1024
+	maxRecordingMeta   = 1 << 20
+	maxRecordingFrame  = 512 << 10
+	maxRecordingBytes  = 64 << 20
+)
+
+// Recording is one attempt as a file: a zip of meta.json and frames/NNNN.jpg,
+// numbered from 0 in order. It holds a face, and no name or token. A server
+// makes none; tools, evaluation and tests do.
+type Recording struct {
+	Meta   RecordingMeta
+	Frames []Frame // without previews, in order of T
+}
+
+// RecordingMeta is meta.json.
+type RecordingMeta struct {
+	Version    int              `json:"version"` // 1
+	SDK        string           `json:"sdk,omitempty"`
+	Camera     Camera           `json:"camera"`
+	Screen     Screen           `json:"screen"`
+	Transcript TranscriptMeta   `json:"transcript"`
+	Frames     []RecordingFrame `json:"frames"`
+}
+
+// TranscriptMeta is Transcript in JSON.
+type TranscriptMeta struct {
+	Attempt     int                      `json:"attempt"`
+	Challenge   faceproof.FlashChallenge `json:"challenge"`
+	Display     []DisplayEvent           `json:"display"`
+	Captured    int                      `json:"captured"`
+	Sent        int                      `json:"sent"`
+	Dropped     int                      `json:"dropped"`
+	Received    int                      `json:"received"`
+	RateDropped int                      `json:"rate_dropped"`
+	Bytes       int                      `json:"bytes"`
+	ServerMS    float64                  `json:"server_ms"`
+}
+
+// RecordingFrame is the header of frames/NNNN.jpg.
+type RecordingFrame struct {
+	Seq uint32  `json:"seq"`
+	T   float64 `json:"t"` // ms, as captured: a replay at the nominal rate would measure noise
+}
+
+// NewRecording gathers one attempt.
+func NewRecording(h ClientHello, t Transcript, frames []Frame) Recording {
+	r := Recording{Frames: frames, Meta: RecordingMeta{
+		Version: 1, SDK: h.SDK, Camera: h.Camera, Screen: h.Screen, Transcript: TranscriptMeta(t)}}
+	for _, f := range frames {
+		r.Meta.Frames = append(r.Meta.Frames, RecordingFrame{Seq: f.Seq, T: f.T})
+	}
+	return r
+}
+
+// Transcript of the attempt.
+func (r Recording) Transcript() Transcript { return Transcript(r.Meta.Transcript) }
+
+// Write writes the zip. The JPEGs are stored, not compressed, and the times are
+// constant: the same recording gives the same bytes.
+func (r Recording) Write(w io.Writer) error {
+	if len(r.Frames) != len(r.Meta.Frames) || len(r.Frames) > maxRecordingFrames {
+		return faceproof.Errorf(faceproof.CodeInvalid, "frames", "must be as many as meta.json says, at most %d", maxRecordingFrames)
+	}
+	meta, err := json.MarshalIndent(r.Meta, "", " ")
+	if err != nil {
+		return fmt.Errorf("capture: meta.json: %w", err)
+	}
+	z := zip.NewWriter(w)
+	put := func(name string, data []byte, method uint16) {
+		if err != nil {
+			return
+		}
+		var f io.Writer
+		f, err = z.CreateHeader(&zip.FileHeader{Name: name, Method: method, Modified: time.Time{}})
+		if err == nil {
+			_, err = f.Write(data)
+		}
+	}
+	put("meta.json", meta, zip.Deflate)
+	for i, f := range r.Frames {
+		put(frameName(i), f.JPEG, zip.Store)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("capture: recording: %w", err)
+	}
+	return nil
+}
+
+func frameName(i int) string { return fmt.Sprintf("frames/%04d.jpg", i) }
+
+// ReadRecording reads a zip of size bytes. It believes no size that a header
+// states, and takes nothing but meta.json and the frames that it names. Errors:
+// CodeInvalid with field "recording", "meta.json" or "frames".
+func ReadRecording(r io.ReaderAt, size int64) (Recording, error) {
+	if size > maxRecordingBytes {
+		return Recording{}, invalid("recording", "is over-large")
+	}
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return Recording{}, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "recording", Message: "is no zip", Err: err}
+	}
+	if len(z.File) < 1 || len(z.File) > 1+maxRecordingFrames {
+		return Recording{}, invalid("recording", "has too few or too many entries")
+	}
+	data, err := readEntry(z.File[0], "meta.json", maxRecordingMeta)
+	if err != nil {
+		return Recording{}, err
+	}
+	var rec Recording
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&rec.Meta); err != nil || d.More() {
+		return Recording{}, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "meta.json", Message: "is no description of a recording", Err: err}
+	}
+	if err := rec.Meta.check(len(z.File) - 1); err != nil {
+		return Recording{}, err
+	}
+	total := 0
+	for i, m := range rec.Meta.Frames {
+		jpeg, err := readEntry(z.File[1+i], frameName(i), maxRecordingFrame)
+		if err != nil {
+			return Recording{}, err
+		}
+		if total += len(jpeg); total > maxRecordingBytes {
+			return Recording{}, invalid("frames", "are over-large")
+		}
+		if !isJPEG(jpeg) {
+			return Recording{}, invalid("frames", "hold one that is no JPEG")
+		}
+		rec.Frames = append(rec.Frames, Frame{Attempt: rec.Meta.Transcript.Attempt, Seq: m.Seq, T: m.T, JPEG: jpeg})
+	}
+	return rec, nil
+}
+
+// check holds the description to what a session would have let through.
+func (m RecordingMeta) check(frames int) error {
+	t := m.Transcript
+	if m.Version != 1 || len(m.Frames) != frames || t.Attempt < 1 || t.Attempt > 255 || len(t.Challenge.Segments) > 256 || len(t.Display) > 258 {
+		return invalid("meta.json", "does not fit the recording")
+	}
+	for _, n := range []int{t.Captured, t.Sent, t.Dropped, t.Received, t.RateDropped, t.Bytes} {
+		if n < 0 {
+			return invalid("meta.json", "has a negative count")
+		}
+	}
+	for i, f := range m.Frames {
+		if !validTime(f.T) || i > 0 && (f.T <= m.Frames[i-1].T || f.Seq <= m.Frames[i-1].Seq) {
+			return invalid("frames", "must have increasing numbers and times")
+		}
+	}
+	for _, d := range t.Display {
+		if !validTime(d.T) {
+			return invalid("meta.json", "has a display time that is none")
+		}
+	}
+	return nil
+}
+
+// readEntry reads one entry that must have this name, whatever size its header
+// states.
+func readEntry(f *zip.File, name string, limit int64) ([]byte, error) {
+	if f.Name != name {
+		return nil, invalid("recording", "has an entry that is not "+name)
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "recording", Message: "has a damaged entry", Err: err}
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "recording", Message: "has a damaged entry", Err: err}
+	}
+	if int64(len(data)) > limit {
+		return nil, invalid("recording", "has an over-large entry")
+	}
+	return data, nil
+}

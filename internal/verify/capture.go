@@ -1,0 +1,67 @@
+package verify
+
+import (
+	"context"
+	"crypto/hmac"
+
+	"faceproof"
+	"faceproof/internal/capture"
+	"faceproof/internal/keys"
+)
+
+// errSession is the one answer for a session that is unknown or whose token is
+// wrong: the id alone is worth nothing.
+var errSession = faceproof.Errorf(faceproof.CodeNotFound, "hello.session_id", "is unknown, or the capture token is wrong")
+
+// Capture takes over a socket whose first message was hello. The session ends
+// with ctx. Errors: CodeNotFound when the session is unknown or the token is
+// wrong or outdated, CodeExpired, CodeConflict for a second socket, CodeInvalid
+// with field "hello.consent.notice" when another notice was shown,
+// CodeForbidden when the app was revoked. None of them changes anything.
+func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live, error) {
+	hash := keys.HashToken(hello.CaptureToken.Reveal())
+	v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: hello.SessionID})
+	if faceproof.ErrorCode(err) == faceproof.CodeNotFound || err == nil && !hmac.Equal(v.TokenHash, hash) {
+		return nil, errSession
+	}
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	if v.State != faceproof.StateCreated {
+		return nil, faceproof.Errorf(faceproof.CodeConflict, "hello.session_id", "the session has begun on another connection or is over")
+	}
+	if now.UnixMilli() >= min(v.ExpiresAt, tokenUntil(hello.CaptureToken.Reveal())) {
+		return nil, faceproof.Errorf(faceproof.CodeExpired, "hello.session_id", "the session was not begun in time")
+	}
+	app, _, err := s.cfg.Apps.App(ctx, v.AppID)
+	if err != nil {
+		return nil, err
+	}
+	if app.Revoked {
+		return nil, faceproof.Errorf(faceproof.CodeForbidden, "app", "is revoked")
+	}
+	if hello.Consent.Notice != app.Notice.Hash() {
+		return nil, faceproof.Errorf(faceproof.CodeInvalid, "hello.consent.notice", "is not the notice that this session showed")
+	}
+	sub, err := s.openSubject(v.SubjectSealed, subjectAAD(v.ID))
+	if err != nil {
+		return nil, err
+	}
+	at := now.UnixMilli()
+	v, err = s.cfg.Store.BeginCapture(ctx, v.ID, hash, hello.Consent.Notice, at,
+		faceproof.AuditEntry{At: at, Actor: "capture", Action: "capture.begin", Object: v.ID})
+	switch faceproof.ErrorCode(err) {
+	case "":
+	case faceproof.CodeNotFound:
+		return nil, errSession
+	case faceproof.CodeConflict:
+		return nil, faceproof.Errorf(faceproof.CodeConflict, "hello.session_id", "the session has begun on another connection or is over")
+	default:
+		// If it was begun after all, nobody owns it and the sweep ends it: this
+		// call cannot tell its own begin from another socket's.
+		return nil, err
+	}
+	s.log.Info("capture begun", "session", v.ID, "app", v.AppID)
+	return s.goLive(ctx, v, sub, app.Has(faceproof.PermGetImage)), nil
+}

@@ -1,0 +1,198 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"time"
+
+	"faceproof"
+	"faceproof/internal/keys"
+)
+
+// Info is what a business backend may know.
+type Info struct {
+	Verification faceproof.Verification
+	Decision     faceproof.Decision // Outcome "" before the decision
+	Subject      faceproof.Subject
+}
+
+// PortraitKey says whose portrait is meant: by Credential (1.0), or by all four
+// others (2.0).
+type PortraitKey struct {
+	Credential                           string
+	VerifyID, OutSeqNo, CertHash, OpenID string
+}
+
+// errCredential is the one answer for a credential that is unknown, another
+// app's, expired or used: one value, so that no byte differs.
+var errCredential = faceproof.Errorf(faceproof.CodeNotFound, "verify_result", "is unknown, expired, used or not this app's")
+
+var credentialForm = regexp.MustCompile(`^[A-Za-z0-9_-]{128}$`)
+
+// Redeem uses a credential, once, and tells what it stands for. Unknown,
+// foreign, expired and used credentials are the same CodeNotFound.
+func (s *Service) Redeem(ctx context.Context, app faceproof.App, credential string) (Info, error) {
+	if !credentialForm.MatchString(credential) {
+		return Info{}, errCredential
+	}
+	now := s.millis()
+	v, err := s.cfg.Store.Redeem(ctx, keys.HashToken(credential), app.ID, now,
+		faceproof.AuditEntry{At: now, Actor: appActor(app.ID), Action: "credential.redeem"})
+	switch faceproof.ErrorCode(err) {
+	case "":
+	case faceproof.CodeNotFound, faceproof.CodeConflict, faceproof.CodeExpired:
+		return Info{}, errCredential
+	default:
+		return Info{}, err
+	}
+	s.log.Info("credential redeemed", "session", v.ID, "app", v.AppID)
+	return s.info(v)
+}
+
+// info opens a verification for its business.
+func (s *Service) info(v faceproof.Verification) (Info, error) {
+	i := Info{Verification: v}
+	if v.State == faceproof.StateDecided || v.State == faceproof.StateRedeemed {
+		if err := json.Unmarshal(v.Decision, &i.Decision); err != nil || i.Decision.Outcome == "" || len(i.Decision.Reasons) == 0 {
+			return Info{}, faceproof.Errorf(faceproof.CodeInternal, "", "a stored decision does not parse")
+		}
+	}
+	var err error
+	i.Subject, err = s.openSubject(v.SubjectSealed, subjectAAD(v.ID))
+	if err != nil {
+		return Info{}, err
+	}
+	return i, nil
+}
+
+// Query tells the state of a 2.0 verification, as often as the business asks.
+// verifyID, outSeqNo, certHash and openID must all be those of its creation;
+// else CodeNotFound, whichever differs.
+func (s *Service) Query(ctx context.Context, app faceproof.App, verifyID, outSeqNo, certHash, openID string) (Info, error) {
+	v, err := s.find2(ctx, app.ID, verifyID, outSeqNo, certHash, openID)
+	if err != nil {
+		return Info{}, err
+	}
+	return s.info(v)
+}
+
+func (s *Service) find2(ctx context.Context, app faceproof.AppID, verifyID, outSeqNo, certHash, openID string) (faceproof.Verification, error) {
+	v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{VerifyIDHash: keys.HashToken(verifyID)})
+	if err != nil && faceproof.ErrorCode(err) != faceproof.CodeNotFound {
+		return faceproof.Verification{}, err
+	}
+	cert := equalHash(s.certIndex(certHash), v.CertHash)
+	if err != nil || !cert || v.AppID != app || v.Generation != faceproof.Gen2 || v.OutSeqNo != outSeqNo || v.OpenID != openID {
+		return faceproof.Verification{}, errVerifyID
+	}
+	return v, nil
+}
+
+func portraitKey(id string) string { return portraitPrefix + id }
+
+const portraitPrefix = "portrait/"
+
+// portraitUntil is when a kept portrait must go.
+func portraitUntil(v faceproof.Verification) int64 {
+	return v.FinishedAt + CredentialTTL.Milliseconds()
+}
+
+// Portrait gives the face image, JPEG, of a passed verification while its
+// credential lives, used or not. Each reading is audited first. Errors:
+// CodeForbidden with field "getimage" when the app may not, CodeNotFound.
+func (s *Service) Portrait(ctx context.Context, app faceproof.App, by PortraitKey) ([]byte, error) {
+	if !app.Has(faceproof.PermGetImage) {
+		return nil, faceproof.Errorf(faceproof.CodeForbidden, string(faceproof.PermGetImage), "the app has no such permission")
+	}
+	v, none, err := s.portraitOf(ctx, app.ID, by)
+	if err != nil {
+		return nil, err
+	}
+	now := s.millis()
+	if !v.HasPortrait || portraitUntil(v) <= now {
+		return nil, none
+	}
+	if err := s.cfg.Audit.Audit(ctx, faceproof.AuditEntry{At: now, Actor: appActor(app.ID), Action: "portrait.read", Object: v.ID}); err != nil {
+		return nil, err
+	}
+	b, err := s.cfg.Blob.Get(ctx, portraitKey(v.ID))
+	if faceproof.ErrorCode(err) == faceproof.CodeNotFound {
+		return nil, none
+	}
+	return b, err
+}
+
+// portraitOf finds the verification, and the error that means "no portrait".
+func (s *Service) portraitOf(ctx context.Context, app faceproof.AppID, by PortraitKey) (v faceproof.Verification, none, err error) {
+	if by.Credential == "" {
+		v, err = s.find2(ctx, app, by.VerifyID, by.OutSeqNo, by.CertHash, by.OpenID)
+		return v, errVerifyID, err
+	}
+	if !credentialForm.MatchString(by.Credential) {
+		return v, errCredential, errCredential
+	}
+	v, err = s.cfg.Store.Verification(ctx, faceproof.VerificationKey{CredentialHash: keys.HashToken(by.Credential)})
+	if faceproof.ErrorCode(err) == faceproof.CodeNotFound || err == nil && v.AppID != app {
+		err = errCredential
+	}
+	return v, errCredential, err
+}
+
+// Retain deletes what is due: overdue sessions end, expired tokens, keys and
+// credentials go, and portraits whose time has passed. It also finds portraits
+// that an earlier deletion missed.
+func (s *Service) Retain(ctx context.Context) error {
+	now := s.millis()
+	ids, err := s.cfg.Store.Sweep(ctx, now)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.cfg.Blob.Delete(ctx, portraitKey(id)); err != nil {
+			return err // still listed below the next time
+		}
+	}
+	kept, err := s.cfg.Blob.List(ctx, portraitPrefix)
+	if err != nil {
+		return err
+	}
+	deleted := len(ids)
+	for _, key := range kept {
+		v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: key[len(portraitPrefix):]})
+		switch {
+		case err != nil && faceproof.ErrorCode(err) != faceproof.CodeNotFound:
+			return err
+		case err == nil && v.HasPortrait && portraitUntil(v) > now:
+			continue
+		}
+		if err := s.cfg.Blob.Delete(ctx, key); err != nil {
+			return err
+		}
+		deleted++
+	}
+	if deleted > 0 {
+		s.log.Info("portraits deleted", "count", deleted)
+	}
+	return nil
+}
+
+// retainEvery is how late a deletion may come.
+const retainEvery = 30 * time.Second
+
+// Run calls Retain at once and then every half minute, until ctx ends; it
+// returns nil then. A failure is logged and tried again.
+func (s *Service) Run(ctx context.Context) error {
+	tick := time.NewTicker(retainEvery)
+	defer tick.Stop()
+	for {
+		if err := s.Retain(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("retention failed", cause(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

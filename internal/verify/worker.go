@@ -1,0 +1,227 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+
+	"faceproof"
+	"faceproof/internal/capture"
+	"faceproof/internal/keys"
+)
+
+// job is one piece of work: a frame, or an attempt to judge.
+type job struct {
+	frame   *capture.Frame
+	analyse *capture.Analyse
+}
+
+// report is the outcome of a job; empty after a frame of the challenge.
+type report struct {
+	guidance *faceproof.Guidance
+	verdict  *capture.Verdict
+	err      error
+}
+
+// worker analyses one session and is the only writer of its verification. It
+// runs in one goroutine; finish is called after that has ended.
+type worker struct {
+	s        *Service
+	v        faceproof.Verification
+	subject  faceproof.Subject
+	portrait bool            // keep one for getimage
+	state    faceproof.State // as far as this process knows
+	analysis Analysis
+}
+
+// run works until ctx ends.
+func (w *worker) run(ctx context.Context, jobs <-chan job, reports chan<- report) {
+	for {
+		select {
+		case j := <-jobs:
+			r := w.do(ctx, j)
+			if r == (report{}) {
+				continue
+			}
+			select {
+			case reports <- r:
+			case <-ctx.Done():
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// do never panics: whatever is wrong with one picture must not end the others'
+// sessions.
+func (w *worker) do(ctx context.Context, j job) (r report) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.logPanic("analysis", p)
+			r = report{err: faceproof.Errorf(faceproof.CodeInternal, "", "the analysis failed")}
+		}
+	}()
+	if w.analysis == nil {
+		w.analysis = w.s.cfg.Analyzer.Begin()
+	}
+	switch {
+	case j.analyse != nil:
+		v, err := w.judge(ctx, *j.analyse)
+		return report{verdict: &v, err: err}
+	case j.frame.Preview:
+		g, err := w.analysis.Preview(ctx, j.frame.JPEG)
+		return report{guidance: &g, err: err}
+	}
+	return report{err: w.analysis.Frame(ctx, *j.frame)}
+}
+
+// logPanic says where, not what: the value may quote what was analysed.
+func (w *worker) logPanic(where string, p any) {
+	w.s.log.Error("panic", "session", w.v.ID, "in", where, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+}
+
+// judge decides one attempt. It returns ResultPass or ResultFail only after the
+// decision and its credential were committed.
+func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict, error) {
+	if err := w.advance(ctx, faceproof.StateCaptured, nil, ""); err != nil {
+		return capture.Verdict{}, err
+	}
+	// Asked always and before anything is known, so that its time tells nothing.
+	ref, err := w.s.cfg.Registry.Reference(ctx, w.subject)
+	if err != nil {
+		return capture.Verdict{}, err
+	}
+	evidence, portrait, err := w.measure(ctx, a, ref)
+	if err != nil {
+		return capture.Verdict{}, err
+	}
+	// A number that is none (NaN) has no JSON, and compares as false with every
+	// threshold: it must not reach a decision.
+	numbers, err := json.Marshal(evidence)
+	if err != nil {
+		return capture.Verdict{}, faceproof.Errorf(faceproof.CodeInternal, "", "the evidence holds a number that is none")
+	}
+	policy := w.s.cfg.Policy
+	d := faceproof.Decide(policy, evidence)
+	if !a.Complete {
+		d = faceproof.Decision{Outcome: faceproof.OutcomeInconclusive, Reasons: []faceproof.Reason{faceproof.ReasonTooFewFrames},
+			Hint: faceproof.HintSlowNetwork, PolicyID: policy.ID}
+	}
+	w.s.log.Info("attempt judged", "session", w.v.ID, "attempt", evidence.Attempt, "outcome", d.Outcome, "reason", d.Reasons[0])
+	if d.Outcome == faceproof.OutcomeInconclusive && evidence.Attempt < policy.MaxAttempts {
+		if err := w.advance(ctx, faceproof.StateCapturing, numbers, d.Reasons[0]); err != nil {
+			return capture.Verdict{}, err
+		}
+		w.analysis.Reset()
+		return capture.Verdict{Outcome: capture.ResultRetry, Hint: d.Hint}, nil
+	}
+	return w.decide(ctx, d, numbers, portrait)
+}
+
+// measure asks the analysis; an attempt that was cut short is only counted.
+func (w *worker) measure(ctx context.Context, a capture.Analyse, ref faceproof.Reference) (faceproof.Evidence, []byte, error) {
+	t := a.Transcript
+	if !a.Complete {
+		return faceproof.Evidence{Method: "flash", Assurance: faceproof.AssuranceWebUnattested, Attempt: t.Attempt, Reference: ref.State,
+			Capture: faceproof.CaptureEvidence{Captured: t.Captured, Received: t.Received, Dropped: t.Dropped, Bytes: t.Bytes, ServerMS: t.ServerMS}}, nil, nil
+	}
+	e, portrait, err := w.analysis.Finish(ctx, t, ref)
+	e.Attempt = t.Attempt
+	return e, portrait, err
+}
+
+// decide commits the decision with a new credential, and then keeps the
+// portrait of a person who passed, if the app may have it.
+func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, portrait []byte) (capture.Verdict, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	secret, err := w.s.random(credentialBytes)
+	if err != nil {
+		return capture.Verdict{}, err
+	}
+	decision, err := json.Marshal(d)
+	if err != nil {
+		return capture.Verdict{}, err
+	}
+	token := base64url(secret)
+	now := w.s.millis()
+	c := faceproof.Credential{Hash: keys.HashToken(token), VerificationID: w.v.ID, AppID: w.v.AppID, ExpiresAt: now + CredentialTTL.Milliseconds()}
+	keep := w.portrait && d.Pass() && len(portrait) > 0
+	err = w.s.cfg.Store.Decide(ctx, w.v.ID, decision, numbers, keep, c, now, w.audit("verification.decide", string(d.Reasons[0])))
+	if err != nil && !w.committed(ctx, c) {
+		return capture.Verdict{}, err
+	}
+	w.state = faceproof.StateDecided
+	if keep {
+		// After the commit: then the row names it, and the sweep deletes it.
+		if err := w.s.cfg.Blob.Put(ctx, portraitKey(w.v.ID), portrait); err != nil {
+			w.s.log.Error("portrait not kept", "session", w.v.ID, cause(err))
+			_ = w.s.cfg.Blob.Delete(ctx, portraitKey(w.v.ID)) // it may be half there; Retain tries again
+		}
+	}
+	verdict := capture.Verdict{Outcome: capture.ResultFail, ErrCode: capture.ErrCodeFail}
+	if d.Pass() {
+		verdict = capture.Verdict{Outcome: capture.ResultPass, ErrCode: capture.ErrCodePass}
+	}
+	// A 2.0 front end gets no credential: its backend asks with the verify_id.
+	if w.v.Generation == faceproof.Gen1 {
+		verdict.VerifyResult = faceproof.NewToken(token)
+	}
+	return verdict, nil
+}
+
+// committed says, after an error of Decide, whether this very credential is in
+// the store all the same: a commit may succeed and its answer be lost.
+func (w *worker) committed(ctx context.Context, c faceproof.Credential) bool {
+	v, err := w.s.cfg.Store.Verification(ctx, faceproof.VerificationKey{CredentialHash: c.Hash})
+	return err == nil && v.ID == w.v.ID && v.State == faceproof.StateDecided
+}
+
+func (w *worker) audit(action, detail string) faceproof.AuditEntry {
+	return faceproof.AuditEntry{At: w.s.millis(), Actor: "capture", Action: action, Object: w.v.ID, Detail: detail}
+}
+
+// advance changes the state of the verification.
+func (w *worker) advance(ctx context.Context, to faceproof.State, numbers []byte, r faceproof.Reason) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	err := w.s.cfg.Store.Advance(ctx, w.v.ID, w.state, to, numbers, r, w.s.millis(), w.audit("verification."+string(to), string(r)))
+	if err == nil {
+		w.state = to
+	}
+	return err
+}
+
+// finish forgets the pictures and ends a verification that was not decided.
+func (w *worker) finish(r faceproof.Reason) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.logPanic("end", p)
+		}
+	}()
+	if w.analysis != nil {
+		w.analysis.Reset()
+		w.analysis = nil
+	}
+	if w.state == faceproof.StateDecided {
+		return
+	}
+	if r == "" {
+		r = faceproof.ReasonInternal
+	}
+	// A change whose answer was lost leaves the state in doubt; the store knows.
+	other := map[faceproof.State]faceproof.State{faceproof.StateCapturing: faceproof.StateCaptured, faceproof.StateCaptured: faceproof.StateCapturing}[w.state]
+	err := w.advance(context.Background(), faceproof.StateEnded, nil, r)
+	if faceproof.ErrorCode(err) == faceproof.CodeConflict {
+		w.state = other
+		err = w.advance(context.Background(), faceproof.StateEnded, nil, r)
+	}
+	if err != nil {
+		w.s.log.Error("session not ended", "session", w.v.ID, "reason", r, cause(err))
+		return
+	}
+	w.s.log.Info("session ended", "session", w.v.ID, "reason", r)
+}
