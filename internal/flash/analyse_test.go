@@ -203,7 +203,7 @@ func TestNotMeasurable(t *testing.T) {
 		"skipped segment": func(tl *Timeline, _ *Series) { tl.Segment[5] = tl.Segment[4] + .02 },
 		"stretched": func(tl *Timeline, _ *Series) {
 			for i := range tl.Segment {
-				tl.Segment[i] = tl.Segment[0] + 1.3*(tl.Segment[i]-tl.Segment[0])
+				tl.Segment[i] = tl.Segment[0] + 1.4*(tl.Segment[i]-tl.Segment[0])
 			}
 			tl.Post = tl.Segment[9] + .5
 		},

@@ -25,12 +25,15 @@ const (
 
 var exposures = [4]float64{0, .010, .020, .030}
 
-// A segment stands for between minStretch and maxStretch of its due time, or
-// the clock of the client is not believed: who may choose the times after the
-// colours could skip the segments that do not fit.
+// What the reported times must be in, as shares of what is due: a client draws
+// no segment short (web/core/flash.ts waits for the whole of it, for safety's
+// sake) and some late. Who may choose the times after the colours could skip
+// the segments that do not fit.
 const (
-	minStretch = .5
-	maxStretch = 1.6
+	minStretch    = .9 // of one segment
+	maxStretch    = 1.75
+	minStretchAll = .95 // of all segments
+	maxStretchAll = 1.3
 )
 
 // plausible checks the reported times against the challenge.
@@ -50,7 +53,7 @@ func (tl Timeline) plausible(ch faceproof.FlashChallenge) bool {
 		}
 	}
 	all := tl.Post - tl.Segment[0]
-	return all >= .9*due*float64(n) && all <= 1.2*due*float64(n)
+	return all >= minStretchAll*due*float64(n) && all <= maxStretchAll*due*float64(n)
 }
 
 // shares gives the share of the screen that shows each segment at time t, in
