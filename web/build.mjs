@@ -15,7 +15,7 @@ for (const name of await readdir(dist)) {
 }
 
 const common = {
-  absWorkingDir: here, bundle: true, minify: true, charset: 'utf8', target: ['es2020', 'chrome80', 'firefox78', 'safari14'],
+  absWorkingDir: here, bundle: true, minify: true, charset: 'utf8', target: 'es2020',
   legalComments: 'none', logLevel: 'warning',
   banner: { js: '/* Faceproof web SDK, Apache-2.0 */' },
 };
