@@ -177,10 +177,11 @@ func (n *numeralText) UnmarshalJSON(data []byte) error {
 func jsonField(err error) string {
 	var t *json.UnmarshalTypeError
 	if errors.As(err, &t) && t.Field != "" {
-		if f, ok := pageSpelling[t.Field]; ok {
+		field := t.Field[strings.LastIndexByte(t.Field, '.')+1:]
+		if f, ok := pageSpelling[field]; ok {
 			return f
 		}
-		return t.Field // a field of our own struct
+		return field // a field of our own struct
 	}
 	return "body"
 }

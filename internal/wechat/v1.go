@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"faceproof"
@@ -38,10 +39,10 @@ func (a *API) getUserIDKey(c *call) (any, error) {
 // subject checks a name and an ID number; the fields are named as the caller
 // spells them.
 func (a *API) subject(name, number, nameField, numberField string) (faceproof.Subject, error) {
-	if name == "" {
+	if strings.TrimSpace(name) == "" {
 		return faceproof.Subject{}, fail(codeEmptyPerson, "%s", nameField)
 	}
-	if number == "" {
+	if strings.TrimSpace(number) == "" {
 		return faceproof.Subject{}, fail(codeEmptyPerson, "%s", numberField)
 	}
 	n, err := faceproof.ParseName(name, nameField)
@@ -108,7 +109,7 @@ func (c *call) credential() (string, error) {
 		return "", f
 	}
 	if s == "" {
-		return "", fail(codeIdentifyID, "verify_result is missing: send {\"verify_result\":\"…\"} as JSON")
+		return "", fail(codeIdentifyID, "verify_result is missing; it belongs in a JSON body")
 	}
 	return s, nil
 }
