@@ -105,10 +105,8 @@ func (s *Store) forget(ctx context.Context, now int64) error {
 		return err
 	}
 	for _, a := range apps {
-		if a.Notice.RetentionDays <= 0 {
-			continue
-		}
-		before := now - int64(a.Notice.RetentionDays)*(24*time.Hour).Milliseconds()
+		// A day at least, so that the business can read the result.
+		before := now - int64(max(a.Notice.RetentionDays, 1))*(24*time.Hour).Milliseconds()
 		err := repeat(ctx, now, func(ctx context.Context, now int64) (int, error) {
 			n := 0
 			err := s.write(ctx, func(tx *sql.Tx) error {
