@@ -32,11 +32,22 @@ export function installCamera(config, createRenderer, createReplay) {
     ec.imageSmoothingEnabled = false;
     const linear = new Float32Array(256).map((_, i) => (i / 255 <= 0.04045 ? i / 255 / 12.92 : ((i / 255 + 0.055) / 1.055) ** 2.4));
 
+    // The surface may lie in an open shadow root; a lens sees through that.
+    const within = (root) => {
+      const hit = root.querySelector('canvas[data-flash-surface]');
+      if (hit) return hit;
+      for (const el of root.querySelectorAll('*')) {
+        const deep = el.shadowRoot && within(el.shadowRoot);
+        if (deep) return deep;
+      }
+      return null;
+    };
+    let surface = null, searched = 0;
     const look = () => {
       requestAnimationFrame(look);
-      const surface = document.querySelector('canvas[data-flash-surface]');
+      if (!surface?.isConnected && searched++ % 6 === 0) surface = within(document);
       let shown = new Float32Array(bands * 3).fill(0.5); // a white page, dimmed by its text and pictures
-      if (surface && surface.width > 0 && surface.height > 0 && surface.checkVisibility?.({ visibilityProperty: true }) !== false) {
+      if (surface?.isConnected && surface.width > 0 && surface.height > 0 && surface.checkVisibility?.({ visibilityProperty: true }) !== false) {
         const along = surface.width > surface.height;
         const n = 4 * bands;
         if (along) ec.drawImage(surface, 0, surface.height >> 1, surface.width, 1, 0, 0, n, 1);
@@ -79,6 +90,8 @@ export function installCamera(config, createRenderer, createReplay) {
       const stream = out.captureStream(0);
       track = stream.getVideoTracks()[0];
       Object.defineProperty(track, 'label', { value: device.label });
+      const settings = track.getSettings.bind(track);
+      track.getSettings = () => ({ ...settings(), deviceId: device.deviceId, frameRate: a.p.fps, facingMode: 'user' });
       draw();
       return stream;
     };

@@ -5,7 +5,7 @@ import { chromium } from 'playwright-core';
 export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Starts a browser that talks to nobody but the page's server. */
-export async function launch() {
+export async function launch(more = []) {
   if (!existsSync(CHROMIUM)) throw new Error(`no browser at ${CHROMIUM}: run make test, or set CHROMIUM`);
   return chromium.launch({
     executablePath: CHROMIUM,
@@ -13,6 +13,7 @@ export async function launch() {
       '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
       '--disable-sync', '--no-first-run', '--disable-quic', '--disable-dev-shm-usage',
       '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
+      ...more,
     ],
   });
 }

@@ -1,0 +1,34 @@
+// A browser context with the test camera in front of a person.
+import { buildAssets, pack } from '../camera/assets.mjs';
+import { initScript } from '../camera/install.js';
+import { portrait } from '../camera/portraits.mjs';
+import { createRenderer, createReplay } from '../camera/renderer.js';
+import { DEVICES } from './browser.mjs';
+
+const portraits = new Map();
+
+/** The portrait of a person, prepared once. */
+export async function portraitOf(browser, who) {
+  if (typeof who !== 'string') return who; // a drawn one
+  if (!portraits.has(who)) portraits.set(who, portrait(browser, who));
+  return portraits.get(who);
+}
+
+/**
+ * A context whose camera sees `who` with the parameters of camera/assets.mjs
+ * (mode, seed, latencyMs, ambientLux, screen …), or none: {deny: 'NotAllowedError'}.
+ */
+export async function cameraContext(browser, who, given = {}, options = {}) {
+  const screen = given.screen ?? 'phone';
+  const context = await browser.newContext({ ...DEVICES[screen], locale: 'zh-CN', ...options });
+  let config;
+  let parameters = null;
+  if (given.deny) config = { deny: given.deny };
+  else {
+    const assets = buildAssets(await portraitOf(browser, who), given);
+    parameters = assets.p;
+    config = { assets: pack(assets) };
+  }
+  await context.addInitScript({ content: initScript(config, createRenderer, createReplay) });
+  return { context, parameters };
+}

@@ -1,0 +1,152 @@
+// What the person sees and can refuse; no capture is finished here but one, by keyboard.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { drawnPortrait } from '../camera/drawn.mjs';
+import { launch } from '../harness/browser.mjs';
+import { cameraContext } from '../harness/camera.mjs';
+import { person } from '../harness/identities.mjs';
+import { register } from '../harness/register.mjs';
+import { startServer } from '../harness/server.mjs';
+import { agree, openSample, outcome, screenOf, waitScreen } from '../harness/session.mjs';
+
+const carla = person(2);
+let server, browser;
+
+before(async () => { [server, browser] = await Promise.all([startServer(), launch()]); });
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+async function withSample(camera, run, options = {}) {
+  const { context } = await cameraContext(browser, camera.who ?? drawnPortrait(), camera, options);
+  try {
+    const page = await openSample(server, context);
+    await page.evaluate(([n, i]) => verify(n, i), [carla.name, carla.idCardNumber]);
+    await run(page);
+    assert.deepEqual(page.problems, []);
+  } finally {
+    await context.close();
+  }
+}
+const asked = (page) => page.evaluate(() => window.__camera.asked);
+
+describe('refusing', () => {
+  test('without both ticks nothing starts, and the page says what is missing', () => withSample({}, async (page) => {
+    await waitScreen(page, 'consent');
+    assert.equal(await page.locator('[data-testid="fp-consent-separate"]').isChecked(), false, 'not ticked beforehand');
+    await page.locator('[data-testid="fp-consent-separate"]').check();
+    await page.locator('[data-testid="fp-agree"]').click();
+    assert.equal(await screenOf(page), 'consent');
+    assert.ok((await page.locator('[data-testid="fp-root"] p[role="alert"]').textContent()).length > 5);
+    await page.locator('[data-testid="fp-other"]').click();
+    await waitScreen(page, 'alternative');
+    await page.locator('[data-testid="fp-done"]').click();
+    const { kind, res } = await outcome(page);
+    assert.deepEqual([kind, res.errCode, res.errMsg], ['fail', 90100, 'startFacialRecognitionVerify:cancel']);
+    assert.equal(await asked(page), 0, 'the camera was never asked for');
+  }));
+
+  test('Escape cancels while the face is guided, and the camera is let go', () => withSample({}, async (page) => {
+    await agree(page);
+    await waitScreen(page, 'guide');
+    await page.keyboard.press('Escape');
+    const { kind, res } = await outcome(page);
+    assert.deepEqual([kind, res.errCode, res.verifyResult], ['fail', 90100, '']);
+    assert.equal(await screenOf(page), null);
+  }));
+});
+
+describe('a camera that does not start', () => {
+  for (const [deny, code] of [['NotAllowedError', 90008], ['NotFoundError', 90106], ['NotReadableError', 90106]]) {
+    test(`${deny} → ${code}`, () => withSample({ deny }, async (page) => {
+      await agree(page);
+      await waitScreen(page, 'camera_error');
+      assert.ok((await page.locator('[data-testid="fp-camera-error"]').textContent()).length > 10);
+      await page.locator('[data-testid="fp-retry"]').click();
+      await waitScreen(page, 'camera_error');
+      await page.locator('[data-testid="fp-cancel"]').click();
+      const { kind, res } = await outcome(page);
+      assert.deepEqual([kind, res.errCode], ['fail', code], JSON.stringify(res));
+      assert.ok((await asked(page)) >= 2);
+    }));
+  }
+});
+
+describe('bad input', () => {
+  for (const [name, args, field] of [
+    ['a wrong check digit', [carla.name, `${carla.idCardNumber.slice(0, 17)}${carla.idCardNumber.endsWith('1') ? '2' : '1'}`], /id/i],
+    ['no name', ['', carla.idCardNumber], /name/i],
+  ]) {
+    test(`${name} is refused before any dialog`, async () => {
+      const { context } = await cameraContext(browser, drawnPortrait(), {});
+      try {
+        const page = await openSample(server, context);
+        await page.evaluate(([n, i]) => verify(n, i), args);
+        const { kind, res } = await outcome(page);
+        assert.equal(kind, 'fail');
+        assert.equal(res.errCode, 10001, JSON.stringify(res));
+        assert.match(res.errMsg, /^startFacialRecognitionVerify:fail /);
+        assert.match(res.errMsg, field);
+        assert.equal(await screenOf(page), null);
+      } finally {
+        await context.close();
+      }
+    });
+  }
+});
+
+describe('by keyboard alone', () => {
+  test('a person registers nothing with the mouse and passes', async () => {
+    await register(server, browser, 'a', carla);
+    await withSample({ who: 'a', seed: 41, ambientLux: 200 }, async (page) => {
+      await waitScreen(page, 'consent');
+      /** Tabs to a test id (or an element inside it) and presses a key there. */
+      const reach = async (id, key) => {
+        for (let i = 0; i < 30; i++) {
+          const here = await page.evaluate(() => {
+            let el = document.activeElement;
+            while (el?.shadowRoot?.activeElement) el = el.shadowRoot.activeElement;
+            return el?.getAttribute('data-testid') ?? '';
+          });
+          if (here === id) return page.keyboard.press(key);
+          await page.keyboard.press('Tab');
+        }
+        throw new Error(`${id} cannot be reached by Tab`);
+      };
+      await reach('fp-consent-separate', 'Space');
+      await reach('fp-consent-transfer', 'Space');
+      await reach('fp-agree', 'Enter');
+      await waitScreen(page, 'warning');
+      await reach('fp-warning-continue', 'Enter');
+      const end = await waitScreen(page, ['pass', 'fail', 'retry', 'trouble'], 60_000);
+      if (end === 'retry') {
+        await reach('fp-retry', 'Enter');
+        await waitScreen(page, 'pass', 60_000);
+      }
+      await reach('fp-done', 'Enter');
+      const { kind } = await outcome(page);
+      assert.equal(kind, 'success');
+    });
+  });
+});
+
+describe('the browser’s own fake camera', () => {
+  test('a moving pattern is no face: the light never starts', async () => {
+    const fake = await launch(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
+    try {
+      const page = await openSample(server, await fake.newContext({ permissions: ['camera'] }));
+      await page.evaluate(([n, i]) => verify(n, i), [carla.name, carla.idCardNumber]);
+      await agree(page);
+      await waitScreen(page, 'guide');
+      const hint = page.locator('[data-testid="fp-hint"]');
+      await page.waitForTimeout(4000);
+      assert.equal(await screenOf(page), 'guide');
+      assert.match(await hint.textContent(), /脸|屏幕|暗|亮/);
+      await page.keyboard.press('Escape');
+      assert.equal((await outcome(page)).res.errCode, 90100);
+    } finally {
+      await fake.close();
+    }
+  });
+});
