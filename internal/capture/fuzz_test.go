@@ -1,0 +1,159 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"reflect"
+	"testing"
+
+	"faceproof"
+)
+
+func FuzzParse(f *testing.F) {
+	b, err := os.ReadFile(vectorsFile)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var v vectors
+	if err := json.Unmarshal(b, &v); err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range v.Scripts {
+		for _, st := range s.Steps {
+			if st.Client != nil {
+				f.Add([]byte(st.Client))
+			}
+		}
+	}
+	for _, s := range v.Bad {
+		f.Add([]byte(s.Step.Client))
+		f.Add([]byte(s.Step.Text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := Parse(data, 4096)
+		if err != nil {
+			e, ok := err.(*faceproof.Error)
+			if !ok || e.Code != faceproof.CodeInvalid || e.Field == "" {
+				t.Fatalf("error %v", err)
+			}
+			return
+		}
+		// What was accepted is JSON by another reader, and its members are known.
+		var o map[string]any
+		if json.Unmarshal(data, &o) != nil || o["type"] == nil || len(data) > 4096 {
+			t.Fatalf("accepted %q", data)
+		}
+		if d, ok := m.(ClientDisplay); ok && !validTime(d.T) {
+			t.Fatalf("accepted time %v", d.T)
+		}
+	})
+}
+
+func FuzzParseFrame(f *testing.F) {
+	good := AppendFrame(nil, Frame{Attempt: 1, Seq: 7, T: 12.5, JPEG: []byte{0xff, 0xd8, 0xff, 0xd9}})
+	f.Add(good)
+	f.Add(good[:15])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fr, err := ParseFrame(data, 1024)
+		if err != nil {
+			if faceproof.ErrorCode(err) != faceproof.CodeInvalid {
+				t.Fatal(err)
+			}
+			return
+		}
+		if !bytes.Equal(AppendFrame(nil, fr), data) || len(fr.JPEG) > 1024 || !(fr.T >= 0) || fr.Attempt < 1 {
+			t.Fatalf("%+v is not what came", fr)
+		}
+	})
+}
+
+func testRecording() Recording {
+	tr := Transcript{Attempt: 2, Challenge: testChallenge, Display: []DisplayEvent{{DisplayPreroll, 0, 100}},
+		Captured: 3, Sent: 2, Dropped: 1, Received: 2, Bytes: 8, ServerMS: 1534.25}
+	return NewRecording(ClientHello{SDK: "0.1.0", CaptureToken: faceproof.NewToken("sekret"), Camera: Camera{640, 480, 30}, Screen: Screen{390, 844, 3}}, tr,
+		[]Frame{{Attempt: 2, Seq: 0, T: 101.25, JPEG: []byte{0xff, 0xd8, 0xff, 1}}, {Attempt: 2, Seq: 4, T: 160, JPEG: []byte{0xff, 0xd8, 0xff, 2}}})
+}
+
+func TestRecordingRoundTrip(t *testing.T) {
+	r := testRecording()
+	var a, b bytes.Buffer
+	if err := r.Write(&a); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Write(&b); err != nil || !bytes.Equal(a.Bytes(), b.Bytes()) {
+		t.Error("the same recording gave other bytes")
+	}
+	if bytes.Contains(a.Bytes(), []byte("sekret")) {
+		t.Error("a recording holds the token")
+	}
+	got, err := ReadRecording(bytes.NewReader(a.Bytes()), int64(a.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, r) || !reflect.DeepEqual(got.Transcript(), r.Transcript()) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestRecordingIsRefused(t *testing.T) {
+	write := func(change func(r *Recording)) []byte {
+		r := testRecording()
+		change(&r)
+		var b bytes.Buffer
+		if err := r.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	good := write(func(*Recording) {})
+	for name, data := range map[string][]byte{
+		"empty":       {},
+		"no zip":      []byte("PK\x03\x04 nothing"),
+		"cut":         good[:len(good)-30],
+		"damaged":     bytes.Replace(good, []byte{0xff, 0xd8, 0xff, 1}, []byte{0xff, 0xd8, 0xff, 9}, 1),
+		"no JPEG":     write(func(r *Recording) { r.Frames[1].JPEG = []byte("GIF89a") }),
+		"version":     write(func(r *Recording) { r.Meta.Version = 2 }),
+		"time goes":   write(func(r *Recording) { r.Meta.Frames[1].T = 1 }),
+		"seq repeats": write(func(r *Recording) { r.Meta.Frames[1].Seq = 0 }),
+		"negative":    write(func(r *Recording) { r.Meta.Transcript.Dropped = -1 }),
+		"bomb":        write(func(r *Recording) { r.Meta.SDK = string(make([]byte, 2<<20)) }),
+		"frame bomb":  write(func(r *Recording) { r.Frames[0].JPEG = append([]byte{0xff, 0xd8, 0xff}, make([]byte, 1<<20)...) }),
+		"other name":  bytes.ReplaceAll(good, []byte("frames/0001.jpg"), []byte("../../etc/passw")),
+		"other meta":  bytes.ReplaceAll(good, []byte("meta.json"), []byte("META.JSON")),
+	} {
+		if _, err := ReadRecording(bytes.NewReader(data), int64(len(data))); faceproof.ErrorCode(err) != faceproof.CodeInvalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r := testRecording()
+	r.Frames = r.Frames[:1]
+	if err := r.Write(&bytes.Buffer{}); err == nil {
+		t.Error("wrote a recording that does not fit its description")
+	}
+}
+
+func FuzzReadRecording(f *testing.F) {
+	var b bytes.Buffer
+	if err := testRecording().Write(&b); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := ReadRecording(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			if faceproof.ErrorCode(err) != faceproof.CodeInvalid {
+				t.Fatal(err)
+			}
+			return
+		}
+		if len(r.Frames) > maxRecordingFrames {
+			t.Fatal("too many frames")
+		}
+		var again bytes.Buffer
+		if err := r.Write(&again); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,399 @@
+package capture
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"faceproof"
+
+	"pgregory.net/rapid"
+)
+
+// choices is where a random client gets its decisions from: rapid, which can
+// shrink a failure, or a plain generator, which is fast.
+type choices interface {
+	below(n int) int // 0 ≤ … < n
+}
+
+type rapidChoices struct{ t *rapid.T }
+
+func (c rapidChoices) below(n int) int { return rapid.IntRange(0, n-1).Draw(c.t, "choice") }
+
+type fastChoices struct{ *rand.Rand }
+
+func (c fastChoices) below(n int) int { return c.IntN(n) }
+
+// actor is a client that mostly does what the protocol wants next and
+// sometimes something else, and a server around the Session that keeps to its
+// own contract. After every step it checks what must always hold.
+type actor struct {
+	c   choices
+	s   *Session
+	lim Limits
+	now time.Time
+
+	temper int // one step in so many is out of place
+	depth  int // of answers to answers
+
+	// the client's view
+	next     string // what the protocol wants next
+	attempt  int
+	seq      uint32
+	t        float64
+	segments int
+	sent     int
+	until    float64 // t at which the current phase has enough frames
+
+	// what came out
+	log struct {
+		opens, previews, analyses, ends, fails int
+		bytes                                  int
+		records                                []Frame // of this attempt
+		preroll                                float64 // display of this attempt, 0 none
+		challenged, over                       bool
+		complete                               int
+	}
+}
+
+func newActor(c choices) *actor {
+	l := DefaultLimits()
+	switch c.below(6) { // small limits, so that they are met
+	case 3:
+		l.Frames = 12
+	case 4:
+		l.SessionBytes = 150
+	case 5:
+		l.Previews = 4
+	}
+	a := &actor{c: c, temper: []int{1000, 100, 30, 8}[c.below(4)], lim: l, now: epoch, next: "hello", attempt: 1, t: 100}
+	a.s = New(Config{Limits: l, Start: epoch, NewChallenge: func() (faceproof.FlashChallenge, error) {
+		if c.below(50) == 49 {
+			return faceproof.FlashChallenge{}, fmt.Errorf("no randomness")
+		}
+		return testChallenge, nil
+	}})
+	return a
+}
+
+// step makes one move; a broken invariant is an error.
+func (a *actor) step() error {
+	// The odd choices are the high numbers: rapid prefers and shrinks to low ones.
+	switch most := 5 * a.temper; a.c.below(most) {
+	case most - 1:
+		a.pass(a.c.below(130_000))
+	case most - 2:
+		a.t -= float64(a.c.below(500))
+	case most - 3:
+		a.t += float64(a.c.below(9000))
+	}
+	if a.c.below(a.temper) == a.temper-1 {
+		return a.stray()
+	}
+	return a.wanted()
+}
+
+func (a *actor) pass(ms int) {
+	a.now = a.now.Add(time.Duration(ms) * time.Millisecond)
+	a.t += float64(ms)
+}
+
+func (a *actor) text(format string, args ...any) error {
+	effects, err := a.s.Handle(a.now, false, []byte(fmt.Sprintf(format, args...)))
+	return a.took(effects, err)
+}
+
+func (a *actor) frame(attempt int, preview bool) error {
+	f := Frame{Attempt: attempt, Seq: a.seq, T: a.t, Preview: preview, JPEG: []byte{0xff, 0xd8, 0xff, 0xd9}}
+	a.seq++
+	if !preview {
+		a.sent++
+	}
+	effects, err := a.s.Handle(a.now, true, AppendFrame(nil, f))
+	return a.took(effects, err)
+}
+
+func (a *actor) display(event string, index int) error {
+	if event == DisplayPreroll {
+		a.log.preroll = a.t
+	}
+	return a.text(`{"type":"display","attempt":%d,"event":%q,"index":%d,"t":%v}`, a.attempt, event, index, a.t)
+}
+
+func (a *actor) end(captured, sent, dropped int) error {
+	return a.text(`{"type":"end","attempt":%d,"captured":%d,"sent":%d,"dropped":%d}`, a.attempt, captured, sent, dropped)
+}
+
+// wanted does what the protocol wants next.
+func (a *actor) wanted() error {
+	a.pass(1 + a.c.below(90))
+	switch a.next {
+	case "hello":
+		return a.text(testHello)
+	case "ready":
+		a.seq, a.sent, a.segments = 0, 0, 0
+		a.next = "preview"
+		return a.text(`{"type":"ready","attempt":%d}`, a.attempt)
+	case "preview":
+		return a.frame(a.attempt, true)
+	case "preroll":
+		a.seq = 0
+		a.next = "frames"
+		return a.display(DisplayPreroll, 0)
+	case "frames":
+		return a.frame(a.attempt, false)
+	case "segment":
+		if a.t < a.until {
+			return a.frame(a.attempt, false)
+		}
+		if a.segments == len(testChallenge.Segments) {
+			a.next, a.until = "post", a.t+300
+			return a.display(DisplayPostroll, 0)
+		}
+		a.until = a.t + 400
+		a.segments++
+		return a.display(DisplaySegment, a.segments-1)
+	case "post":
+		if a.t < a.until {
+			return a.frame(a.attempt, false)
+		}
+		return a.end(a.sent+3, a.sent, 3)
+	}
+	return a.took(a.s.Tick(a.now), nil) // the server's turn
+}
+
+// stray does something else.
+func (a *actor) stray() error {
+	switch a.c.below(13) {
+	case 0:
+		return a.text(testHello)
+	case 1:
+		return a.text(`{"type":"ready","attempt":%d}`, a.c.below(5))
+	case 2:
+		return a.frame(a.c.below(5), a.c.below(2) == 0)
+	case 3:
+		return a.frame(a.attempt, a.c.below(2) == 0)
+	case 4:
+		return a.display([]string{DisplayPreroll, DisplaySegment, DisplayPostroll}[a.c.below(3)], a.c.below(4))
+	case 5:
+		return a.end(a.sent, a.sent, 0)
+	case 6:
+		return a.end(a.c.below(60), a.c.below(60), a.c.below(5))
+	case 7:
+		if a.c.below(6) == 0 {
+			return a.text(`{"type":"abort","reason":"hidden","stage":90004}`)
+		}
+		return a.took(a.s.Tick(a.now), nil)
+	case 8:
+		return a.took(a.s.Guide(a.now, faceproof.Guidance{OK: a.c.below(2) == 0}), nil)
+	case 9: // an answer that nobody asked for
+		return a.took(a.s.Opened(a.now), nil)
+	case 10:
+		return a.text("%s", []string{`{`, `{"type":"display"}`, `[1]`, "\xff"}[a.c.below(4)])
+	case 11:
+		effects, err := a.s.Handle(a.now, true, []byte{1, 1, 0, 0, 0})
+		return a.took(effects, err)
+	}
+	return a.took(a.s.Tick(a.now), nil)
+}
+
+// took looks at what came out and answers as a server would.
+func (a *actor) took(effects []Effect, err error) error {
+	if err != nil && !a.s.Ended() {
+		return fmt.Errorf("an error that does not end the session: %w", err)
+	}
+	if len(effects) > 0 && a.log.over {
+		return fmt.Errorf("effects after the end: %v", effects)
+	}
+	a.depth++
+	for i, e := range effects {
+		if bad := a.effect(e, i == len(effects)-1); bad != nil {
+			return bad
+		}
+	}
+	if a.depth--; a.depth > 0 {
+		return nil // an end may be among the effects that the caller still looks at
+	}
+	return a.limits()
+}
+
+func (a *actor) effect(e Effect, last bool) error {
+	switch e := e.(type) {
+	case Open:
+		if a.log.opens++; a.log.opens > 1 {
+			return fmt.Errorf("opened twice")
+		}
+		a.next = "ready"
+		return a.took(a.s.Opened(a.now), nil)
+	case Preview:
+		a.log.previews++
+		return a.took(a.s.Guide(a.now, faceproof.Guidance{OK: a.c.below(5) < 4}), nil)
+	case Record:
+		return a.recorded(e.Frame)
+	case Analyse:
+		return a.analysed(e)
+	case Send:
+		return a.sentOut(e.Message)
+	case End:
+		a.log.ends++
+		a.log.over = true
+		if !last || a.log.ends > 1 || e.Code == 0 {
+			return fmt.Errorf("a bad end %+v", e)
+		}
+	}
+	return nil
+}
+
+func (a *actor) sentOut(m ServerMessage) error {
+	b, err := Marshal(m)
+	if err != nil || !json.Valid(b) || len(b) > 4096 {
+		return fmt.Errorf("message %s: %v", b, err)
+	}
+	switch m.(type) {
+	case Prepare:
+		a.next = "preroll"
+	case ErrorMessage:
+		if a.log.fails++; a.log.fails > 1 {
+			return fmt.Errorf("two errors")
+		}
+	case ChallengeMessage:
+		n, first := 0, 0.
+		for _, f := range a.log.records {
+			if f.T >= a.log.preroll {
+				if n == 0 {
+					first = f.T
+				}
+				n++
+			}
+		}
+		if n < a.lim.PrerollFrames || a.log.records[len(a.log.records)-1].T-first < 1000 || a.log.preroll == 0 || a.log.challenged {
+			return fmt.Errorf("a challenge after %d frames", n)
+		}
+		a.log.challenged = true
+		a.next = "segment"
+	}
+	return nil
+}
+
+func (a *actor) recorded(f Frame) error {
+	r := a.log.records
+	if n := len(r); n > 0 && (f.Seq <= r[n-1].Seq || f.T <= r[n-1].T) {
+		return fmt.Errorf("frames out of order")
+	}
+	if f.Attempt != a.s.Attempt() || f.Preview {
+		return fmt.Errorf("a frame of another attempt")
+	}
+	a.log.records = append(r, f)
+	return nil
+}
+
+func (a *actor) analysed(e Analyse) error {
+	t := e.Transcript
+	if a.log.analyses++; a.log.analyses > 3 || t.Attempt != a.s.Attempt() {
+		return fmt.Errorf("analysis %d of attempt %d", a.log.analyses, t.Attempt)
+	}
+	if t.Received != len(a.log.records) {
+		return fmt.Errorf("%d received, %d recorded", t.Received, len(a.log.records))
+	}
+	if e.Complete {
+		a.log.complete++
+		if bad := checkComplete(t, a.log.records); bad != nil {
+			return bad
+		}
+	}
+	a.log.records, a.log.challenged, a.log.preroll = nil, false, 0
+	v := Verdict{Outcome: []ResultOutcome{ResultRetry, ResultRetry, ResultPass, ResultFail}[a.c.below(4)]}
+	if a.attempt == 3 && v.Outcome == ResultRetry && a.c.below(10) > 0 {
+		v.Outcome = ResultFail
+	}
+	if v.Outcome == ResultRetry {
+		a.attempt++
+		a.next = "ready"
+	}
+	if a.c.below(4) == 3 { // something under way
+		if bad := a.stray(); bad != nil {
+			return bad
+		}
+	}
+	return a.took(a.s.Result(a.now, v), nil)
+}
+
+func checkComplete(t Transcript, frames []Frame) error {
+	n := len(t.Challenge.Segments)
+	if n == 0 || len(t.Display) != n+2 || t.Display[0].Event != DisplayPreroll || t.Display[n+1].Event != DisplayPostroll {
+		return fmt.Errorf("an incomplete display was analysed: %+v", t.Display)
+	}
+	for i := 1; i < len(t.Display); i++ {
+		d := t.Display[i]
+		if d.T <= t.Display[i-1].T || i <= n && (d.Event != DisplaySegment || d.Index != i-1) {
+			return fmt.Errorf("a display out of order was analysed: %+v", t.Display)
+		}
+	}
+	if t.Captured != t.Sent+t.Dropped || t.Sent != t.Received+t.RateDropped {
+		return fmt.Errorf("the counts do not agree: %+v", t)
+	}
+	if frames[len(frames)-1].T < t.Display[n+1].T || t.ServerMS < .9*float64(Duration(t.Challenge).Milliseconds()) {
+		return fmt.Errorf("a script cut short was analysed")
+	}
+	return nil
+}
+
+func (a *actor) limits() error {
+	if len(a.log.records) > a.lim.Frames || a.log.previews > a.lim.Previews {
+		return fmt.Errorf("over a limit: %d frames, %d previews", len(a.log.records), a.log.previews)
+	}
+	if (a.log.previews+len(a.log.records))*4 > a.lim.SessionBytes {
+		return fmt.Errorf("over the limit of bytes")
+	}
+	if a.s.Ended() != a.log.over {
+		return fmt.Errorf("ended without an end")
+	}
+	return nil
+}
+
+// maxSteps is enough for three attempts.
+const maxSteps = 400
+
+func TestSessionHoldsAgainstRandomClients(t *testing.T) {
+	n, seed := 100_000, uint64(20261122)
+	if raceEnabled || testing.Short() {
+		n = 10_000
+	}
+	var complete, ended, retried int
+	for i := range n {
+		a := newActor(fastChoices{rand.New(rand.NewPCG(seed, uint64(i)))})
+		for range maxSteps {
+			if err := a.step(); err != nil {
+				t.Fatalf("seed %d, sequence %d: %v", seed, i, err)
+			}
+			if a.log.over {
+				ended++
+				break
+			}
+		}
+		if a.log.complete > 0 {
+			complete++
+		}
+		if a.attempt > 1 {
+			retried++
+		}
+	}
+	t.Logf("%d sequences: %d with a complete attempt, %d retried, %d ended", n, complete, retried, ended)
+	// The clients must get everywhere, or the invariants were not tested.
+	if complete < n/100 || retried < n/100 {
+		t.Errorf("only %d complete and %d retried attempts", complete, retried)
+	}
+}
+
+func TestSessionProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := newActor(rapidChoices{t})
+		for i := 0; i < maxSteps && !a.log.over; i++ {
+			if err := a.step(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
