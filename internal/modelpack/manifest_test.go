@@ -1,0 +1,228 @@
+package modelpack
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"faceproof"
+	"faceproof/models"
+)
+
+func TestPacksOfTheBinary(t *testing.T) {
+	if got := packIDs(); !slices.Equal(got, []string{packOffline, packStandard}) {
+		t.Fatalf("packs %v", got)
+	}
+	for _, id := range packIDs() {
+		m, err := manifestOf(id)
+		if err != nil {
+			t.Errorf("%s: %v", id, err)
+			continue
+		}
+		for _, r := range m.Match.Rows {
+			file, anchor, _ := strings.Cut(r.Report, "#")
+			report, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
+			if err != nil || !slices.Contains(anchors(string(report)), anchor) {
+				t.Errorf("%s: the report %s does not exist (%v)", id, r.Report, err)
+			}
+		}
+	}
+	if _, err := manifestOf("none"); faceproof.ErrorCode(err) != faceproof.CodeInvalid || !strings.Contains(err.Error(), "standard") {
+		t.Errorf("unknown pack: %v", err)
+	}
+}
+
+// anchors gives the anchors of a Markdown page's headings.
+func anchors(page string) []string {
+	var all []string
+	for _, h := range regexp.MustCompile(`(?m)^#+ +(.*)$`).FindAllStringSubmatch(page, -1) {
+		slug := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(h[1]), "")
+		all = append(all, strings.ReplaceAll(slug, " ", "-"))
+	}
+	return all
+}
+
+// TestThreshold holds the thresholds that docs/evaluation.md justifies.
+func TestThreshold(t *testing.T) {
+	for _, c := range []struct {
+		pack             string
+		probe, reference int
+		want             float64
+	}{
+		{packStandard, 1, 1, .50}, {packStandard, 5, 5, .50}, {packStandard, 0, 0, .50},
+		{packOffline, 1, 1, .60}, {packOffline, 5, 1, .60}, {packOffline, 1, 9, .60},
+		{packOffline, 2, 2, .675}, {packOffline, 5, 5, .675}, {packOffline, 0, 0, .60},
+	} {
+		m, err := manifestOf(c.pack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := m.pack(m.Runtime.AMD64, func(s string) string { return s })
+		if got := p.Threshold(c.probe, c.reference); got.Threshold != c.want {
+			t.Errorf("%s, %d and %d frames: threshold %v, want %v", c.pack, c.probe, c.reference, got.Threshold, c.want)
+		}
+		if p.Match.UnitNorm != (c.pack == packStandard) {
+			t.Errorf("%s: UnitNorm is %v", c.pack, p.Match.UnitNorm)
+		}
+	}
+}
+
+// TestParseManifestRefuses changes one line of a real manifest at a time.
+func TestParseManifestRefuses(t *testing.T) {
+	text, err := models.Packs.ReadFile("packs/offline.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string][3]string{
+		"unknown key":           {`continuity =`, `continuty =`, "continuty"},
+		"unknown key in a row":  {`probe_frames = 2`, "probe_frames = 2\nprobe = 2", "probe"},
+		"unknown table":         {`[match]`, "[metch]\n[match]", "metch"},
+		"not TOML":              {`title =`, `title`, "line"},
+		"wrong type":            {`width = 256`, `width = "256"`, "width"},
+		"unknown role":          {`role = "landmarks"`, `role = "ears"`, "role"},
+		"unknown kind":          {`kind = "facemesh"`, `kind = "earmesh"`, "kind"},
+		"kind of another role":  {`kind = "facemesh"`, `kind = "blazeface"`, "kind"},
+		"file with a path":      {`file = "facemesh.onnx"`, `file = "../facemesh.onnx"`, "file"},
+		"short digest":          {`sha256 = "a3af4096`, `sha256 = "a3`, "sha256"},
+		"upper-case digest":     {`sha256 = "a3af4096`, `sha256 = "A3AF4096`, "sha256"},
+		"no size":               {`bytes = 2451001`, `bytes = 0`, "bytes"},
+		"no licence":            {`licence = "Apache-2.0"`, `licence = ""`, "licence"},
+		"no colour order":       {`color = "rgb"`, `color = "grb"`, "color"},
+		"division by zero":      {`std = [255, 255, 255]`, `std = [255, 0, 255]`, "std"},
+		"four channels":         {`std = [255, 255, 255]`, `std = [255, 255, 255, 255]`, "std"},
+		"both sources":          {`file = "facemesh.onnx"`, "file = \"facemesh.onnx\"\nurl = \"https://host/x\"", "url"},
+		"escape from a package": {`json = "models/facemesh.json"`, `json = "models/../../x"`, "convert"},
+		"package with a path":   {`package = "@vladmandic/human"`, `package = "../human"`, "convert"},
+		"runtime digest":        {`sha256 = "ffb75a92`, `sha256 = "`, "runtime"},
+		"warning in one tongue": {`zh = `, `# `, "languages"},
+		"metric":                {`metric = "l2"`, `metric = "l1"`, "metric"},
+		"threshold":             {`threshold = 0.675`, `threshold = 1.675`, "threshold"},
+		"not a number":          {`threshold = 0.675`, `threshold = nan`, "threshold"},
+		"no rate":               {`fmr = 1.4e-3`, `fmr = 0.0`, "fmr"},
+		"no report":             {`report = "docs`, `report = "" #`, "report"},
+		"rows out of order":     {`probe_frames = 1`, `probe_frames = 3`, "row"},
+		"continuity":            {`continuity = 0.50`, `continuity = 2.0`, "continuity"},
+	} {
+		changed := strings.Replace(string(text), c[0], c[1], 1)
+		if changed == string(text) {
+			t.Errorf("%s: nothing to change", name)
+			continue
+		}
+		_, err := parseManifest(changed)
+		if faceproof.ErrorCode(err) != faceproof.CodeInvalid || !strings.Contains(err.Error(), c[2]) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestParseManifestRefusesRolesAndAddresses(t *testing.T) {
+	text, err := models.Packs.ReadFile("packs/standard.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := strings.SplitAfter(string(text), "[[model]]\n")
+	if len(sections) != 4 {
+		t.Fatalf("%d models, want 3", len(sections)-1)
+	}
+	for name, c := range map[string]struct{ text, says string }{
+		"missing role": {sections[0] + sections[1] + sections[3], "no model has the role landmarks"},
+		"role twice":   {sections[0] + sections[1] + sections[1] + sections[2] + sections[3], "two models have the role detector"},
+		"no https":     {strings.Replace(string(text), `url = "https`, `url = "http`, 1), "url"},
+		"no source":    {regexp.MustCompile(`(?m)^url = .*$`).ReplaceAllString(string(text), ""), "url or convert"},
+	} {
+		if _, err := parseManifest(c.text); faceproof.ErrorCode(err) != faceproof.CodeInvalid || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func FuzzParseManifest(f *testing.F) {
+	for _, id := range packIDs() {
+		text, err := models.Packs.ReadFile("packs/" + id + ".toml")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := parseManifest(text)
+		if err != nil {
+			return
+		}
+		if p := m.pack(m.Runtime.AMD64, func(s string) string { return s }); len(p.Models) != len(Roles) || p.Threshold(1, 1).Threshold <= 0 {
+			t.Errorf("a pack with %d models was taken", len(p.Models))
+		}
+	})
+}
+
+// npmDir gives the installed npm packages, or skips the test; in CI, where they
+// must be there, it fails instead.
+func npmDir(tb testing.TB) string {
+	tb.Helper()
+	dir := os.Getenv("FACEPROOF_NPM")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "models", "npm", "node_modules")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "@vladmandic", "human")); err != nil {
+		if os.Getenv("CI") == "true" {
+			tb.Fatal("models/npm/node_modules is absent: run npm ci --ignore-scripts in models/npm")
+		}
+		tb.Skip("models/npm/node_modules is absent: run npm ci --ignore-scripts in models/npm")
+	}
+	return dir
+}
+
+// TestRealPacks installs the packs of the binary: that the converters still give
+// the pinned bytes, and that the pinned bytes are those of the packages.
+func TestRealPacks(t *testing.T) {
+	npm, data, ctx := npmDir(t), t.TempDir(), context.Background()
+	if _, err := Load(data, ""); faceproof.ErrorCode(err) != faceproof.CodeNotFound {
+		t.Errorf("nothing is installed: %v", err)
+	}
+	p, err := Install(ctx, InstallConfig{DataDir: data, NPMDir: npm, Pack: packOffline})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.ID != packOffline || p.Warning.En == "" || p.Warning.Zh == "" {
+		t.Errorf("pack %q, warning %q", p.ID, p.Warning)
+	}
+	again, err := Load(data, "")
+	if err != nil || again.ID != packOffline {
+		t.Errorf("active pack: %v, %v", again, err)
+	}
+	// auto keeps the pack that the templates were made with, with no source left.
+	if p, err = Install(ctx, InstallConfig{DataDir: data, NPMDir: t.TempDir(), Pack: PackAuto}); err != nil || p.ID != packOffline {
+		t.Errorf("auto: %v, %v", p, err)
+	}
+	for _, machine := range []string{"amd64", "arm64"} {
+		m, err := manifestOf(packStandard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lib, err := m.library("linux", machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := pinned{libraryName, lib.SHA256, lib.Bytes}
+		if b, err := readPinned(filepath.Join(npm, m.Runtime.Package, lib.Path), want); err != nil || int64(len(b)) != lib.Bytes {
+			t.Errorf("linux/%s: %d bytes, %v", machine, len(b), err)
+		}
+	}
+	s, err := Verify(data, packOffline)
+	if err != nil || !s.Ready || !s.Active || len(s.Files) != 4 {
+		t.Errorf("verify: %+v, %v", s, err)
+	}
+	change(t, p.Models[RoleEmbedder].File, damages["a flipped bit"])
+	s, err = Verify(data, packOffline)
+	if err != nil || s.Ready || s.Files[3].State != "damaged" || !strings.Contains(s.Files[3].Error, "expected sha256") {
+		t.Errorf("verify after damage: %+v, %v", s, err)
+	}
+	all, err := List(data)
+	if err != nil || len(all) != 2 || all[1].Ready || all[1].Files[1].State != "missing" || all[1].Files[2].State != "ok" {
+		t.Errorf("list: %+v, %v", all, err)
+	}
+}
