@@ -75,8 +75,16 @@ func rootCommand(g *globals) *cobra.Command {
 	flags.StringVar(&g.DataDir, "data", data, "folder of everything a run makes (or FACEPROOF_DATA)")
 	flags.BoolVar(&g.JSON, "json", false, "answer in JSON")
 	root.AddCommand(
+		serveCommand(g),
+		appCommand(g),
+		registryCommand(g),
+		verificationCommand(g),
 		modelsCommand(g),
 		versionCommand(g),
+		serveCommand(g),
+		appCommand(g),
+		registryCommand(g),
+		verificationCommand(g),
 		modelsCommand(g),
 	)
 	return root

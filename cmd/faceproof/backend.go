@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"faceproof/internal/analysis"
+	"faceproof/internal/blob"
+	"faceproof/internal/face"
+	"faceproof/internal/imaging"
+	"faceproof/internal/keys"
+	"faceproof/internal/registry"
+	"faceproof/internal/store"
+	"faceproof/internal/verify"
+
+	"faceproof"
+)
+
+// backend is everything behind the handlers, opened in the order in which one
+// part needs another.
+type backend struct {
+	store    *store.Store
+	keys     *keys.Ring
+	blobs    *blob.Dir
+	engine   *face.Engine
+	registry *registry.Local
+	verify   *verify.Service
+
+	closers []func()
+}
+
+// close ends what was opened, last first.
+func (b *backend) close() {
+	for i := len(b.closers) - 1; i >= 0; i-- {
+		b.closers[i]()
+	}
+}
+
+func openBackend(ctx context.Context, g *globals, pack string, log *slog.Logger) (_ *backend, err error) {
+	b := &backend{}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	var done func()
+	if b.engine, done, err = openEngine(g, pack); err != nil {
+		return nil, err
+	}
+	b.closers = append(b.closers, done)
+	if b.store, b.keys, done, err = openStoreAs(ctx, g, store.Config{Actor: "server", Log: log}); err != nil {
+		return nil, err
+	}
+	b.closers = append(b.closers, done)
+	if b.blobs, err = openBlobs(g, b.keys); err != nil {
+		return nil, err
+	}
+	b.closers = append(b.closers, func() { _ = b.blobs.Close() })
+	if b.registry, err = registry.New(registry.Config{Store: b.store, Keys: b.keys, Enroller: engineEnroller{b.engine}}); err != nil {
+		return nil, err
+	}
+	analyzer := analysis.New(analysis.Config{Engine: b.engine})
+	policy := faceproof.DefaultPolicy()
+	policy.MinContinuity = b.engine.Pack().Continuity
+	b.verify, err = verify.New(verify.Config{
+		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs,
+		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return analyzer.Begin() }),
+		Policy:   policy,
+		CheckFrame: func(jpeg []byte) error {
+			_, err := imaging.CheckJPEG(jpeg, imaging.FrameLimits)
+			return err
+		},
+		Log: log,
+	})
+	return b, err
+}

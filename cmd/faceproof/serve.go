@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"faceproof"
+	"faceproof/internal/server"
+	"faceproof/internal/store"
+	"faceproof/internal/verify"
+	"faceproof/internal/wechat"
+	"faceproof/web"
+)
+
+// serveFlags are the settings of `faceproof serve`.
+type serveFlags struct {
+	addr         string
+	demo         bool
+	selfSigned   bool
+	pack         string
+	publicOrigin string
+	proxies      []string
+	maxCaptures  int
+	verbose      bool
+}
+
+// defaultPort is the server's when PORT says nothing.
+const defaultPort = "8080"
+
+func serveCommand(g *globals) *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Start the server",
+		Long: "Serves the WeChat-compatible interfaces, the browser SDK and the capture socket.\n\n" +
+			"A browser gives a page the camera only over HTTPS or on localhost. Without --addr the\n" +
+			"server therefore listens on localhost; behind a proxy that ends TLS, or in a container,\n" +
+			"use --addr :8080. To try it on a phone use --tls-self-signed, which listens everywhere.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return serve(ctx, g, f)
+		},
+	}
+	fs := c.Flags()
+	fs.StringVar(&f.addr, "addr", "", "host:port to listen on (default localhost:8080, or :8080 with --tls-self-signed; PORT changes the port)")
+	fs.BoolVar(&f.demo, "demo", false, "add the demo: a page where anyone who can reach it may register and verify")
+	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
+	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
+	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
+	fs.StringSliceVar(&f.proxies, "trust-proxy", nil, "address range of proxies whose X-Forwarded-For is believed (default: this machine)")
+	fs.IntVar(&f.maxCaptures, "max-captures", server.DefaultMaxCaptures, "captures at once")
+	fs.BoolVar(&f.verbose, "verbose", false, "log debug messages")
+	return c
+}
+
+// listenAddr is where to listen when the flags and PORT are taken together.
+func listenAddr(f serveFlags, port string) string {
+	if f.addr != "" {
+		return f.addr
+	}
+	if port == "" {
+		port = defaultPort
+	}
+	if f.selfSigned {
+		return ":" + port
+	}
+	return net.JoinHostPort("localhost", port)
+}
+
+// serve runs until ctx ends, then lets running requests finish.
+func serve(ctx context.Context, g *globals, f serveFlags) error {
+	log := newLog(g, f.verbose)
+	if f.publicOrigin != "" {
+		origin, err := parseOrigin(f.publicOrigin)
+		if err != nil {
+			return faceproof.Errorf(faceproof.CodeInvalid, "--public-origin", "must be https://host[:port] and nothing more")
+		}
+		f.publicOrigin = origin
+	}
+	var proxies []netip.Prefix
+	for _, s := range f.proxies {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return faceproof.Errorf(faceproof.CodeInvalid, "--trust-proxy", "must be an address range such as 10.0.0.0/8")
+		}
+		proxies = append(proxies, p)
+	}
+	// The port first: a mistake shows before the models are loaded.
+	ln, err := net.Listen("tcp", listenAddr(f, os.Getenv("PORT")))
+	if err != nil {
+		return &faceproof.Error{Code: faceproof.CodeUnavailable, Field: "--addr", Message: "cannot listen: " + err.Error(), Err: err}
+	}
+	defer ln.Close()
+	b, err := openBackend(ctx, g, f.pack, log)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	api, err := wechat.New(wechat.Config{Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log})
+	if err != nil {
+		return err
+	}
+	c := server.Config{
+		Captures: b.verify, WeChat: api, WeChatPaths: wechat.Prefixes(), Web: web.FS(), Version: version,
+		Ready: everySecond(func() error { return b.store.Ping(ctx) }), MaxCaptures: f.maxCaptures, TrustedProxies: proxies, Log: log,
+		AllowOrigin: func(r *http.Request, sessionID, origin string) bool {
+			return b.allowOrigin(r, f.publicOrigin, sessionID, origin)
+		},
+	}
+	if f.demo {
+		if c.Demo, err = openDemo(ctx, g, b); err != nil {
+			return err
+		}
+	}
+	h, err := server.New(c)
+	if err != nil {
+		return err
+	}
+	secure := f.selfSigned
+	if secure {
+		if ln, err = selfSigned(g, ln); err != nil {
+			return err
+		}
+	}
+	greet(g, ln.Addr(), secure, c.Demo, b)
+	return runServer(ctx, h, ln, b.verify, log)
+}
+
+// runServer serves and keeps house until ctx ends.
+func runServer(ctx context.Context, h *server.Server, ln net.Listener, v *verify.Service, log *slog.Logger) error {
+	srv := h.HTTPServer(ln.Addr().String())
+	var house sync.WaitGroup
+	keep, stopKeeping := context.WithCancel(ctx)
+	house.Go(func() {
+		if err := v.Run(keep); err != nil && keep.Err() == nil {
+			log.Error("retention has stopped", "error", err)
+		}
+	})
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	log.Info("stopping")
+	wait, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	captures := h.Shutdown(wait) // sockets are no longer srv's
+	requests := srv.Shutdown(wait)
+	stopKeeping()
+	house.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return errors.Join(err, captures, requests)
+}
+
+// newLog logs to Err: a line of text, or with --json one of JSON.
+func newLog(g *globals, verbose bool) *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if verbose {
+		o.Level = slog.LevelDebug
+	}
+	if g.JSON {
+		return slog.New(slog.NewJSONHandler(g.Err, o))
+	}
+	return slog.New(slog.NewTextHandler(g.Err, o))
+}
+
+// everySecond remembers f's answer for a second: a probe writes to the
+// database, and anybody may ask.
+func everySecond(f func() error) func() error {
+	var mu sync.Mutex
+	var at time.Time
+	var last error
+	return func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); now.Sub(at) > time.Second {
+			last, at = f(), now
+		}
+		return last
+	}
+}
+
+// allowOrigin says whether a page may open a session's socket. A session that
+// is not there is let through: the socket then says so.
+func (b *backend) allowOrigin(r *http.Request, publicOrigin, sessionID, origin string) bool {
+	v, err := b.store.Verification(r.Context(), faceproof.VerificationKey{ID: sessionID})
+	if err != nil {
+		return faceproof.ErrorCode(err) == faceproof.CodeNotFound
+	}
+	app, _, err := b.store.App(r.Context(), v.AppID)
+	return err == nil && wechat.OriginAllowed(r, publicOrigin, app, origin)
+}
+
+// greet says in both languages what to open next.
+func greet(g *globals, addr net.Addr, secure bool, demo *server.Demo, b *backend) {
+	out := g.Out
+	if g.JSON {
+		out = io.Discard
+	}
+	urls := addresses(addr, secure)
+	fmt.Fprintf(out, "\nFaceproof %s · %s · %s\n", version, b.engine.Pack().Title, dataOf(g))
+	if w := b.engine.Pack().Warning; w.En != "" {
+		fmt.Fprintf(out, "\n! %s\n! %s\n", w.Zh, w.En)
+	}
+	if web.Placeholder() {
+		fmt.Fprintln(out, "\n! 浏览器 SDK 未构建，请先运行 make build\n! built without the browser SDK; run make build")
+	}
+	if demo == nil {
+		fmt.Fprintf(out, "\n服务已启动 · serving on %s\n\n", urls[0])
+		return
+	}
+	fmt.Fprintln(out, "\n打开演示页面 · open the demo:")
+	for _, u := range urls {
+		fmt.Fprintf(out, "    %s/demo/\n", u)
+	}
+	fmt.Fprintf(out, "演示应用 · demo app:\n    AppID      %s\n    AppSecret  %s\n", demo.AppID, demo.Secret.Reveal())
+	if secure {
+		fmt.Fprintln(out, "自签名证书，浏览器会提示不安全，选择继续即可 · the certificate is self-made: let the browser go on")
+	}
+	if !loopback(addr) {
+		fmt.Fprintln(out, "! 演示接口没有登录：能访问此地址的人都可以登记人脸，请勿在公网运行\n"+
+			"! the demo has no log-in: whoever reaches this address may register a face; never run it on the open internet")
+	}
+	fmt.Fprintln(out)
+}
+
+func dataOf(g *globals) string { return "data in " + g.DataDir }
+
+// loopback says whether only this machine can reach the address.
+func loopback(addr net.Addr) bool {
+	t, ok := addr.(*net.TCPAddr)
+	return ok && t.IP.IsLoopback()
+}
+
+// addresses are the URLs under which the server can be reached, localhost first.
+func addresses(addr net.Addr, secure bool) []string {
+	scheme := "http"
+	if secure {
+		scheme = "https"
+	}
+	t, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return []string{scheme + "://" + addr.String()}
+	}
+	port := fmt.Sprint(t.Port)
+	if !t.IP.IsUnspecified() && !t.IP.IsLoopback() {
+		return []string{scheme + "://" + net.JoinHostPort(t.IP.String(), port)}
+	}
+	urls := []string{scheme + "://" + net.JoinHostPort("localhost", port)}
+	if t.IP.IsUnspecified() && secure { // over plain HTTP another device gets no camera
+		for _, ip := range lanAddresses() {
+			urls = append(urls, scheme+"://"+net.JoinHostPort(ip.String(), port))
+		}
+	}
+	return urls
+}
+
+// selfSigned wraps the listener in TLS.
+func selfSigned(g *globals, ln net.Listener) (net.Listener, error) {
+	cert, err := ownCertificate(g.DataDir, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}), nil
+}
+
+var _ wechat.Store = (*store.Store)(nil)
