@@ -37,6 +37,7 @@ type actor struct {
 
 	temper int // one step in so many is out of place
 	depth  int // of answers to answers
+	cheat  cheat
 
 	// the client's view
 	next     string // what the protocol wants next
@@ -58,6 +59,20 @@ type actor struct {
 	}
 }
 
+// cheat is how a client leaves out a part and claims the whole.
+type cheat int
+
+const (
+	honest      cheat = iota
+	skipSegment       // one is not reported
+	skipPost          // the post-roll is not reported
+	skipTail          // no frame after the post-roll
+	skipBoth          // neither the last segment nor the post-roll is reported
+	miscount          // one frame more sent than came
+	misclaim          // more captured than sent and dropped
+	cheats
+)
+
 func newActor(c choices) *actor {
 	l := DefaultLimits()
 	switch c.below(6) { // small limits, so that they are met
@@ -68,7 +83,7 @@ func newActor(c choices) *actor {
 	case 5:
 		l.Previews = 4
 	}
-	a := &actor{c: c, temper: []int{1000, 100, 30, 8}[c.below(4)], lim: l, now: epoch, next: "hello", attempt: 1, t: 100}
+	a := &actor{c: c, cheat: max(0, cheat(c.below(14))-14+cheats), temper: []int{1000, 100, 30, 8}[c.below(4)], lim: l, now: epoch, next: "hello", attempt: 1, t: 100}
 	a.s = New(Config{Limits: l, Start: epoch, NewChallenge: func() (faceproof.FlashChallenge, error) {
 		if c.below(50) == 49 {
 			return faceproof.FlashChallenge{}, fmt.Errorf("no randomness")
@@ -150,14 +165,27 @@ func (a *actor) wanted() error {
 		}
 		if a.segments == len(testChallenge.Segments) {
 			a.next, a.until = "post", a.t+300
+			if a.cheat == skipPost || a.cheat == skipBoth {
+				return nil
+			}
 			return a.display(DisplayPostroll, 0)
 		}
 		a.until = a.t + 400
 		a.segments++
+		if (a.cheat == skipSegment || a.cheat == skipBoth) && a.segments == len(testChallenge.Segments) {
+			return nil
+		}
 		return a.display(DisplaySegment, a.segments-1)
 	case "post":
-		if a.t < a.until {
+		switch {
+		case a.t < a.until && a.cheat == skipTail:
+			return nil
+		case a.t < a.until:
 			return a.frame(a.attempt, false)
+		case a.cheat == miscount:
+			return a.end(a.sent+4, a.sent+1, 3)
+		case a.cheat == misclaim:
+			return a.end(a.sent+4, a.sent, 3)
 		}
 		return a.end(a.sent+3, a.sent, 3)
 	}
