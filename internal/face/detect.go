@@ -22,9 +22,11 @@ type detector interface {
 	// decode gives candidates in pixels of the input.
 	decode(out []onnx.Tensor) ([]Face, error)
 	overlap() float64 // candidates that overlap more (IoU) are one face
+	sure() float64    // a score from which nothing else need agree
 }
 
 // Detect finds the faces of an image, largest first; none is not an error.
+// Where the detector is not sure, the landmark net must see a face too.
 func (e *Engine) Detect(ctx context.Context, m *imaging.Image) ([]Face, error) {
 	if m.W == 0 || m.H == 0 {
 		return nil, nil
@@ -43,7 +45,36 @@ func (e *Engine) Detect(ctx context.Context, m *imaging.Image) ([]Face, error) {
 		found[i].move(a)
 	}
 	slices.SortFunc(found, func(a, b Face) int { return cmp.Compare(b.Box.area(), a.Box.area()) })
-	return found, nil
+	return e.confirm(ctx, m, found)
+}
+
+// maxDoubtful bounds the second looks of one Detect; the smallest doubtful
+// faces are dropped unseen.
+const maxDoubtful = 8
+
+// doubtMeshScore is what the landmark net must say of a doubtful face.
+const doubtMeshScore = 0.9
+
+// confirm drops the doubtful faces that the landmark net does not confirm:
+// blurred backgrounds, clocks and cats.
+func (e *Engine) confirm(ctx context.Context, m *imaging.Image, found []Face) ([]Face, error) {
+	kept, looks := found[:0], 0
+	for _, f := range found {
+		if f.Score < e.detector.sure() {
+			if looks++; looks > maxDoubtful {
+				continue
+			}
+			l, err := e.mesh(ctx, m, e.firstRegion(f))
+			if err != nil {
+				return nil, err
+			}
+			if l.Score < doubtMeshScore {
+				continue
+			}
+		}
+		kept = append(kept, f)
+	}
+	return kept, nil
 }
 
 // move takes a face from input pixels to image pixels; a has no rotation.
@@ -88,9 +119,12 @@ func newDetector(m modelpack.Model) (detector, error) {
 // cell a stride, score √(cls·obj), points in the order of Face.Points.
 type yunet struct{ w, h int }
 
-// yunetScore and yunetOverlap are OpenCV's customary values for this network.
+// yunetScore and yunetOverlap are OpenCV's customary values for this network;
+// yunetSure lies between the profile faces and the false alarms of the test
+// pictures.
 const (
 	yunetScore   = 0.6
+	yunetSure    = 0.82
 	yunetOverlap = 0.3
 )
 
@@ -101,6 +135,7 @@ var yunetOutputs = []string{
 }
 
 func (y yunet) overlap() float64 { return yunetOverlap }
+func (y yunet) sure() float64    { return yunetSure }
 
 // fit is a letterbox in the top left corner.
 func (y yunet) fit(w, h int) imaging.Affine {
@@ -144,10 +179,11 @@ type blazeFace struct {
 	anchors []Point // cell centres, input pixels
 }
 
-// blazeScore is where false alarms on pictures without faces end; human's
+// At blazeScore every second alarm is false, at blazeSure none was; human's
 // default of 0.2 with its overlap of 0.1 is tuned for one known face.
 const (
 	blazeScore   = 0.5
+	blazeSure    = 0.7
 	blazeOverlap = 0.3
 )
 
@@ -168,6 +204,7 @@ func newBlazeFace(size int) *blazeFace {
 }
 
 func (b *blazeFace) overlap() float64 { return blazeOverlap }
+func (b *blazeFace) sure() float64    { return blazeSure }
 
 // fit is a letterbox in the middle.
 func (b *blazeFace) fit(w, h int) imaging.Affine {
@@ -211,4 +248,10 @@ func blazeFaceAt(score float64, v []float32, anchor Point) Face {
 	half := right.sub(left).scale(0.4)
 	f.Points = [5]Point{left, right, nose, mouth.sub(half), mouth.add(half)}
 	return f
+}
+
+// SortLeft orders faces by the left edge of their boxes: the order in which a
+// person would number them.
+func SortLeft(faces []Face) {
+	slices.SortFunc(faces, func(a, b Face) int { return cmp.Compare(a.Box.X, b.Box.X) })
 }

@@ -122,4 +122,4 @@ func (e *Engine) Pack() *modelpack.Pack { return e.pack }
 func (e *Engine) ModelID() string { return e.pack.Models[modelpack.RoleEmbedder].ID }
 
 // cropFactors: see firstRegion.
-var cropFactors = map[string]float64{modelpack.KindYuNet: 1.3, modelpack.KindBlazeFace: 1.5}
+var cropFactors = map[string]float64{modelpack.KindYuNet: 1.35, modelpack.KindBlazeFace: 1.7}

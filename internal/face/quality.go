@@ -16,12 +16,12 @@ const (
 	maxOffCenter  = 0.18 // of the image's width and height
 	maxTurn       = 25.0 // degrees of yaw and pitch, guidance
 	maxRoll       = 30.0
-	minBrightness = 0.18
+	minBrightness = 0.12 // well-lit dark skin measures from 0.22
 	maxBrightness = 0.90
 	maxClipped    = 0.25
 	minEyesOpen   = 0.25
-	maxOcclusion  = 0.6
-	minSharpness  = 0.20
+	maxOcclusion  = 0.5
+	minSharpness  = 0.28
 	crowdShare    = 0.3 // a face this wide against the largest counts as a second person
 )
 
@@ -109,7 +109,7 @@ func (l *Landmarks) pose() (yaw, pitch, roll float64) {
 
 // pitchBias is the pitch that the axes give for a face that looks straight
 // ahead: the forehead lies behind the chin's plane.
-const pitchBias = 0.0
+const pitchBias = -3.0
 
 func sub3(a, b [3]float64) [3]float64 { return [3]float64{a[0] - b[0], a[1] - b[1], a[2] - b[2]} }
 
