@@ -44,7 +44,11 @@ func modelsInstallCommand(g *globals) *cobra.Command {
 				return err
 			}
 			if g.JSON {
-				return writeModelsJSON(g, map[string]any{"pack": p.ID, "title": p.Title, "models": packModels(p)})
+				answer := map[string]any{"pack": p.ID, "title": p.Title, "models": packModels(p)}
+				if p.Warning.En != "" {
+					answer["warning"] = p.Warning
+				}
+				return writeModelsJSON(g, answer)
 			}
 			fmt.Fprintf(g.Out, "%s: %s\n", p.ID, p.Title)
 			return nil

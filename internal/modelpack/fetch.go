@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"faceproof"
 )
 
 // Time limits of a download. Connecting is short, so that a machine without the
@@ -89,6 +91,10 @@ func (in *installer) fetch(ctx context.Context, p pinned, pinnedURL string) erro
 		}
 		defer r.Close()
 		err = in.to.put(p, r)
+		if faceproof.ErrorCode(err) == faceproof.CodeUnavailable && ctx.Err() == nil { // cut short
+			reasons = append(reasons, what+": "+reason(errors.Unwrap(err)))
+			return false, nil
+		}
 		if err == nil {
 			in.say("%s: %s from %s", p.name, size(p.bytes), what)
 		}
@@ -146,8 +152,12 @@ func reason(err error) string {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return "does not have it"
+	case errors.As(err, &dns):
+		return "its host name cannot be resolved"
 	}
 	return err.Error()
 }

@@ -234,7 +234,7 @@ func TestHostileServers(t *testing.T) {
 		"cut short": {func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Length", "10")
 			_, _ = rw.Write([]byte("a det"))
-		}, faceproof.CodeUnavailable, "reading stopped"},
+		}, faceproof.CodeUnavailable, "unexpected EOF"},
 		"an error": {func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) }, faceproof.CodeUnavailable, "HTTP 502"},
 		"downgrade": {func(rw http.ResponseWriter, r *http.Request) {
 			http.Redirect(rw, r, plain.URL, http.StatusFound)

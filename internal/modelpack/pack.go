@@ -74,7 +74,10 @@ type MatchRow struct {
 }
 
 // Text is a message for users.
-type Text struct{ En, Zh string }
+type Text struct {
+	En string `json:"en"`
+	Zh string `json:"zh"`
+}
 
 // Pack is an installed set of networks.
 type Pack struct {

@@ -177,6 +177,7 @@ func TestGraphRefuses(t *testing.T) {
 		"missing output":     {`"name":"Identity_2"`, `"name":"Identity_9"`},
 		"constant as input":  {`"input":["mesh/pool"]`, `"input":["w"]`},
 		"wrong arity":        {`"input":["mesh/pool"]`, `"input":["mesh/pool","mesh/pool"]`},
+		"weight used twice":  {`"input":["conv","dw"]`, `"input":["conv","w"]`},
 		"wrong kernel":       {`"shape":[3,3,3,4]`, `"shape":[3,3,4,3]`},
 		"reshape to another": {`"size":"8"}`, `"size":"6"}`},
 		"huge picture":       {`"size":"8"}`, `"size":"1000000"}`},

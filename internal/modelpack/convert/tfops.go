@@ -90,12 +90,14 @@ func (c *converter) picture(n *tfNode, i int) (shape, error) {
 	return s, nil
 }
 
-// constant gives the weight that is input i of n, with the wanted rank.
+// constant takes the weight that is input i of n, with the wanted rank. A weight
+// serves one node, so that what is written is bounded by what was read.
 func (c *converter) constant(n *tfNode, i, rank int, float bool) (array, error) {
 	a, ok := c.weights[n.Inputs[i]]
 	if !ok || len(a.shape) != rank || (a.f != nil) != float {
-		return array{}, bad("json", "node %.64q: input %d is not a constant of rank %d", n.Name, i, rank)
+		return array{}, bad("json", "node %.64q: input %d is not an unused constant of rank %d", n.Name, i, rank)
 	}
+	delete(c.weights, n.Inputs[i])
 	return a, nil
 }
 
@@ -277,8 +279,9 @@ func (c *converter) addition(n *tfNode) error {
 func (c *converter) prelu(n *tfNode, x string, s shape, slope string) error {
 	a, ok := c.weights[slope]
 	if !ok || a.f == nil || !slices.Equal(a.shape, []int{1, 1, s.c}) {
-		return bad("json", "node %.64q: the slope is not a constant of 1×1×%d", n.Name, s.c)
+		return bad("json", "node %.64q: the slope is not an unused constant of 1×1×%d", n.Name, s.c)
 	}
+	delete(c.weights, slope)
 	name := c.g.floats(n.Name+"/slope", []int{s.c, 1, 1}, a.f)
 	c.set(n, c.g.node("PRelu", n.Name, []string{x, name}), s)
 	return nil
