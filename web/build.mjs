@@ -1,13 +1,14 @@
-// Builds dist/: faceproof.js (classic script), faceproof.mjs (ES module) and the
-// demo page. Old files go; placeholder.txt stays, for it is in git.
+// Builds dist/, or the folder that is given: faceproof.js (classic script),
+// faceproof.mjs (ES module) and the demo page. Old files go; placeholder.txt
+// stays, for it is in git.
 
 import { build } from 'esbuild';
 import { cp, mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const dist = join(here, 'dist');
+const dist = process.argv[2] ? resolve(process.argv[2]) : join(here, 'dist');
 
 await mkdir(dist, { recursive: true });
 for (const name of await readdir(dist)) {
@@ -19,9 +20,9 @@ const common = {
   legalComments: 'none', logLevel: 'warning',
   banner: { js: '/* Faceproof web SDK, Apache-2.0 */' },
 };
-await build({ ...common, entryPoints: ['sdk/classic.ts'], outfile: 'dist/faceproof.js', format: 'iife' });
-await build({ ...common, entryPoints: ['sdk/module.ts'], outfile: 'dist/faceproof.mjs', format: 'esm' });
-await build({ ...common, entryPoints: ['demo/demo.ts'], outfile: 'dist/demo/demo.js', format: 'iife', banner: {} });
+await build({ ...common, entryPoints: ['sdk/classic.ts'], outfile: join(dist, 'faceproof.js'), format: 'iife' });
+await build({ ...common, entryPoints: ['sdk/module.ts'], outfile: join(dist, 'faceproof.mjs'), format: 'esm' });
+await build({ ...common, entryPoints: ['demo/demo.ts'], outfile: join(dist, 'demo', 'demo.js'), format: 'iife', banner: {} });
 for (const name of ['index.html', 'demo.css', 'sample.js']) await cp(join(here, 'demo', name), join(dist, 'demo', name));
 
 for (const name of ['faceproof.js', 'faceproof.mjs', 'demo/demo.js']) {

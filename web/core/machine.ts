@@ -208,8 +208,8 @@ function cameraOn(s: State): Step {
 }
 
 function cameraOff(s: State, fault: CameraFault): Step {
-  if (over(s) || s.screen === 'analysing' || s.screen === 'alternative') return [s, []];
-  if (s.socket === 'none') return [{ ...s, screen: 'camera_error', fault }, [{ do: 'camera_stop' }]];
+  if (s.screen === 'camera') return [{ ...s, screen: 'camera_error', fault }, [{ do: 'camera_stop' }]];
+  if (s.screen !== 'guide' && s.screen !== 'flash' && s.screen !== 'retry') return [s, []];
   return abort(s, 'camera', 'camera.lost', { kind: 'error', errCode: Code.camera, message: 'camera lost' });
 }
 
@@ -221,7 +221,7 @@ export function cameraOutcome(fault: CameraFault): Outcome {
 }
 
 function message(s: State, m: ServerMessage): Step {
-  if (over(s)) return [s, []];
+  if (over(s) || (s.socket !== 'open' && s.socket !== 'opening')) return [s, []];
   switch (m.type) {
     case 'welcome':
       return s.socket === 'opening' && s.screen === 'guide'
@@ -239,8 +239,12 @@ function message(s: State, m: ServerMessage): Step {
         : [s, []];
     case 'challenge':
       return s.screen === 'flash' && m.attempt === s.attempt ? [s, [{ do: 'light', show: m }]] : [s, []];
-    case 'analysing':
-      return [s, []];
+    case 'analysing': // before our own end: the server has stopped waiting
+      return s.screen === 'flash'
+        ? [{ ...s, screen: 'analysing' }, [
+          { do: 'dark' }, { do: 'frames', mode: 'off', attempt: s.attempt }, { do: 'timer', name: 'result', ms: WAIT.result },
+        ]]
+        : [s, []];
     case 'result': return result(s, m);
     case 'error': return serverError(s, m);
   }

@@ -113,7 +113,7 @@ function details(c: Setting, retention: string): HTMLElement {
   const items: [TextKey, string][] = [
     ['notice.handler', n.handler], ['notice.contact', n.contact], ['notice.purpose', n.purpose],
     ['notice.method', c.say('notice.method.text')], ['notice.data', c.say('notice.data.text')],
-    ['notice.necessity', n.necessity], ['notice.retention', retention.replace(/,$/, '')],
+    ['notice.necessity', n.necessity], ['notice.retention', retention],
     ['notice.rights', c.say('notice.rights.text')], ['notice.automated', c.say('notice.automated.text')],
     ['notice.minor', c.say('notice.minor.text')],
     ['notice.alternative', c.say('alt.body', { methods: n.alternative })],
@@ -161,7 +161,7 @@ function cameraError(s: State, c: Setting): HTMLElement[] {
 }
 
 function guide(_: State, c: Setting): HTMLElement[] {
-  const out = [head(c.say('guide.title')), h('div', { class: 'grow' })];
+  const out = [head(c.say('guide.title'))];
   if (c.cameras.length > 1) {
     const select = h('select', { 'data-testid': 'fp-camera', change: () => c.chooseCamera(select.value) });
     for (const d of c.cameras) {
@@ -178,7 +178,7 @@ function guide(_: State, c: Setting): HTMLElement[] {
 function retryScreen(s: State, c: Setting): HTMLElement[] {
   return [
     mark('!'), head(c.say('result.fail.title')),
-    s.hint === '' ? h('p', {}) : h('p', { class: 'hint' }, c.say(`hint.${s.hint}`)),
+    h('p', { class: 'hint' }, s.hint === '' ? null : c.say(`hint.${s.hint}`)),
     h('p', {}, c.say('result.retry', { n: s.attemptsLeft })),
     row(button(c, 'retry', 'fp-retry', { type: 'retry' }), other(c)),
   ];

@@ -17,7 +17,6 @@ h1{font-size:1.4em;line-height:1.3;margin:0;outline:0}
 p,ul,dl,dd{margin:0}
 ul{padding-inline-start:1.3em}
 .main{display:flex;flex-direction:column;gap:16px}
-.grow{flex:1 0 auto}
 .box{background:#fff;border:1px solid #d5dbe3;border-radius:14px;padding:14px 16px}
 .warn{background:#fff7e0;border-color:#c98a00}
 .note{font-size:16px;color:#3d4856}
@@ -42,7 +41,13 @@ select{font:inherit;min-height:44px;padding:6px 10px;border-radius:10px;border:2
  border:5px solid #5d6b7a;background:#cfd6de}
 .cam video{width:100%;height:100%;object-fit:cover;transform:scaleX(-1);display:block}
 [data-good=true] .cam{border-color:#137333}
-.hint{font-size:1.3em;font-weight:700;text-align:center;min-height:2em;line-height:1.4}
+.hint{font-size:1.3em;font-weight:700;text-align:center;line-height:1.4}
+.page>.hint{display:contents}
+[data-screen=guide] .page>.hint{display:block;min-height:2.8em}
+[data-screen=guide] h1{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+[data-screen=analysing] .main,[data-screen=camera] .main,[data-screen=pass] .main,[data-screen=fail] .main,[data-screen=retry] .main,[data-screen=trouble] .main,
+[data-screen=camera_error] .main{text-align:center;margin:auto 0}
+[data-screen=pass] .bar button,[data-screen=fail] .bar button,[data-screen=trouble] .bar button,[data-screen=alternative] .bar button{visibility:hidden}
 .mark{width:84px;height:84px;align-self:center;border-radius:50%;display:flex;align-items:center;justify-content:center;font-size:44px;line-height:1;color:#fff;background:#37424f}
 .mark.ok{background:#137333}
 .busy{width:64px;height:64px;align-self:center;border-radius:50%;border:6px solid #c3ccd6;border-top-color:#0b57d0;animation:turn 1s linear infinite}

@@ -185,19 +185,21 @@ export function makeWx(g: Ground): Wx {
         }
       })();
     },
-    startFacialRecognitionVerify(o) {
+    startFacialRecognitionVerify(given) {
+      const o = given ?? {};
       const bad = wrong(o, ['name', 'idCardNumber', 'userIdKey'])
         ?? (!o.userIdKey && !o.name ? needs('name') : null)
         ?? (!o.userIdKey && !o.idCardNumber ? needs('idCardNumber') : null);
-      if (bad) return finish(START, o ?? {}, { kind: 'error', errCode: Code.badParameter, message: bad }, true);
+      if (bad) return finish(START, o, { kind: 'error', errCode: Code.badParameter, message: bad }, true);
       const body: Record<string, unknown> = o.userIdKey
         ? { user_id_key: o.userIdKey } : { name: o.name, id_card_number: o.idCardNumber };
       if (o.checkAliveType !== undefined) body['check_alive_type'] = o.checkAliveType;
       void verify(START, body).then((out) => finish(START, o, out, true));
     },
-    requestFacialVerify(o) {
+    requestFacialVerify(given) {
+      const o: Partial<RequestOptions> = given ?? {};
       const bad = wrong(o, ['verifyId']) ?? (!o.verifyId ? needs('verifyId') : null);
-      if (bad) return finish(REQUEST, o ?? {}, { kind: 'error', errCode: Code.badParameter, message: bad }, false);
+      if (bad) return finish(REQUEST, o, { kind: 'error', errCode: Code.badParameter, message: bad }, false);
       void verify(REQUEST, { verify_id: o.verifyId }).then((out) => finish(REQUEST, o, out, false));
     },
   };

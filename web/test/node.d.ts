@@ -25,11 +25,16 @@ declare module 'node:fs' {
   export function readFileSync(path: string): Uint8Array;
   export function readFileSync(path: string, encoding: 'utf8'): string;
   export function existsSync(path: string): boolean;
-  export function readdirSync(path: string): string[];
+  export function mkdtempSync(prefix: string): string;
+  export function rmSync(path: string, o: { recursive: boolean }): void;
 }
 
 declare module 'node:zlib' {
   export function gzipSync(data: Uint8Array | string, o?: { level: number }): Uint8Array;
+}
+
+declare module 'node:os' {
+  export function tmpdir(): string;
 }
 
 declare module 'node:path' {
@@ -37,7 +42,7 @@ declare module 'node:path' {
 }
 
 declare module 'node:child_process' {
-  export function execFileSync(file: string, args: string[], o?: { cwd?: string; encoding?: 'utf8' }): string;
+  export function execFileSync(file: string, args: string[]): Uint8Array;
 }
 
-declare const process: { execPath: string; env: Record<string, string | undefined> };
+declare const process: { execPath: string };
