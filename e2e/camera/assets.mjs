@@ -5,8 +5,9 @@ import { depthMap, faceMask, measure, normals, shading, silhouette } from './hea
 import { random } from './random.mjs';
 import { room } from './room.mjs';
 
-export const WIDTH = 480, HEIGHT = 640; // the camera's picture
-export const STEP = 4; // the light is smooth: its grid is coarser
+export const WIDTH = 360, HEIGHT = 480; // what is computed; the camera gives it enlarged by OUT
+export const OUT = 4 / 3;
+export const STEP = 3; // the light is smooth: its grid is coarser
 export const LW = WIDTH / STEP, LH = HEIGHT / STEP;
 
 export const MODES = ['live', 'static', 'otherseq', 'flat', 'print'];
@@ -31,7 +32,7 @@ export function parameters(given = {}) {
     mode: 'live',
     latencyMs: 50,
     ambientLux: 250,
-    fps: 24,
+    fps: 20,
     distanceCm: phone ? r.range(26, 34) : r.range(44, 54),
     nits: phone ? r.range(300, 480) : r.range(240, 340),
     backgroundCm: r.range(40, 250), // behind the face
@@ -203,7 +204,7 @@ export function pack(assets) {
   const gain = new Uint16Array(BANDS * 3 * LW * LH);
   assets.gain.forEach((band, b) => band.forEach((g, c) => gain.set(q(g, 65535 / max), (b * 3 + c) * LW * LH)));
   return {
-    p, width: WIDTH, height: HEIGHT, step: STEP, bands: BANDS,
+    p, width: WIDTH, height: HEIGHT, out: OUT, step: STEP, bands: BANDS,
     fg: encode(q(assets.fg, 65535 / top)), fgScale: top / 65535,
     bg: encode(q(assets.bg, 65535)), bgScale: 1 / 65535,
     alpha: encode(assets.alpha), mask: encode(assets.mask),

@@ -25,7 +25,8 @@ export function installCamera(config, createRenderer, createReplay) {
     const r = createRenderer(a, decode);
     const replay = a.other ? createReplay(a.other, bands) : null;
     const canvas = (w, h) => Object.assign(document.createElement('canvas'), { width: w, height: h });
-    const out = canvas(W, H), person = canvas(W, H), room = canvas(W / 2, H / 2);
+    const OW = Math.round(W * a.out), OH = Math.round(H * a.out);
+    const out = canvas(OW, OH), person = canvas(W, H), room = canvas(W / 2, H / 2);
     const oc = out.getContext('2d', { alpha: false }), pc = person.getContext('2d'), rc = room.getContext('2d', { alpha: false });
     const pd = new ImageData(r.fg, W, H), rd = new ImageData(r.bg, W / 2, H / 2);
     const eye = canvas(4 * bands, 1), ec = eye.getContext('2d', { willReadFrequently: true, alpha: false });
@@ -75,10 +76,10 @@ export function installCamera(config, createRenderer, createReplay) {
       rc.putImageData(rd, 0, 0);
       pc.putImageData(pd, 0, 0);
       oc.setTransform(1, 0, 0, 1, 0, 0);
-      oc.drawImage(room, 0, 0, W, H);
+      oc.drawImage(room, 0, 0, OW, OH);
       // A print moves as a whole; a little larger so that its edge stays outside.
-      const s = (print ? 1.05 : 1) * (1 + m.s), co = s * Math.cos(m.r), si = s * Math.sin(m.r);
-      oc.setTransform(co, si, -si, co, W / 2 + m.x - (co * W - si * H) / 2, H / 2 + m.y - (si * W + co * H) / 2);
+      const s = a.out * (print ? 1.05 : 1) * (1 + m.s), co = s * Math.cos(m.r), si = s * Math.sin(m.r);
+      oc.setTransform(co, si, -si, co, OW / 2 + m.x - (co * W - si * H) / 2, OH / 2 + m.y - (si * W + co * H) / 2);
       oc.drawImage(person, 0, 0);
       track?.requestFrame?.();
       stats.frames++;

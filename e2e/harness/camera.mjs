@@ -20,7 +20,9 @@ export async function portraitOf(browser, who) {
  */
 export async function cameraContext(browser, who, given = {}, options = {}) {
   const screen = given.screen ?? 'phone';
-  const context = await browser.newContext({ ...DEVICES[screen], locale: 'zh-CN', ...options });
+  // Pages that a test makes up count as public to Chromium, and a public page
+  // needs this permission to open a socket to localhost.
+  const context = await browser.newContext({ ...DEVICES[screen], locale: 'zh-CN', permissions: ['local-network-access'], ...options });
   let config;
   let parameters = null;
   if (given.deny) config = { deny: given.deny };
