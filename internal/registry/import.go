@@ -113,7 +113,7 @@ type importer struct {
 	l    *Local
 	c    ImportConfig
 	root *os.Root
-	seen map[string]int // blind index → line
+	seen map[string]int // blind index → line that enrolled it, so that no line replaces another
 }
 
 // one enrols one line.
@@ -135,7 +135,6 @@ func (in *importer) one(ctx context.Context, rec record) Line {
 		out.Err = faceproof.Errorf(faceproof.CodeConflict, "id_number", "is that of line %d", first)
 		return out
 	}
-	in.seen[index] = rec.line
 	var photos [][]byte
 	for i, name := range rec.photos {
 		b, err := readPhoto(in.root, name)
@@ -146,6 +145,9 @@ func (in *importer) one(ctx context.Context, rec record) Line {
 		photos = append(photos, b)
 	}
 	out.PersonID, out.Replaced, out.Err = in.l.put(ctx, s, photos, in.c.Actor, in.c.Replace)
+	if out.Err == nil {
+		in.seen[index] = rec.line
+	}
 	return out
 }
 
