@@ -134,7 +134,7 @@ func Decide(p Policy, e Evidence) Decision {
 func (e Evidence) finite() bool {
 	judged := []float64{e.Capture.FPS, e.Capture.GapShare, e.Face.Continuity}
 	if f := e.Flash; f != nil {
-		judged = append(judged, f.P, f.Z, f.Amplitude, f.LatencyMS, f.BackgroundRatio)
+		judged = append(judged, f.P, f.Z, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio)
 	}
 	if m := e.Match; m != nil {
 		judged = append(judged, m.Similarity, m.Threshold, m.FMR)
@@ -172,7 +172,7 @@ func decideFlash(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 	}
 	fresh := f.P <= p.Alpha/float64(max(p.MaxAttempts, 1)) && f.Z >= p.MinZ
 	switch {
-	case !fresh && f.P > p.SpoofP && f.Amplitude >= p.SpoofAmplitude:
+	case !fresh && f.P > p.SpoofP && max(f.Amplitude, f.Flicker) >= p.SpoofAmplitude:
 		return out(OutcomeReject, HintNone, ReasonNotFresh), true
 	case f.Amplitude < p.MinAmplitude:
 		return out(OutcomeInconclusive, HintTooBright, ReasonWeakLight), true

@@ -29,6 +29,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"genuine", func(*Evidence) {}, OutcomePass, ReasonPass, HintNone},
 		{"replay: strong light, another sequence", func(e *Evidence) { e.Flash.P = .4 }, OutcomeReject, ReasonNotFresh, HintNone},
+		{"replay: another sequence that ours fits badly", func(e *Evidence) { e.Flash.P, e.Flash.Amplitude, e.Flash.Flicker = .4, .02, .1 }, OutcomeReject, ReasonNotFresh, HintNone},
 		{"static picture: no light", func(e *Evidence) { e.Flash.P, e.Flash.Amplitude = .4, .004 }, OutcomeInconclusive, ReasonWeakLight, HintTooBright},
 		{"one attempt may not use the whole alpha", func(e *Evidence) { e.Flash.P = 1e-3 }, OutcomeInconclusive, ReasonFreshUnsure, HintRaiseBrightness},
 		{"whole print or tint", func(e *Evidence) { e.Flash.BackgroundRatio = .6 }, OutcomeReject, ReasonBackground, HintNone},

@@ -73,6 +73,7 @@ type FlashEvidence struct {
 	Z               float64 `json:"z"`                // for monitoring
 	R2              float64 `json:"r2"`               // explained share, 0 to 1
 	Amplitude       float64 `json:"amplitude"`        // q̄: mean screen/ambient ratio
+	Flicker         float64 `json:"flicker"`          // strength of any coloured light that changes on the face, ours or not, in the unit of Amplitude
 	LatencyMS       float64 `json:"latency_ms"`       // display to frame
 	BackgroundRatio float64 `json:"background_ratio"` // b: response of the background over that of the face
 	BackgroundCells int     `json:"background_cells"`

@@ -93,6 +93,24 @@ func newLayout(p *[468]Point) *Layout {
 	return l
 }
 
+// BackgroundRoom counts the background cells that a picture of w × h pixels
+// would have around this face: too few, and the background cannot be measured.
+func BackgroundRoom(l *Landmarks, w, h int) (n int) {
+	p, ok := firstPose(l)
+	if !ok {
+		return 0
+	}
+	for i, in := range newLayout(p.canonical(l)).Background {
+		at := cellCenter(i)
+		v := p.apply(complex(at.X, at.Y))
+		edge := p.scale() * cellSize
+		if in && real(v) > edge && imag(v) > edge && real(v) < float64(w)-edge && imag(v) < float64(h)-edge {
+			n++
+		}
+	}
+	return n
+}
+
 // cellCenter is in canonical pixels.
 func cellCenter(i int) Point {
 	return Point{(float64(i%CellColumns) + .5) * cellSize, (float64(i/CellColumns) + .5) * cellSize}
@@ -149,8 +167,13 @@ const (
 	brightest = .92
 )
 
-// Usable gives the cells of set that can be measured in all the frames: inside
-// the picture in each, and neither clipped nor black on average in any channel.
+// seenShare of the frames must hold a cell: the head moves, and near the border
+// of the picture a cell comes and goes. Average leaves those frames out.
+const seenShare = .95
+
+// Usable gives the cells of set that can be measured over the frames: inside
+// the picture in nearly all, and neither clipped nor black on average in any
+// channel.
 func Usable(set *[CellCount]bool, frames []*Cells) []int {
 	var out []int
 	for i, in := range set {
@@ -163,30 +186,39 @@ func Usable(set *[CellCount]bool, frames []*Cells) []int {
 
 func usable(cell int, frames []*Cells) bool {
 	var sum [3]float64
+	var n float64
 	for _, f := range frames {
 		if !f.Seen[cell] {
-			return false
+			continue
 		}
+		n++
 		for c, v := range f.Mean[cell] {
 			sum[c] += float64(v)
 		}
 	}
+	if n == 0 || n < seenShare*float64(len(frames)) {
+		return false
+	}
 	for _, v := range sum {
-		if v /= float64(len(frames)); !(v >= darkest && v <= brightest) {
+		if v /= n; !(v >= darkest && v <= brightest) {
 			return false
 		}
 	}
 	return true
 }
 
-// Average is the mean linear RGB of some cells of a frame; NaN for none.
+// Average is the mean linear RGB of some cells of a frame; NaN for none, and
+// when one of them lies beyond the picture: other cells have another mean.
 func (c *Cells) Average(cells []int) (mean [3]float64) {
+	n := float64(len(cells))
 	for _, i := range cells {
+		if !c.Seen[i] {
+			n = 0
+		}
 		for k, v := range c.Mean[i] {
 			mean[k] += float64(v)
 		}
 	}
-	n := float64(len(cells))
 	if n == 0 {
 		n = math.NaN()
 	}

@@ -23,7 +23,7 @@ const (
 	mostSteps       = 5    // when the head moves fast
 	settled         = .1   // canonical pixels: a step below it is the last
 	strayLimit      = 9.   // canonical pixels from the start of the steps: lost
-	meshLimit       = 5.   // canonical pixels between mesh and registration: believe the mesh
+	meshLimit       = 10.  // canonical pixels between mesh and registration: believe the mesh
 	lostShare       = .5   // of the reference's variance that a frame leaves: lost
 	lostFloor       = .01  // rms in ln luminance that noise may leave in any case
 	leastGradient   = .003 // rms, ln luminance a canonical pixel: less is no face
@@ -75,21 +75,17 @@ func (t *Tracker) Track(m *imaging.Image, l *Landmarks, out *Cells) bool {
 	if t.layout == nil {
 		return t.start(m, l, out)
 	}
-	from := t.pose
+	p, shade, ok := t.refine(m, t.pose)
 	if l != nil {
-		p, ok := t.poseOf(l)
-		if !ok {
+		q, sane := t.poseOf(l)
+		if !sane {
 			return false
 		}
 		// Registration is the finer of the two while it holds.
-		if p.apart(from) > meshLimit {
-			from = p
+		if !ok || p.apart(q) > meshLimit {
+			p, shade, ok = t.refine(m, q)
 		}
 	}
-	if !t.light.read(m, from, readSlack) {
-		return false
-	}
-	p, shade, ok := t.register(from)
 	if !ok {
 		return false
 	}
@@ -101,6 +97,14 @@ func (t *Tracker) Track(m *imaging.Image, l *Landmarks, out *Cells) bool {
 	return true
 }
 
+// refine reads the frame around a pose and registers it.
+func (t *Tracker) refine(m *imaging.Image, from pose) (p pose, shade [3]float64, ok bool) {
+	if !t.light.read(m, from, readSlack) {
+		return from, shade, false
+	}
+	return t.register(from)
+}
+
 // start makes the first frame's face the canonical one.
 func (t *Tracker) start(m *imaging.Image, l *Landmarks, out *Cells) bool {
 	if l == nil {
@@ -110,10 +114,7 @@ func (t *Tracker) start(m *imaging.Image, l *Landmarks, out *Cells) bool {
 	if !ok || !t.light.read(m, p, readSlack) {
 		return false
 	}
-	for i, q := range l.Points {
-		c := (complex(q[0], q[1]) - p.b) / p.a
-		t.anchors[i] = Point{real(c), imag(c)}
-	}
+	t.anchors = *p.canonical(l)
 	t.layout, t.pose = newLayout(&t.anchors), p
 	oval := hullOf(&t.anchors, ovalPoints)
 	for i := range t.mask {
@@ -146,6 +147,16 @@ func firstPose(l *Landmarks) (pose, bool) {
 	middle := mid(l.point(forehead), l.point(chin))
 	p := pose{a, complex(middle.X, middle.Y) - a*complex(faceX, faceY)}
 	return p, p.sane()
+}
+
+// canonical gives a mesh in canonical pixels.
+func (p pose) canonical(l *Landmarks) *[468]Point {
+	out := new([468]Point)
+	for i, q := range l.Points {
+		c := (complex(q[0], q[1]) - p.b) / p.a
+		out[i] = Point{real(c), imag(c)}
+	}
+	return out
 }
 
 // sane keeps NaN, infinities and faces of nearly no size out.
@@ -295,16 +306,23 @@ func (t *Tracker) normalEquations() bool {
 		}
 		square += float64(t.reference[i]) * float64(t.reference[i])
 	}
-	// The face is nearly symmetric, so that 1, u and v are nearly orthogonal.
+	t.texture = leftOver(&n, sum, square)
 	points := n[4][4]
-	t.texture = square / points
-	for k, v := range sum {
-		t.texture -= v * v / n[4+k][4+k] / points
-	}
 	if least := leastGradient * leastGradient * points; !(n[0][0] > least && n[1][1] > least) {
 		return false
 	}
 	return t.factor(&n)
+}
+
+// leftOver is the variance of a picture without its mean and slopes: sum and
+// square are its sums with 1, u, v and itself, n holds theirs.
+func leftOver(n *[unknowns][unknowns]float64, sum [3]float64, square float64) float64 {
+	points := n[4][4]
+	u, v, r := n[5][4]/points, n[6][4]/points, sum[0]/points
+	uu, uv, vv := n[5][5]-points*u*u, n[6][5]-points*u*v, n[6][6]-points*v*v
+	ur, vr := sum[1]-points*u*r, sum[2]-points*v*r
+	det := uu*vv - uv*uv
+	return (square - points*r*r - (vv*ur*ur-2*uv*ur*vr+uu*vr*vr)/det) / points
 }
 
 // jacobian of the log-luminance at a grid point.

@@ -1,8 +1,6 @@
 package flash
 
 import (
-	crand "crypto/rand"
-	"io"
 	"math"
 	"math/rand/v2"
 
@@ -30,11 +28,12 @@ const (
 )
 
 // Noise of a log ratio: sigmaFloor keeps a channel without any noise (a still
-// picture) from taking all the weight; above restlessSigma the person is asked
-// to hold still.
+// picture) from taking all the weight; above restlessSigma, and with a fit below
+// restlessFit, the person is asked to hold still.
 const (
 	sigmaFloor    = 1e-4
 	restlessSigma = .015
+	restlessFit   = .5
 )
 
 // minTotal is the weighted sum of squares, in units of one noise variance, at
@@ -56,12 +55,9 @@ func Analyse(ch faceproof.FlashChallenge, tl Timeline, s Series, rng *rand.Rand)
 		return faceproof.FlashEvidence{}, err
 	}
 	if rng == nil {
-		var seed [32]byte
-		if _, err := io.ReadFull(crand.Reader, seed[:]); err != nil {
-			return faceproof.FlashEvidence{}, &faceproof.Error{
-				Code: faceproof.CodeInternal, Message: "the random source failed", Err: err}
+		if rng, err = NewRand(nil); err != nil {
+			return faceproof.FlashEvidence{}, err
 		}
-		rng = rand.New(rand.NewChaCha8(seed))
 	}
 	ev := faceproof.FlashEvidence{P: 1, BackgroundCells: s.BackgroundCells, SkinCells: s.SkinCells}
 	if !tl.plausible(ch) {
@@ -79,10 +75,11 @@ func Analyse(ch faceproof.FlashChallenge, tl Timeline, s Series, rng *rand.Rand)
 	ev.P, ev.Candidates, ev.Z, ev.R2 = res.p, candidates, res.z, res.r2
 	ev.LatencyMS = 1000 * res.latency
 	ev.Amplitude = (res.q[0] + res.q[1] + res.q[2]) / 3
+	ev.Flicker = t.flicker(f, actual, res.latency)
 	if s.BackgroundCells > 0 {
 		ev.BackgroundRatio, ev.BackgroundCells = backgroundRatio(f, res, ev.BackgroundCells)
 	}
-	if max(f.sigma1, f.sigma2) > restlessSigma {
+	if max(f.sigma1, f.sigma2) > restlessSigma && res.r2 < restlessFit {
 		ev.Hint = faceproof.HintHoldStill
 	}
 	return ev, nil

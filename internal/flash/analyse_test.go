@@ -125,6 +125,9 @@ func TestPower(t *testing.T) {
 		if ev.Amplitude < .5*q || ev.Amplitude > 1.5*q {
 			t.Errorf("session %d: amplitude %.3f, want %.3f", i, ev.Amplitude, q)
 		}
+		if ev.Flicker < .5*q || ev.Flicker > 1.6*q {
+			t.Errorf("session %d: flicker %.3f, want %.3f", i, ev.Flicker, q)
+		}
 		if math.Abs(ev.BackgroundRatio-w.bg) > .15 {
 			t.Errorf("session %d: background ratio %.2f, want %.2f", i, ev.BackgroundRatio, w.bg)
 		}
@@ -145,7 +148,7 @@ func TestAttacks(t *testing.T) {
 		ch, other := draw(t, seeded(uint64(i))), draw(t, seeded(uint64(i)+1000))
 		tl := clock(ch, r)
 		ev, err := Analyse(ch, tl, w.film(other, tl, r), r)
-		if err != nil || !ev.Measurable || ev.P < 1e-3 {
+		if err != nil || !ev.Measurable || ev.P < 1e-3 || ev.Flicker < .05 {
 			t.Errorf("another challenge: %+v, %v", ev, err)
 		}
 		w.bg = 1
@@ -317,7 +320,7 @@ func FuzzAnalyse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, v := range []float64{ev.P, ev.Z, ev.R2, ev.Amplitude, ev.LatencyMS, ev.BackgroundRatio} {
+		for _, v := range []float64{ev.P, ev.Z, ev.R2, ev.Amplitude, ev.Flicker, ev.LatencyMS, ev.BackgroundRatio} {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Fatalf("%+v", ev)
 			}

@@ -1,22 +1,39 @@
 package flash
 
 import (
+	crand "crypto/rand"
+	"io"
 	"math"
 	"math/rand/v2"
 
 	"faceproof"
+	"faceproof/internal/signal"
 )
 
 // candidates is N of the randomisation test.
 const candidates = 10000
 
+// NewRand makes the generator of a randomisation test, seeded from seed, or from
+// the system when seed is nil. It need not be secret but must be independent of
+// the video. The error is CodeInternal.
+func NewRand(seed io.Reader) (*rand.Rand, error) {
+	if seed == nil {
+		seed = crand.Reader
+	}
+	var s [32]byte
+	if _, err := io.ReadFull(seed, s[:]); err != nil {
+		return nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "the random source failed", Err: err}
+	}
+	return rand.New(rand.NewChaCha8(s)), nil
+}
+
 // test is the fit of any sequence of colours to one capture.
 type test struct {
-	colors [len(palette)][3]float64 // linear light less the neutral's
-	m      int                      // segments
-	grams  [latenciesAll]*gram
-	w      weights
-	signal func(latency float64) [][]float64
+	colors  [len(palette)][3]float64 // linear light less the neutral's
+	m       int                      // segments
+	grams   [latenciesAll]*gram
+	w       weights
+	regress func(latency float64) [][]float64
 }
 
 // outcome of the test for the true sequence.
@@ -36,9 +53,9 @@ func newTest(ch faceproof.FlashChallenge, tl Timeline, f frames) *test {
 			t.colors[i][k] = v - n[k]
 		}
 	}
-	t.signal = func(latency float64) [][]float64 { return tl.regressors(f.times, latency, wipe, f.trend) }
+	t.regress = func(latency float64) [][]float64 { return tl.regressors(f.times, latency, wipe, f.trend) }
 	for i := range t.grams {
-		t.grams[i] = newGram(t.signal(latencyStep*float64(i)), f.y1, f.y2)
+		t.grams[i] = newGram(t.regress(latencyStep*float64(i)), f.y1, f.y2)
 	}
 	return t
 }
@@ -104,16 +121,34 @@ func (t *test) estimate(s *sequence, o *outcome) {
 			o.latency, o.q = latencyStep*float64(i), q
 		}
 	}
-	b := t.signal(o.latency)
-	o.x1, o.x2 = make([]float64, len(b[0])), make([]float64, len(b[0]))
+	o.x1, o.x2 = t.predict(s, o.q, o.latency)
+}
+
+// predict gives the log ratios that a sequence causes at strength q.
+func (t *test) predict(s *sequence, q [3]float64, latency float64) (x1, x2 []float64) {
+	b := t.regress(latency)
+	x1, x2 = make([]float64, len(b[0])), make([]float64, len(b[0]))
 	for k := range b {
-		d1 := o.q[0]*s.r[k] - o.q[1]*s.g[k]
-		d2 := o.q[2]*s.b[k] - o.q[1]*s.g[k]
+		d1 := q[0]*s.r[k] - q[1]*s.g[k]
+		d2 := q[2]*s.b[k] - q[1]*s.g[k]
 		for i, v := range b[k] {
-			o.x1[i] += d1 * v
-			o.x2[i] += d2 * v
+			x1[i] += d1 * v
+			x2[i] += d2 * v
 		}
 	}
+	return x1, x2
+}
+
+// flicker is the strength of this challenge's light that would change the log
+// ratios as much as they do change, whatever the cause, beyond their noise: of a
+// genuine answer it is the amplitude, of another light's its strength.
+func (t *test) flicker(f frames, actual []uint8, latency float64) float64 {
+	var s sequence
+	t.load(&s, actual)
+	x1, x2 := t.predict(&s, [3]float64{1, 1, 1}, latency)
+	is := signal.Dot(f.y1, f.y1) + signal.Dot(f.y2, f.y2) - float64(len(f.times))*(f.sigma1*f.sigma1+f.sigma2*f.sigma2)
+	due := signal.Dot(x1, x1) + signal.Dot(x2, x2)
+	return math.Sqrt(max(is, 0) / due)
 }
 
 // fisher is atanh √R², nearly normal for a chance fit.

@@ -1,0 +1,200 @@
+package analysis
+
+import (
+	"context"
+
+	"faceproof"
+	"faceproof/internal/capture"
+	"faceproof/internal/face"
+	"faceproof/internal/flash"
+)
+
+// gapMS is the pause between two frames above which a change of colour may have
+// been missed.
+const gapMS = 200
+
+// maxProbes is how many embeddings of the pre-roll are averaged.
+const maxProbes = 5
+
+// Finish judges the attempt whose frames have come: the evidence, and the best
+// frame of the pre-roll as the JPEG that arrived (nil: none). The match is done
+// with whatever template ref has, so that its state costs no time; it is told
+// only when the subject was found.
+func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Reference) (faceproof.Evidence, []byte, error) {
+	release, err := r.a.acquire(ctx)
+	if err != nil {
+		return faceproof.Evidence{}, nil, err
+	}
+	defer release()
+	ev := faceproof.Evidence{
+		PackID: r.a.engine.Pack().ID, Method: "flash", Assurance: faceproof.AssuranceWebUnattested,
+		Attempt: t.Attempt, Capture: r.capture(t), Reference: ref.State,
+	}
+	rng, err := flash.NewRand(r.a.random)
+	if err != nil {
+		return faceproof.Evidence{}, nil, err
+	}
+	tl := timeline(t.Display)
+	fl, err := flash.Analyse(t.Challenge, tl, r.series(), rng)
+	if err != nil {
+		return faceproof.Evidence{}, nil, err
+	}
+	ev.Flash = &fl
+
+	first := 0. // ms, when the colours began
+	if len(tl.Segment) > 0 {
+		first = 1000 * tl.Segment[0]
+	}
+	probe, best := r.probe(first)
+	ev.Face = faceproof.FaceEvidence{Analysed: r.looks.all, WithFace: r.looks.withFace, ManyFaces: r.looks.many}
+	var portrait []byte
+	if best != nil {
+		ev.Face.Quality, portrait = best.quality, best.jpeg
+	}
+	if probe.Frames == 0 {
+		return ev, portrait, nil
+	}
+	if ev.Face.Continuity, err = r.continuity(probe, first); err != nil {
+		return faceproof.Evidence{}, nil, err
+	}
+	if ev.Match, ev.Reference, err = r.match(probe, ref); err != nil {
+		return faceproof.Evidence{}, nil, err
+	}
+	return ev, portrait, nil
+}
+
+// capture counts the frames.
+func (r *Run) capture(t capture.Transcript) faceproof.CaptureEvidence {
+	c := faceproof.CaptureEvidence{
+		Captured: t.Captured, Received: t.Received, Dropped: t.Dropped, Bytes: t.Bytes, ServerMS: t.ServerMS, JPEGQ: r.jpegQ,
+	}
+	n := len(r.frames)
+	if n < 2 {
+		return c
+	}
+	c.DurationMS = r.frames[n-1].t - r.frames[0].t
+	var gaps float64
+	for i := 1; i < n; i++ {
+		if d := r.frames[i].t - r.frames[i-1].t; d > gapMS {
+			gaps += d
+		}
+	}
+	if c.DurationMS > 0 {
+		c.FPS = 1000 * float64(n-1) / c.DurationMS
+		c.GapShare = gaps / c.DurationMS
+	}
+	return c
+}
+
+// timeline is the client's account in seconds.
+func timeline(d []capture.DisplayEvent) flash.Timeline {
+	var tl flash.Timeline
+	for _, e := range d {
+		switch e.Event {
+		case capture.DisplaySegment:
+			tl.Segment = append(tl.Segment, e.T/1000)
+		case capture.DisplayPostroll:
+			tl.Post = e.T / 1000
+		}
+	}
+	return tl
+}
+
+// series averages the cells that can be used over the whole capture. Frames
+// without a face stay, as NaN: flash asks how many there are.
+func (r *Run) series() flash.Series {
+	var s flash.Series
+	layout := r.tracker.Layout()
+	if layout == nil {
+		return s
+	}
+	var cells []*face.Cells
+	for _, f := range r.frames {
+		if f.cells != nil {
+			cells = append(cells, f.cells)
+		}
+	}
+	skin, background := face.Usable(&layout.Skin, cells), face.Usable(&layout.Background, cells)
+	s.SkinCells, s.BackgroundCells = len(skin), len(background)
+	var none face.Cells // nothing seen
+	for _, f := range r.frames {
+		c := f.cells
+		if c == nil {
+			c = &none
+		}
+		s.Times = append(s.Times, f.t/1000)
+		s.Face = append(s.Face, c.Average(skin))
+		s.Background = append(s.Background, c.Average(background))
+	}
+	return s
+}
+
+// probe averages the last embeddings before the colours began and picks the
+// frame of the best quality among them.
+func (r *Run) probe(first float64) (faceproof.Template, *shot) {
+	var vectors [][]float32
+	var best *shot
+	for i := len(r.shots) - 1; i >= 0; i-- {
+		s := &r.shots[i]
+		if s.t >= first || len(vectors) == maxProbes {
+			continue
+		}
+		vectors = append(vectors, s.vector)
+		if s.jpeg != nil && (best == nil || s.better(best)) {
+			best = s
+		}
+	}
+	return face.Mean(r.a.engine.ModelID(), vectors), best
+}
+
+// better says whether s is the better portrait: nothing to improve, open eyes,
+// sharp.
+func (s *shot) better(o *shot) bool {
+	score := func(q faceproof.Quality) float64 {
+		v := q.Sharpness + min(q.EyesOpen, .5)
+		if q.Hint == faceproof.HintNone {
+			v += 2
+		}
+		return v
+	}
+	return score(s.quality) > score(o.quality)
+}
+
+// continuity is the lowest similarity of a face in the colours to the probe; 0
+// when there is none to compare.
+func (r *Run) continuity(probe faceproof.Template, first float64) (float64, error) {
+	lowest, n := 0., 0
+	for _, s := range r.shots {
+		if s.t < first {
+			continue
+		}
+		v, err := r.a.engine.Similarity(probe, face.Mean(probe.ModelID, [][]float32{s.vector}))
+		if err != nil {
+			return 0, err
+		}
+		if n == 0 || v < lowest {
+			lowest = v
+		}
+		n++
+	}
+	return lowest, nil
+}
+
+// match compares the probe with the reference.
+func (r *Run) match(probe faceproof.Template, ref faceproof.Reference) (*faceproof.MatchEvidence, faceproof.ReferenceState, error) {
+	e := r.a.engine
+	v, err := e.Similarity(probe, ref.Template)
+	switch {
+	case faceproof.ErrorCode(err) == faceproof.CodeConflict && ref.State == faceproof.ReferenceFound:
+		return nil, faceproof.ReferenceOtherModel, nil
+	case ref.State != faceproof.ReferenceFound:
+		return nil, ref.State, nil
+	case err != nil:
+		return nil, ref.State, err
+	}
+	row := e.Pack().Threshold(probe.Frames, ref.Template.Frames)
+	return &faceproof.MatchEvidence{
+		ModelID: e.ModelID(), Similarity: v, Threshold: row.Threshold, FMR: row.FMR,
+		ProbeFrames: probe.Frames, ReferenceFrames: ref.Template.Frames,
+	}, ref.State, nil
+}

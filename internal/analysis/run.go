@@ -1,0 +1,233 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"faceproof"
+	"faceproof/internal/capture"
+	"faceproof/internal/face"
+	"faceproof/internal/imaging"
+)
+
+// How often faces are looked for, in frames; in between, registration follows
+// the one that was found. The frames of the pre-roll, the first ones, are
+// looked at more often: the template comes from them.
+const (
+	lookEvery      = 5
+	lookEveryEarly = 3
+	earlyFrames    = 20
+	embedEvery     = 2   // looks, after the early frames
+	maxShots       = 40  // embeddings
+	maxFrames      = 600 // twice what the protocol lets through
+)
+
+// Run is the analysis of one session, attempt by attempt; not for concurrent
+// use.
+type Run struct {
+	a       *Analyzer
+	tracker *face.Tracker
+	spare   []*face.Cells
+
+	frames    []frame
+	shots     []shot
+	looks     looks
+	mesh      *face.Landmarks // of the last look; nil: none
+	sinceLook int             // frames
+	jpegQ     int             // lowest
+}
+
+// frame is what is kept of every frame.
+type frame struct {
+	t     float64     // ms
+	cells *face.Cells // nil: the face was not followed
+}
+
+// shot is a frame whose face was embedded.
+type shot struct {
+	t       float64 // ms
+	vector  []float32
+	quality faceproof.Quality
+	jpeg    []byte // of an early frame
+}
+
+// looks counts the frames in which faces were looked for.
+type looks struct{ all, withFace, many int }
+
+// Reset forgets everything, before the next attempt.
+func (r *Run) Reset() {
+	for _, f := range r.frames {
+		if f.cells != nil {
+			r.spare = append(r.spare, f.cells)
+		}
+	}
+	clear(r.frames)
+	clear(r.shots)
+	*r = Run{a: r.a, tracker: r.tracker, spare: r.spare, frames: r.frames[:0], shots: r.shots[:0]}
+	r.tracker.Reset()
+}
+
+// Frame takes one frame of the challenge, pre-roll to post-roll, in order. A
+// JPEG that cannot be used is CodeInvalid, field "frame"; a frame without a
+// face is no error.
+func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
+	release, err := r.a.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if len(r.frames) >= maxFrames {
+		return faceproof.Errorf(faceproof.CodeInvalid, "frame", "too many frames")
+	}
+	info, err := imaging.CheckJPEG(f.JPEG, imaging.FrameLimits)
+	if err != nil {
+		return badFrame(err)
+	}
+	m, err := imaging.Decode(f.JPEG, imaging.FrameLimits)
+	if err != nil {
+		return badFrame(err)
+	}
+	if r.jpegQ == 0 || info.Quality < r.jpegQ {
+		r.jpegQ = info.Quality
+	}
+	cells, err := r.follow(ctx, m, f)
+	if err != nil {
+		return err
+	}
+	r.frames = append(r.frames, frame{t: f.T, cells: cells})
+	return nil
+}
+
+// badFrame names the field of the protocol.
+func badFrame(err error) error {
+	var e *faceproof.Error
+	if errors.As(err, &e) && e.Code == faceproof.CodeInvalid {
+		return &faceproof.Error{Code: e.Code, Field: "frame", Message: e.Message, Err: err}
+	}
+	return err
+}
+
+// follow finds the face in a frame, by registration and now and then by looking,
+// and averages its cells; nil when there is none.
+func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame) (*face.Cells, error) {
+	every := lookEvery
+	if len(r.frames) < earlyFrames {
+		every = lookEveryEarly
+	}
+	cells := r.blank()
+	var l *face.Landmarks
+	if r.sinceLook++; !r.tracker.Started() || r.sinceLook >= every || len(r.frames) == 0 {
+		var err error
+		if l, err = r.look(ctx, m, f); err != nil {
+			return nil, err
+		}
+	}
+	if (l != nil || r.tracker.Started()) && r.tracker.Track(m, l, cells) {
+		return cells, nil
+	}
+	if l == nil && r.tracker.Started() && r.sinceLook > 0 { // lost between two looks
+		l, err := r.look(ctx, m, f)
+		if err != nil {
+			return nil, err
+		}
+		if l != nil && r.tracker.Track(m, l, cells) {
+			return cells, nil
+		}
+	}
+	r.spare = append(r.spare, cells)
+	return nil, nil
+}
+
+func (r *Run) blank() *face.Cells {
+	n := len(r.spare)
+	if n == 0 {
+		return new(face.Cells)
+	}
+	c := r.spare[n-1]
+	r.spare = r.spare[:n-1]
+	return c
+}
+
+// look detects faces and finds the mesh of the one that is followed; nil when
+// there is none. It counts, and embeds some.
+func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*face.Landmarks, error) {
+	r.sinceLook = 0
+	r.looks.all++
+	e := r.a.engine
+	faces, err := e.Detect(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	l, faces, err := r.findMesh(ctx, m, faces)
+	if err != nil {
+		return nil, err
+	}
+	if r.mesh = l; l == nil {
+		return nil, nil
+	}
+	q := e.Quality(m, faces, *l)
+	if q.Faces > 1 {
+		r.looks.many++
+	} else {
+		r.looks.withFace++
+	}
+	early := len(r.frames) < earlyFrames
+	if len(r.shots) >= maxShots || !(early || r.looks.all%embedEvery == 0) {
+		return l, nil
+	}
+	v, err := e.Embed(ctx, m, faces[0], *l)
+	if faceproof.ErrorCode(err) == faceproof.CodeInvalid {
+		return l, nil
+	} else if err != nil {
+		return nil, err
+	}
+	s := shot{t: f.T, vector: v, quality: q}
+	if early {
+		s.jpeg = f.JPEG
+	}
+	r.shots = append(r.shots, s)
+	return l, nil
+}
+
+// findMesh finds the mesh near the last one, else that of the largest face, and
+// puts its face first. Without a detection the mesh net alone may still know
+// the face: strong colours confuse it less.
+func (r *Run) findMesh(ctx context.Context, m *imaging.Image, faces []face.Face) (*face.Landmarks, []face.Face, error) {
+	if r.mesh != nil {
+		l, err := r.a.engine.Track(ctx, m, r.mesh)
+		if err != nil {
+			return nil, nil, err
+		}
+		if l.Score >= face.MinMeshScore {
+			if len(faces) == 0 {
+				return &l, []face.Face{{Box: l.Box(), Score: l.Score}}, nil
+			}
+			if i := nearest(faces, l.Box()); i >= 0 {
+				faces[0], faces[i] = faces[i], faces[0]
+				return &l, faces, nil
+			}
+		}
+	}
+	if len(faces) == 0 {
+		return nil, nil, nil
+	}
+	l, err := r.a.engine.Landmarks(ctx, m, faces[0])
+	if err != nil || l.Score < face.MinMeshScore {
+		return nil, nil, err
+	}
+	return &l, faces, nil
+}
+
+// nearest gives the face whose middle lies closest to that of b, at most half a
+// face away, or −1.
+func nearest(faces []face.Face, b face.Box) int {
+	best, at := b.W/2, -1
+	for i, f := range faces {
+		d := math.Hypot(f.Box.X+f.Box.W/2-b.X-b.W/2, f.Box.Y+f.Box.H/2-b.Y-b.H/2)
+		if d < best {
+			best, at = d, i
+		}
+	}
+	return at
+}
