@@ -50,7 +50,7 @@ type Config struct {
 	// not decided: its socket or its server is gone. Default 15 minutes.
 	CaptureLimit time.Duration
 	// PortraitLimit is how long after the decision a portrait is kept for
-	// getimage. Default one hour, the life of a verify_id.
+	// getimage. Default 5 minutes, the life of a credential.
 	PortraitLimit time.Duration
 	Now           func() time.Time // nil: time.Now
 	Log           *slog.Logger     // nil: silent
@@ -76,7 +76,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.CaptureLimit = 15 * time.Minute
 	}
 	if c.PortraitLimit == 0 {
-		c.PortraitLimit = time.Hour
+		c.PortraitLimit = 5 * time.Minute
 	}
 	if c.Now == nil {
 		c.Now = time.Now

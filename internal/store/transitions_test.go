@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -269,6 +270,78 @@ func TestTwoProcesses(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s: %d times", c, n)
 		}
+	}
+}
+
+// T11: no app redeems any other app's credential; each redeems its own.
+func TestForeignCredentials(t *testing.T) {
+	s := open(t)
+	const apps = 30
+	id := func(i int) faceproof.AppID { return faceproof.AppID(fmt.Sprintf("wx%016x", i)) }
+	for i := range apps {
+		decided(t, s, fmt.Sprint("v", i), id(i))
+	}
+	for i := range apps {
+		for j := range apps {
+			if _, err := s.Redeem(ctx, []byte(fmt.Sprint("cred-v", j)), id(i), t0+10, entry("redeem")); i != j && faceproof.ErrorCode(err) != faceproof.CodeNotFound {
+				t.Errorf("app %d, credential %d: %v", i, j, err)
+			} else if i == j && err != nil {
+				t.Errorf("app %d, its own: %v", i, err)
+			}
+		}
+	}
+}
+
+// T39: a process that is killed at any moment loses nothing that it has
+// acknowledged, and never leaves a decision without its credential and audit
+// row.
+func TestKilled(t *testing.T) {
+	if path := os.Getenv("FACEPROOF_TEST_KILL"); path != "" {
+		s := openAt(t, path, false)
+		for i := 0; ; i++ {
+			id := fmt.Sprint(os.Getpid(), "-", i)
+			decided(t, s, id, app1)
+			fmt.Println("DONE", id)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "faceproof.db")
+	openAt(t, path, true).Close()
+	acknowledged := 0
+	for range 5 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+		cmd.Env = append(os.Environ(), "FACEPROOF_TEST_KILL="+path)
+		pipe, err := cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		var ids []string
+		for lines := bufio.NewScanner(pipe); lines.Scan(); {
+			if id, ok := strings.CutPrefix(lines.Text(), "DONE "); ok {
+				if ids = append(ids, id); len(ids) == 20 {
+					must(t, cmd.Process.Kill()) // while it works on the next; what it wrote by then is read below
+				}
+			}
+		}
+		_ = cmd.Wait()
+		s := openAt(t, path, false)
+		for _, id := range ids {
+			if v := state(t, s, id); v.State != stDecided {
+				t.Errorf("%s was acknowledged and is %s", id, v.State)
+			}
+		}
+		acknowledged += len(ids)
+		decisions, credentials := count(t, s, `SELECT COUNT(*) FROM verifications WHERE state = 'decided'`), count(t, s, `SELECT COUNT(*) FROM credentials`)
+		if log := count(t, s, `SELECT COUNT(*) FROM audit WHERE action = 'decide'`); log != decisions || credentials != decisions || decisions < acknowledged {
+			t.Errorf("%d acknowledged, %d decisions, %d credentials, %d audit rows", acknowledged, decisions, credentials, log)
+		}
+		var check string
+		must(t, s.reader.QueryRow(`PRAGMA integrity_check`).Scan(&check))
+		if check != "ok" {
+			t.Error(check)
+		}
+		s.Close()
+	}
+	if acknowledged < 100 {
+		t.Errorf("only %d were acknowledged", acknowledged)
 	}
 }
 
