@@ -49,6 +49,9 @@ func Open(libPath string) (*Runtime, error) {
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real // one file under two names is one library
+	}
 	process.Lock()
 	defer process.Unlock()
 	switch {
