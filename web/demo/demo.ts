@@ -1,6 +1,6 @@
 // The demo page. Its controls carry data-testid; web/README.md lists them.
 
-import { languageOf, type Lang } from '../core/text/text';
+import { languageOf, words, type Lang } from '../core/text/text';
 import { CameraError } from '../sdk/camera';
 import type { Faceproof } from '../sdk/sdk';
 import type { Wx } from '../sdk/wx';
@@ -78,7 +78,7 @@ async function call(path: string, body: object): Promise<Record<string, unknown>
 }
 
 function problem(e: unknown): string {
-  if (e instanceof CameraError) return say('err.camera', { why: e.fault });
+  if (e instanceof CameraError) return words(lang)(`camera.${e.fault}`);
   if (!(e instanceof Refused)) return say('err.other', { why: e instanceof Error ? e.message : String(e) });
   switch (e.field) {
     case 'network': return say('err.network');
@@ -158,6 +158,7 @@ async function start(run: (done: (how: string, res: unknown) => void) => void | 
     tell('demo-verify-status', () => problem(e), 'bad');
   } finally {
     for (const b of buttons) b.disabled = false;
+    at(claim ? 'demo-redeem' : 'demo-verify').focus({ preventScroll: true }); // a disabled button has lost it
   }
 }
 

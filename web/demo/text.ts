@@ -89,7 +89,6 @@ export const zh = {
   'err.field.idCardNumber': '身份证号码：{why}',
   'err.field.frames': '照片不合格：{why}',
   'err.other': '出错：{why}',
-  'err.camera': '摄像头打不开：{why}',
 };
 
 export type DemoKey = keyof typeof zh;
@@ -183,5 +182,4 @@ export const en: Record<DemoKey, string> = {
   'err.field.idCardNumber': 'Identity number: {why}',
   'err.field.frames': 'The pictures are not good enough: {why}',
   'err.other': 'Error: {why}',
-  'err.camera': 'The camera does not open: {why}',
 };

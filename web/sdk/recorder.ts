@@ -6,8 +6,8 @@
 import { CaptureClock, fit, Pace } from '../core/frame';
 import { encodeFrame, type Counts, type Shape } from '../core/protocol';
 
-/** Pictures in the encoder at once; a second one bridges a slow moment. */
-const MAX_ENCODING = 2;
+/** Pictures that may wait to be encoded and delivered; more are dropped. */
+const MAX_ENCODING = 8;
 
 /** Bytes that may wait in the socket before pictures are dropped; see docs/protocol.md "challenge to end". */
 const MAX_BUFFERED = 1 << 20;
@@ -135,7 +135,11 @@ export class Recorder {
     }).catch(() => undefined); // counted as dropped: captured − sent
   }
 
-  /** Draws the current picture and starts to encode it. */
+  /**
+   * Draws the current picture and starts to encode it. Chromium's toBlob waits
+   * until the page is idle, up to a second, and on a busy device that costs
+   * many pictures; so while one waits, the next are encoded at once (a few ms).
+   */
   private snapshot(shape: Shape): Promise<Uint8Array> | null {
     const cut = fit(this.video.videoWidth, this.video.videoHeight, shape);
     const c = this.canvas;
@@ -146,16 +150,31 @@ export class Recorder {
     }
     if (!this.x) return null;
     this.x.drawImage(this.video, cut.sx, cut.sy, cut.sw, cut.sh, 0, 0, cut.width, cut.height);
+    const quality = shape.quality / 100;
+    if (this.encoding > 0) return Promise.resolve(c.toDataURL('image/jpeg', quality)).then((url) => this.bytes(url));
     return new Promise((resolve, reject) => {
       c.toBlob((b) => {
         if (!b) return reject(new Error('no picture'));
-        if (b.type !== 'image/jpeg') {
-          this.sink.broken('this browser cannot encode JPEG'); // it gave PNG instead, silently
-          return reject(new Error('not JPEG'));
-        }
+        if (b.type !== 'image/jpeg') return reject(this.noJPEG());
         b.arrayBuffer().then((a) => resolve(new Uint8Array(a)), reject);
-      }, 'image/jpeg', shape.quality / 100);
+      }, 'image/jpeg', quality);
     });
+  }
+
+  /** The bytes of a data URL. */
+  private bytes(url: string): Uint8Array {
+    const head = 'data:image/jpeg;base64,';
+    if (!url.startsWith(head)) throw this.noJPEG();
+    const raw = atob(url.slice(head.length));
+    const out = new Uint8Array(raw.length);
+    for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
+    return out;
+  }
+
+  /** A browser without a JPEG encoder gives PNG instead, silently. */
+  private noJPEG(): Error {
+    this.sink.broken('this browser cannot encode JPEG');
+    return new Error('not JPEG');
   }
 
   private deliver(p: Plan, t: number, jpeg: Uint8Array): void {

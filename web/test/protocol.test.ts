@@ -70,3 +70,24 @@ test('a flash that would be unsafe is refused whoever asks for it', () => {
   assert.equal(fieldOf({ ...challenge, segment_ms: 333, wipe_ms: 100 }), 'segment_ms');
   assert.equal(fieldOf({ ...challenge, segment_ms: 334, wipe_ms: 335 }), 'wipe_ms');
 });
+
+test('no text whatever makes the reader do anything but read or refuse', () => {
+  let seed = 3;
+  const random = (n: number): number => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed % n; };
+  const seeds = [welcome, challenge, { type: 'guide', ok: true, hint: 'closer', box: [0, 0, 1, 1] }, { type: 'result', outcome: 'retry', attempt: 1 },
+    { type: 'prepare', attempt: 1, neutral: [1, 2, 3], fade_ms: 1, preroll_ms: 1 }, { type: 'error', code: 'x' }].map((m) => JSON.stringify(m));
+  const bits = ['null', '-1', '1e999', '""', '[]', '{}', 'true', '"__proto__"', ',', '}', '\\u0000', '9'.repeat(400)];
+  let refused = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const s = seeds[random(seeds.length)]!;
+    const at = random(s.length);
+    const text = s.slice(0, at) + bits[random(bits.length)]! + s.slice(at + random(6));
+    try {
+      parse(text);
+    } catch (e) {
+      assert(e instanceof ProtocolError, `${text}: ${String(e)}`);
+      refused++;
+    }
+  }
+  assert(refused > 10_000);
+});
