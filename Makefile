@@ -21,7 +21,7 @@ WEB_OUT   := web/dist/faceproof.js
 GO_FILES  := $(shell find . \( -name node_modules -o -name data -o -name .git -o -name e2e \) -prune -o \
                \( -name '*.go' -o -name '*.sql' -o -name '*.toml' \) -print 2>/dev/null) go.mod go.sum
 WEB_FILES := $(shell find web -name node_modules -prune -o -path web/dist -prune -o \
-               -type f \( -name '*.ts' -o -name '*.mjs' -o -name '*.html' -o -name '*.css' -o -name '*.svg' -o -name '*.json' \) -print 2>/dev/null)
+               -type f \( -name '*.ts' -o -name '*.mjs' -o -name '*.js' -o -name '*.html' -o -name '*.css' -o -name '*.svg' -o -name '*.json' \) -print 2>/dev/null)
 
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
