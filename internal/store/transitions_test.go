@@ -273,6 +273,24 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
+// Credential and verification each hold the line alone: setting one back does
+// not open the other.
+func TestRedeemHoldsTwice(t *testing.T) {
+	s := open(t)
+	redeem := func(app faceproof.AppID) error {
+		return second(s.Redeem(ctx, []byte("cred-v"), app, t0+10, entry("redeem")))
+	}
+	decided(t, s, "v", app1)
+	must(t, redeem(app1))
+	for _, change := range []string{`UPDATE verifications SET state = 'decided'`, `UPDATE verifications SET state = 'redeemed'; UPDATE credentials SET used_at = 0`,
+		`UPDATE verifications SET state = 'decided', app_id = '` + string(app2) + `'`} {
+		_, err := s.writer.Exec(change)
+		must(t, err)
+		want(t, redeem(app1), faceproof.CodeNotFound)
+		want(t, redeem(app2), faceproof.CodeNotFound)
+	}
+}
+
 // T11: no app redeems any other app's credential; each redeems its own.
 func TestForeignCredentials(t *testing.T) {
 	s := open(t)
