@@ -1,6 +1,7 @@
 // The HTTP calls of the SDK: /v1/sdk/*.
 
 import { Code, codeOf } from '../core/errors';
+import { halfOf, type Lang } from '../core/text/text';
 
 /** What the person reads before consenting; faceproof.Notice in app.go. */
 export interface Notice {
@@ -23,6 +24,19 @@ export interface Session {
   masked_name: string;
   notice: Notice;
   notice_hash: string;
+}
+
+/** A session with the operator's texts in the reader's language. */
+export function inLanguage(s: Session, lang: Lang): Session {
+  const n = s.notice;
+  const half = (text: string): string => halfOf(text, lang);
+  return {
+    ...s, app: { name: half(s.app.name) },
+    notice: {
+      ...n, handler: half(n.handler), contact: half(n.contact), purpose: half(n.purpose),
+      necessity: half(n.necessity), alternative: half(n.alternative),
+    },
+  };
 }
 
 /** The answer to wx.config. */

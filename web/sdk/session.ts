@@ -5,7 +5,7 @@ import { Code, type Outcome } from '../core/errors';
 import { begin, reduce, type Effect, type Event, type State, type Timer } from '../core/machine';
 import { PROTOCOL_VERSION, type Hello } from '../core/protocol';
 import { words, type Lang } from '../core/text/text';
-import type { Session } from './api';
+import { inLanguage, type Session } from './api';
 import { CameraError, closeCamera, listCameras, openCamera, type Camera } from './camera';
 import { Recorder } from './recorder';
 import { CaptureSocket } from './socket';
@@ -92,7 +92,7 @@ class Run {
 
   private render(): void {
     this.view.render(this.state, {
-      session: this.session, cameras: this.cameras, cameraId: this.camera?.deviceId ?? '',
+      session: inLanguage(this.session, this.job.lang), cameras: this.cameras, cameraId: this.camera?.deviceId ?? '',
       chooseCamera: (id) => void this.startCamera(id),
     });
   }

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { HINTS } from '../core/protocol';
 import { en } from '../core/text/en';
-import { hintKey, languageOf, words } from '../core/text/text';
+import { halfOf, hintKey, languageOf, words } from '../core/text/text';
 import { zh, type TextKey } from '../core/text/zh';
 
 const keys = Object.keys(zh) as TextKey[];
@@ -59,4 +59,10 @@ test('values fill placeholders, and only their own', () => {
 
 test('Chinese comes first', () => {
   assert.deepEqual(['zh-CN', 'zh', 'ZH-hant', '', undefined, 'en-US', 'de'].map(languageOf), ['zh', 'zh', 'zh', 'zh', 'zh', 'en', 'en']);
+});
+
+test('an operator may write both languages', () => {
+  assert.deepEqual([halfOf('柜台办理 · at the counter', 'zh'), halfOf('柜台办理 · at the counter', 'en')], ['柜台办理', 'at the counter']);
+  assert.equal(halfOf('柜台（一楼）· the counter', 'zh'), '柜台（一楼）');
+  for (const t of ['柜台办理', 'a · b · c', '古力娜扎·热合曼', '']) assert.equal(halfOf(t, 'en'), t);
 });

@@ -24,6 +24,15 @@ export function words(lang: Lang): Words {
     Object.prototype.hasOwnProperty.call(values, name) ? String(values[name]) : whole);
 }
 
+/**
+ * The reader's half of an operator's text: a notice may hold both languages,
+ * Chinese first, parted by " · ". A text without that is for everybody.
+ */
+export function halfOf(text: string, lang: Lang): string {
+  const parts = text.split(/ ?· /); // no space is needed after a full-width sign
+  return parts.length === 2 ? parts[lang === 'zh' ? 0 : 1]!.trim() : text;
+}
+
 /** The wording of a hint; '' has none. */
 export function hintKey(h: Hint): TextKey | null {
   return h === '' ? null : `hint.${h}`;
