@@ -80,12 +80,9 @@ func rootCommand(g *globals) *cobra.Command {
 		registryCommand(g),
 		verificationCommand(g),
 		modelsCommand(g),
+		compareCommand(g),
+		inspectCommand(g),
 		versionCommand(g),
-		serveCommand(g),
-		appCommand(g),
-		registryCommand(g),
-		verificationCommand(g),
-		modelsCommand(g),
 	)
 	return root
 }

@@ -75,28 +75,29 @@ func (e *Engine) enrolOne(ctx context.Context, data []byte) ([]float32, faceproo
 		return nil, faceproof.Quality{}, err
 	}
 	if len(faces) == 0 {
-		return nil, faceproof.Quality{Hint: faceproof.HintFaceScreen}, portraitError(faceproof.Quality{}, false)
+		return nil, faceproof.Quality{Hint: faceproof.HintFaceScreen}, CheckPortrait(faceproof.Quality{})
 	}
 	l, err := e.Landmarks(ctx, m, faces[0])
 	if err != nil {
 		return nil, faceproof.Quality{}, err
 	}
 	q := e.Quality(m, faces, l)
-	if err := portraitError(q, l.Score >= MinMeshScore); err != nil {
+	if err := CheckPortrait(q); err != nil {
 		return nil, q, err
 	}
 	v, err := e.Embed(ctx, m, faces[0], l)
 	return v, q, err
 }
 
-// portraitError is the quality gate; nil lets the photo in. Where the face is
-// in the picture does not matter.
-func portraitError(q faceproof.Quality, isFace bool) error {
+// CheckPortrait is the quality gate of enrolment: nil lets the photo in, else
+// the error is CodeInvalid, field "photo", and says what to do. Where the face
+// is in the picture does not matter.
+func CheckPortrait(q faceproof.Quality) error {
 	bad := func(format string, args ...any) error {
 		return faceproof.Errorf(faceproof.CodeInvalid, "photo", format, args...)
 	}
 	switch {
-	case !isFace:
+	case q.EyeDistance == 0: // no mesh
 		return bad("no face found: use a portrait, seen from the front")
 	case q.Faces > 1:
 		return bad("%d faces found: one person only", q.Faces)

@@ -16,19 +16,36 @@ const MinMeshScore = 0.5
 // upright box, as MediaPipe tracks.
 const meshMargin = 1.5
 
-// Landmarks finds the mesh of a detected face. It looks twice when the first
-// crop was far from the one that the mesh itself suggests. A Score below
+// maxLooks bounds the looks of Landmarks at one face.
+const maxLooks = 5
+
+// Landmarks finds the mesh of a detected face. The net's answer depends on its
+// crop, so it looks again with the crop that its own mesh suggests until that
+// no longer moves: two looks for an upright face, up to five for one that
+// leans; a single look may cost half of the similarity. A Score below
 // MinMeshScore says that there is no face; it is not an error.
 func (e *Engine) Landmarks(ctx context.Context, m *imaging.Image, f Face) (Landmarks, error) {
-	l, err := e.mesh(ctx, m, e.firstRegion(f))
-	if err != nil || l.Score < MinMeshScore {
-		return l, err
+	r := e.firstRegion(f)
+	l, err := e.mesh(ctx, m, r)
+	for look := 1; look < maxLooks && err == nil && l.Score >= MinMeshScore; look++ {
+		next := l.region()
+		if next.near(r) {
+			break
+		}
+		var again Landmarks
+		if again, err = e.mesh(ctx, m, next); again.Score < MinMeshScore {
+			break // the second look lost what the first had
+		}
+		l, r = again, next
 	}
-	again, err := e.Track(ctx, m, &l)
-	if err != nil || again.Score < l.Score/2 {
-		return l, err
-	}
-	return again, nil
+	return l, err
+}
+
+// near says that two crops show a face alike: within 2 % of the side and one
+// degree.
+func (r region) near(o region) bool {
+	return r.center.dist(o.center) < 0.02*o.side && math.Abs(r.side-o.side) < 0.02*o.side &&
+		math.Abs(math.Remainder(r.angle-o.angle, 2*math.Pi)) < math.Pi/180
 }
 
 // Track finds the mesh where it was in the previous frame, without a detector.
