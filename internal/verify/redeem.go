@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"time"
 
@@ -145,13 +146,11 @@ func (s *Service) portraitOf(ctx context.Context, app faceproof.AppID, by Portra
 func (s *Service) Retain(ctx context.Context) error {
 	now := s.millis()
 	ids, err := s.cfg.Store.Sweep(ctx, now)
-	if err != nil {
-		return err
+	for _, id := range ids { // with an error too: they were marked as gone
+		err = errors.Join(err, s.cfg.Blob.Delete(ctx, portraitKey(id)))
 	}
-	for _, id := range ids {
-		if err := s.cfg.Blob.Delete(ctx, portraitKey(id)); err != nil {
-			return err // still listed below the next time
-		}
+	if err != nil {
+		return err // what was not deleted is still listed below the next time
 	}
 	kept, err := s.cfg.Blob.List(ctx, portraitPrefix)
 	if err != nil {

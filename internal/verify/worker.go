@@ -106,10 +106,6 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 	}
 	policy := w.s.cfg.Policy
 	d := faceproof.Decide(policy, evidence)
-	if !a.Complete {
-		d = faceproof.Decision{Outcome: faceproof.OutcomeInconclusive, Reasons: []faceproof.Reason{faceproof.ReasonTooFewFrames},
-			Hint: faceproof.HintSlowNetwork, PolicyID: policy.ID}
-	}
 	w.s.log.Info("attempt judged", "session", w.v.ID, "attempt", evidence.Attempt, "outcome", d.Outcome, "reason", d.Reasons[0])
 	if d.Outcome == faceproof.OutcomeInconclusive && evidence.Attempt < policy.MaxAttempts {
 		if err := w.advance(ctx, faceproof.StateCapturing, numbers, d.Reasons[0]); err != nil {
@@ -121,7 +117,8 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 	return w.decide(ctx, d, numbers, portrait)
 }
 
-// measure asks the analysis; an attempt that was cut short is only counted.
+// measure asks the analysis. An attempt that was cut short is only counted:
+// without frames and without a flash, Decide finds nothing that it could pass.
 func (w *worker) measure(ctx context.Context, a capture.Analyse, ref faceproof.Reference) (faceproof.Evidence, []byte, error) {
 	t := a.Transcript
 	if !a.Complete {
@@ -156,10 +153,10 @@ func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, port
 	}
 	w.state = faceproof.StateDecided
 	if keep {
-		// After the commit: then the row names it, and the sweep deletes it.
+		// After the commit: then the row names it, and Retain deletes it, whether
+		// or not this worked.
 		if err := w.s.cfg.Blob.Put(ctx, portraitKey(w.v.ID), portrait); err != nil {
 			w.s.log.Error("portrait not kept", "session", w.v.ID, cause(err))
-			_ = w.s.cfg.Blob.Delete(ctx, portraitKey(w.v.ID)) // it may be half there; Retain tries again
 		}
 	}
 	verdict := capture.Verdict{Outcome: capture.ResultFail, ErrCode: capture.ErrCodeFail}
