@@ -75,29 +75,122 @@ const CHECK = 'checkIsSupportFacialRecognition';
 const START = 'startFacialRecognitionVerify';
 const REQUEST = 'requestFacialVerify';
 
+/** Of "is supported" only, where 10001 means: no front camera (contract §1.1). */
+const NO_CAMERA = 10001;
+
 /** Names that web pages inside WeChat put into jsApiList for the same right. */
 const ALIAS: Record<string, string> = { [CHECK]: 'checkIsSupportFaceDetect', [START]: 'requestWxFacePictureVerify' };
 
 /** Makes a wx object. */
 export function makeWx(g: Ground): Wx {
-  let options: ConfigOptions | null = null;
-  let configured: Promise<Configured> | null = null;
-  let running = false;
-  const onReady: (() => void)[] = [];
-  const onError: ((res: { errMsg: string }) => void)[] = [];
-  let ready = false;
-  let failed: { errMsg: string } | null = null;
+  const page = new Page(g);
+  return {
+    config: (o) => page.config(o),
+    ready: (f) => page.whenReady(f),
+    error: (f) => page.whenFailed(f),
+    checkIsSupportFacialRecognition: (o) => void page.check(o ?? {}),
+    startFacialRecognitionVerify: (o) => void page.start(o ?? {}),
+    requestFacialVerify: (o) => void page.request(o ?? {}),
+  };
+}
 
-  const log = (text: string): void => { if (options?.debug) g.log(`faceproof: ${text}`); };
+/** A page that has, or has not yet, called wx.config. */
+class Page {
+  private options: ConfigOptions | null = null;
+  private configured: Promise<Configured> | null = null;
+  private running = false;
+  private ready = false;
+  private failed: { errMsg: string } | null = null;
+  private readonly onReady: (() => void)[] = [];
+  private readonly onError: ((res: { errMsg: string }) => void)[] = [];
 
-  const configure = (o: ConfigOptions): Promise<Configured> => g.call<Configured>(`${g.server()}/v1/sdk/config`, {
-    appId: o.appId, timestamp: o.timestamp, nonceStr: o.nonceStr, signature: o.signature, url: g.page(), jsApiList: o.jsApiList,
-  });
+  constructor(private readonly g: Ground) {}
+
+  config(o: ConfigOptions): void {
+    this.options = o;
+    this.ready = false;
+    this.failed = null;
+    this.configured = this.askConfig(o);
+    this.configured.then(
+      () => {
+        this.log('config:ok');
+        this.ready = true;
+        for (const f of this.onReady.splice(0)) f();
+      },
+      (e: unknown) => {
+        const failed = { errMsg: prefixed('config', e instanceof Error ? e.message : 'unknown error') };
+        this.failed = failed;
+        this.log(failed.errMsg);
+        for (const f of this.onError) f(failed);
+      },
+    );
+  }
+
+  whenReady(f: () => void): void {
+    if (this.ready) setTimeout(f, 0);
+    else this.onReady.push(f);
+  }
+
+  whenFailed(f: (res: { errMsg: string }) => void): void {
+    this.onError.push(f);
+    const failed = this.failed;
+    if (failed) setTimeout(() => f(failed), 0);
+  }
+
+  async check(o: CheckOptions): Promise<void> {
+    const body = o.checkAliveType === undefined ? {} : { check_alive_type: o.checkAliveType };
+    try {
+      const s = await this.signed<Support>(CHECK, '/v1/sdk/support', body);
+      const lacks = await this.g.lacks();
+      if (lacks !== null) this.settle(o, false, { errMsg: `${CHECK}:fail ${lacks}`, errCode: NO_CAMERA });
+      else this.settle(o, s.errCode === 0, { errMsg: s.errMsg, errCode: s.errCode, libVersionCode: s.libVersionCode });
+    } catch (e) {
+      this.settle(o, false, answer(CHECK, refused(e), false));
+    }
+  }
+
+  async start(o: StartOptions): Promise<void> {
+    const bad = wrong(o, ['name', 'idCardNumber', 'userIdKey'])
+      ?? (!o.userIdKey && !o.name ? needs('name') : null)
+      ?? (!o.userIdKey && !o.idCardNumber ? needs('idCardNumber') : null);
+    const body: Record<string, unknown> = o.userIdKey
+      ? { user_id_key: o.userIdKey } : { name: o.name, id_card_number: o.idCardNumber };
+    if (o.checkAliveType !== undefined) body['check_alive_type'] = o.checkAliveType;
+    this.finish(START, o, bad ? badParameter(bad) : await this.verify(START, body), true);
+  }
+
+  async request(o: Partial<RequestOptions>): Promise<void> {
+    const bad = wrong(o, ['verifyId']) ?? (!o.verifyId ? needs('verifyId') : null);
+    this.finish(REQUEST, o, bad ? badParameter(bad) : await this.verify(REQUEST, { verify_id: o.verifyId }), false);
+  }
+
+  private async verify(api: string, body: Record<string, unknown>): Promise<Outcome> {
+    if (this.running) return { kind: 'error', errCode: Code.unknown, message: 'a face verification is already running' };
+    this.running = true;
+    try {
+      const lacks = await this.g.lacks();
+      if (lacks !== null) return { kind: 'error', errCode: Code.camera, message: lacks };
+      const open = (): Promise<Session> => this.signed<Session>(api, '/v1/sdk/sessions', { api, ...body });
+      const session = await open();
+      return await this.g.run({ server: this.g.server(), lang: this.g.lang(), session, renew: open });
+    } catch (e) {
+      return refused(e);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  private askConfig(o: ConfigOptions): Promise<Configured> {
+    return this.g.call<Configured>(`${this.g.server()}/v1/sdk/config`, {
+      appId: o.appId, timestamp: o.timestamp, nonceStr: o.nonceStr, signature: o.signature, url: this.g.page(), jsApiList: o.jsApiList,
+    });
+  }
 
   /** A call that needs the page token; asks for a new one when the old is gone. */
-  const signed = async <T>(api: string, path: string, body: unknown): Promise<T> => {
-    if (!configured || !options) throw new ApiError(0, 'call wx.config first', Code.config, undefined, '');
-    const c = await configured;
+  private async signed<T>(api: string, path: string, body: unknown): Promise<T> {
+    const { g, options } = this;
+    if (!this.configured || !options) throw new ApiError(0, 'call wx.config first', Code.config, undefined, '');
+    const c = await this.configured;
     if (c.apis[api] !== true && c.apis[ALIAS[api] ?? ''] !== true) {
       throw new ApiError(403, 'access denied', Code.noRight, ERRNO_DENIED, '');
     }
@@ -105,105 +198,36 @@ export function makeWx(g: Ground): Wx {
       return await g.call<T>(g.server() + path, body, c.page_token);
     } catch (e) {
       if (!(e instanceof ApiError) || e.status !== 401) throw e;
-      configured = configure(options);
-      return g.call<T>(g.server() + path, body, (await configured).page_token);
+      this.configured = this.askConfig(options);
+      return g.call<T>(g.server() + path, body, (await this.configured).page_token);
     }
-  };
+  }
 
-  const settle = <T extends { errMsg: string }>(cb: Callbacks<T>, ok: boolean, res: T): void => {
-    log(res.errMsg);
-    // Apart from this call's own stack: an app's exception is the app's.
+  private finish(api: string, cb: Callbacks<VerifyAnswer>, o: Outcome, withResult: boolean): void {
+    this.settle(cb, o.kind === 'pass', answer(api, o, withResult));
+  }
+
+  private settle<T extends { errMsg: string }>(cb: Callbacks<T>, ok: boolean, res: T): void {
+    this.log(res.errMsg);
+    // Apart from our own stack: an app's exception is the app's.
     const tell = (f: ((res: T) => void) | undefined): void => { if (typeof f === 'function') setTimeout(() => f(res), 0); };
     tell(ok ? cb.success : cb.fail);
     tell(cb.complete);
-  };
+  }
 
-  const refused = (e: unknown): Outcome => {
-    if (e instanceof ApiError) {
-      return { kind: 'error', errCode: e.errCode, message: e.message, ...(e.errno === undefined ? {} : { errno: e.errno }) };
-    }
-    return { kind: 'error', errCode: Code.unknown, message: e instanceof Error ? e.message : 'unknown error' };
-  };
-
-  const verify = async (api: string, body: Record<string, unknown>): Promise<Outcome> => {
-    if (running) return { kind: 'error', errCode: Code.unknown, message: 'a face verification is already running' };
-    running = true;
-    try {
-      const lacks = await g.lacks();
-      if (lacks !== null) return { kind: 'error', errCode: Code.camera, message: lacks };
-      const open = (): Promise<Session> => signed<Session>(api, '/v1/sdk/sessions', { api, ...body });
-      const session = await open();
-      return await g.run({ server: g.server(), lang: g.lang(), session, renew: open });
-    } catch (e) {
-      return refused(e);
-    } finally {
-      running = false;
-    }
-  };
-
-  const finish = (api: string, cb: Callbacks<VerifyAnswer>, o: Outcome, withResult: boolean): void =>
-    settle(cb, o.kind === 'pass', answer(api, o, withResult));
-
-  return {
-    config(o) {
-      options = o;
-      ready = false;
-      failed = null;
-      configured = configure(o);
-      configured.then(
-        () => {
-          log('config:ok');
-          ready = true;
-          for (const f of onReady.splice(0)) f();
-        },
-        (e: unknown) => {
-          failed = { errMsg: prefixed('config', e instanceof Error ? e.message : 'unknown error') };
-          log(failed.errMsg);
-          for (const f of onError) f(failed);
-        },
-      );
-    },
-    ready(f) {
-      if (ready) setTimeout(f, 0);
-      else onReady.push(f);
-    },
-    error(f) {
-      onError.push(f);
-      const now = failed;
-      if (now) setTimeout(() => f(now), 0);
-    },
-    checkIsSupportFacialRecognition(o = {}) {
-      void (async () => {
-        try {
-          const s = await signed<Support>(CHECK, '/v1/sdk/support', o.checkAliveType === undefined ? {} : { check_alive_type: o.checkAliveType });
-          const lacks = await g.lacks();
-          if (lacks !== null) settle(o, false, { errMsg: `${CHECK}:fail ${lacks}`, errCode: 10001 });
-          else settle(o, s.errCode === 0, { errMsg: s.errMsg, errCode: s.errCode, libVersionCode: s.libVersionCode });
-        } catch (e) {
-          const { errMsg, errCode, errno } = answer(CHECK, refused(e), false);
-          settle(o, false, errno === undefined ? { errMsg, errCode } : { errMsg, errCode, errno });
-        }
-      })();
-    },
-    startFacialRecognitionVerify(given) {
-      const o = given ?? {};
-      const bad = wrong(o, ['name', 'idCardNumber', 'userIdKey'])
-        ?? (!o.userIdKey && !o.name ? needs('name') : null)
-        ?? (!o.userIdKey && !o.idCardNumber ? needs('idCardNumber') : null);
-      if (bad) return finish(START, o, { kind: 'error', errCode: Code.badParameter, message: bad }, true);
-      const body: Record<string, unknown> = o.userIdKey
-        ? { user_id_key: o.userIdKey } : { name: o.name, id_card_number: o.idCardNumber };
-      if (o.checkAliveType !== undefined) body['check_alive_type'] = o.checkAliveType;
-      void verify(START, body).then((out) => finish(START, o, out, true));
-    },
-    requestFacialVerify(given) {
-      const o: Partial<RequestOptions> = given ?? {};
-      const bad = wrong(o, ['verifyId']) ?? (!o.verifyId ? needs('verifyId') : null);
-      if (bad) return finish(REQUEST, o, { kind: 'error', errCode: Code.badParameter, message: bad }, false);
-      void verify(REQUEST, { verify_id: o.verifyId }).then((out) => finish(REQUEST, o, out, false));
-    },
-  };
+  private log(text: string): void {
+    if (this.options?.debug) this.g.log(`faceproof: ${text}`);
+  }
 }
+
+function refused(e: unknown): Outcome {
+  if (e instanceof ApiError) {
+    return { kind: 'error', errCode: e.errCode, message: e.message, ...(e.errno === undefined ? {} : { errno: e.errno }) };
+  }
+  return { kind: 'error', errCode: Code.unknown, message: e instanceof Error ? e.message : 'unknown error' };
+}
+
+function badParameter(message: string): Outcome { return { kind: 'error', errCode: Code.badParameter, message }; }
 
 function needs(name: string): string { return `parameter error: parameter.${name} should be String instead of Undefined;`; }
 
