@@ -60,3 +60,19 @@ func ErrorCode(err error) Code {
 	}
 	return CodeInternal
 }
+
+// LogText describes err for a log: what the first Error in its chain says and
+// the type of its cause, or the type alone of another error. The text of a
+// foreign error may quote its input, and the input may be a person's.
+func LogText(err error) string {
+	var e *Error
+	switch {
+	case err == nil:
+		return ""
+	case !errors.As(err, &e):
+		return fmt.Sprintf("%T", err)
+	case e.Err != nil:
+		return fmt.Sprintf("%s (%T)", e.Error(), e.Err)
+	}
+	return e.Error()
+}

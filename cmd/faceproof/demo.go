@@ -27,17 +27,17 @@ type demoSecret struct {
 }
 
 // demoApp is the app behind the demo's page. It has every permission that
-// hands out no face image.
+// hands out no face image. The SDK shows each reader their half of "中文 · English".
 func demoApp() faceproof.App {
 	return faceproof.App{
-		Name: "Faceproof 演示 Demo",
+		Name: "Faceproof 演示 · Faceproof demo",
 		Notice: faceproof.Notice{
-			Handler:       "运行本演示的人（未部署到公网）· whoever runs this demo",
-			Contact:       "请联系运行本演示的人 · ask whoever runs this demo",
-			Purpose:       "体验人脸核身：确认屏幕前的人与刚登记的人像为同一人 · trying face verification: is the person at the screen the one just registered",
-			Necessity:     "比对需要一段面部视频；画面只在本机内存中处理，判定后立即删除，拒绝不影响您使用其他功能 · the comparison needs a short face video; pictures stay in this machine's memory and are deleted with the verdict; saying no costs you nothing",
+			Handler:       "本演示的运行者 · whoever runs this demo",
+			Contact:       "请直接联系本演示的运行者 · ask the person who runs this demo",
+			Purpose:       "体验人脸核身 · trying out face verification",
+			Necessity:     "需要一段面部视频，才能确认屏幕前是您本人而不是您的照片；画面只在服务器内存中处理，得出结果后立即删除。拒绝不影响任何服务 · A short video of your face is needed to tell you from a photo of you. The pictures stay in the server's memory and are deleted with the verdict. Saying no costs you nothing",
 			RetentionDays: 1,
-			Alternative:   "关闭本页即可，不必使用人脸 · close this page; no face is needed for anything here",
+			Alternative:   "关闭本页即可，本演示不要求使用人脸 · close this page: nothing here needs your face",
 		},
 		Permissions: faceproof.DefaultPermissions(),
 		Alive:       faceproof.AliveAuto,

@@ -117,7 +117,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return err
 	}
 	c := server.Config{
-		Captures: b.verify, WeChat: api, WeChatPaths: wechat.Prefixes(), Web: web.FS(), Version: version,
+		Captures: b.verify, WeChat: api, WeChatPaths: wechat.Prefixes(), LimitedPaths: []string{wechat.SDKPrefix}, Web: web.FS(), Version: version,
 		Ready: everySecond(func() error { return b.store.Ping(ctx) }), MaxCaptures: f.maxCaptures, TrustedProxies: proxies, Log: log,
 		AllowOrigin: func(r *http.Request, sessionID, origin string) bool {
 			return b.allowOrigin(r, f.publicOrigin, sessionID, origin)
@@ -149,7 +149,7 @@ func runServer(ctx context.Context, h *server.Server, ln net.Listener, v *verify
 	keep, stopKeeping := context.WithCancel(ctx)
 	house.Go(func() {
 		if err := v.Run(keep); err != nil && keep.Err() == nil {
-			log.Error("retention has stopped", "error", err)
+			log.Error("retention has stopped", "error", faceproof.LogText(err))
 		}
 	})
 	failed := make(chan error, 1)

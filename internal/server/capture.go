@@ -63,7 +63,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) {
 	live, err := s.open(ctx, conn, r)
 	if err != nil {
 		if faceproof.ErrorCode(err) == faceproof.CodeInternal {
-			s.cfg.Log.ErrorContext(ctx, "capture did not open", "error", err)
+			s.cfg.Log.ErrorContext(ctx, "capture did not open", "error", faceproof.LogText(err))
 		}
 		refuse(ctx, conn, err)
 		return

@@ -68,14 +68,14 @@ func newDemo(s *Server, cfg *Demo) (*demo, error) {
 func (d *demo) routes() []route {
 	guard := http.NewCrossOriginProtection() // pages of other sites can't drive the demo
 	post := func(path string, do func(http.ResponseWriter, *http.Request) error) route {
-		return route{"POST " + path, guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return route{"POST " + path, d.s.limited(guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := do(w, r); err != nil {
 				if faceproof.ErrorCode(err) == faceproof.CodeInternal {
-					d.s.cfg.Log.ErrorContext(r.Context(), "demo failed", "route", r.Pattern, "error", err)
+					d.s.cfg.Log.ErrorContext(r.Context(), "demo failed", "route", r.Pattern, "error", faceproof.LogText(err))
 				}
 				writeError(w, err)
 			}
-		}))}
+		})))}
 	}
 	return []route{
 		post("/demo/api/config", d.config),

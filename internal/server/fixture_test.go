@@ -154,7 +154,7 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 	check(t, err)
 	api, err := wechat.New(wechat.Config{Store: f.store, Verify: v, Keys: ring, Now: now, Log: log})
 	check(t, err)
-	c := Config{Captures: v, WeChat: api, WeChatPaths: wechat.Prefixes(), Web: testAssets, Version: "test", Now: now, Log: log,
+	c := Config{Captures: v, WeChat: api, WeChatPaths: wechat.Prefixes(), LimitedPaths: []string{wechat.SDKPrefix}, Web: testAssets, Version: "test", Now: now, Log: log,
 		Ready: func() error { return f.ready },
 		AllowOrigin: func(r *http.Request, sessionID, origin string) bool {
 			v, err := f.store.Verification(r.Context(), faceproof.VerificationKey{ID: sessionID})

@@ -11,8 +11,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"faceproof"
 	"faceproof/internal/capture"
@@ -30,10 +33,13 @@ type Config struct {
 	WeChat   http.Handler // needed; answers WeChatPaths
 	// WeChatPaths are the path prefixes given to WeChat, such as "/cgi-bin/".
 	WeChatPaths []string
-	Web         fs.FS        // built assets: faceproof.js, faceproof.mjs, demo/…; what is missing answers 404
-	Ready       func() error // nil, or why the server can't serve yet
-	Version     string
-	Demo        *Demo // nil: no demo
+	// LimitedPaths are those of them that browsers call, so that each address
+	// is limited in its rate.
+	LimitedPaths []string
+	Web          fs.FS        // built assets: faceproof.js, faceproof.mjs, demo/…; what is missing answers 404
+	Ready        func() error // nil, or why the server can't serve yet
+	Version      string
+	Demo         *Demo // nil: no demo
 	// AllowOrigin says whether a page of this origin may open a session's
 	// socket. Nil: only pages of this server may.
 	AllowOrigin func(r *http.Request, sessionID, origin string) bool
@@ -57,6 +63,7 @@ type Server struct {
 	cfg     Config
 	handler http.Handler
 	slots   slots
+	rates   rates
 
 	ctx   context.Context // ends with Shutdown
 	stop  context.CancelFunc
@@ -86,7 +93,7 @@ func New(c Config) (*Server, error) {
 	if c.TrustedProxies == nil {
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
-	s := &Server{cfg: c, slots: slots{max: c.MaxCaptures, maxPerIP: c.MaxCapturesPerIP, perIP: map[netip.Addr]int{}}}
+	s := &Server{cfg: c, rates: rates{now: c.Now, per: map[netip.Addr]*rate.Limiter{}}, slots: slots{max: c.MaxCaptures, maxPerIP: c.MaxCapturesPerIP, perIP: map[netip.Addr]int{}}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	table, err := s.routes()
@@ -120,7 +127,11 @@ func (s *Server) routes() ([]route, error) {
 		{"/", http.HandlerFunc(s.notFound)},
 	}
 	for _, prefix := range s.cfg.WeChatPaths {
-		table = append(table, route{prefix, s.cfg.WeChat})
+		h := s.cfg.WeChat
+		if slices.Contains(s.cfg.LimitedPaths, prefix) {
+			h = s.limited(h)
+		}
+		table = append(table, route{prefix, h})
 	}
 	if s.cfg.Demo != nil {
 		demo, err := newDemo(s, s.cfg.Demo)
@@ -168,7 +179,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // healthz answers 200 only when a verification could be made.
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	if err := s.cfg.Ready(); err != nil {
-		s.cfg.Log.WarnContext(r.Context(), "not ready", "error", err)
+		s.cfg.Log.WarnContext(r.Context(), "not ready", "error", faceproof.LogText(err))
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "version": s.cfg.Version})
 		return
 	}

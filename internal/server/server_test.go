@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 func TestHealthz(t *testing.T) {
@@ -229,5 +232,45 @@ func TestHTTPServerHasTimeouts(t *testing.T) {
 	s := f.server.HTTPServer(":0")
 	if s.ReadHeaderTimeout == 0 || s.ReadHeaderTimeout > 5e9 || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// One address can't flood what browsers call; another is not held up by it,
+// and the business servers' paths are not counted.
+func TestRateLimit(t *testing.T) {
+	f := newFixture(t)
+	call := func(path, ip string) int {
+		resp, body := f.do("POST", path, "{}", "X-Forwarded-For", ip, "Origin", "https://shop.example")
+		if resp.StatusCode == 429 && (!strings.Contains(body, "rate_limited") || resp.Header.Get("Access-Control-Allow-Origin") == "") {
+			t.Errorf("a page can't read why: %s", body)
+		}
+		return resp.StatusCode
+	}
+	for range callsAtOnce {
+		if s := call("/v1/sdk/config", "203.0.113.9"); s != 400 {
+			t.Fatalf("%d within the limit", s)
+		}
+	}
+	if s := call("/v1/sdk/config", "203.0.113.9"); s != 429 {
+		t.Errorf("above the limit: %d", s)
+	}
+	if a, b := call("/v1/sdk/config", "203.0.113.10"), call("/cgi-bin/token", "203.0.113.9"); a != 400 || b != 200 {
+		t.Errorf("another address %d, a business server %d", a, b)
+	}
+	f.now.Add(1000)
+	if s := call("/v1/sdk/config", "203.0.113.9"); s != 400 {
+		t.Errorf("a second later: %d", s)
+	}
+}
+
+// The memory of the limit is bounded, whoever comes.
+func TestRatesAreBounded(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	l := rates{now: func() time.Time { return now }, per: map[netip.Addr]*rate.Limiter{}}
+	for i := range 3 * maxSubscribers {
+		l.allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
+		if len(l.per) > maxSubscribers {
+			t.Fatalf("%d subscribers", len(l.per))
+		}
 	}
 }

@@ -111,8 +111,12 @@ func New(c Config) (*API, error) {
 	return a, nil
 }
 
+// SDKPrefix is the path under which browsers call; the others are for business
+// servers.
+const SDKPrefix = "/v1/sdk/"
+
 // Prefixes are the paths under which a server mounts the API.
-func Prefixes() []string { return []string{"/cgi-bin/", "/cityservice/", "/v1/sdk/"} }
+func Prefixes() []string { return []string{"/cgi-bin/", "/cityservice/", SDKPrefix} }
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
@@ -220,7 +224,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, result any, f *fail
 	if f != nil {
 		rid := a.requestID()
 		if f.Err != nil {
-			a.cfg.Log.ErrorContext(r.Context(), "wechat interface failed", "route", r.Pattern, "rid", rid, "error", f.Err)
+			a.cfg.Log.ErrorContext(r.Context(), "wechat interface failed", "route", r.Pattern, "rid", rid, "error", faceproof.LogText(f.Err))
 		}
 		result = struct {
 			Code    int    `json:"errcode"`

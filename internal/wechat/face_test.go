@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -153,8 +154,8 @@ func TestNoPersonInLogsOrErrors(t *testing.T) {
 			"cert_info": map[string]string{"cert_type": "IDENTITY_CARD", "cert_name": name, "cert_no": number}})
 	}
 	long := strings.Repeat(testName, 20)
-	for _, broken := range []error{nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "broken", Err: fmt.Errorf("row %s", "of a table")},
-		faceproof.Errorf(faceproof.CodeUnavailable, "", "down")} {
+	for _, broken := range []error{nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "broken", Err: errors.New("a row that holds " + testName)},
+		faceproof.Errorf(faceproof.CodeUnavailable, "", "down"), errors.New("near " + testNumber)} {
 		f.verify.err = broken
 		for _, b := range []string{body(testName, badNumber), body(long, testNumber), body(testName, testNumber), body(testName+"\u0000", testNumber),
 			`{"name":"` + testName + `","id_card_number":` + testNumber[:17] + `}`, `{"` + testName + `":"` + testNumber + `"`, testName + testNumber} {

@@ -154,7 +154,7 @@ func (a *API) sdkTranslate(c *sdkCall, err error) *sdkFailure {
 			system.Status, system.Code, system.Message = http.StatusServiceUnavailable, e.Code, "try again later"
 		}
 	}
-	a.cfg.Log.ErrorContext(c.ctx, "sdk interface failed", "route", c.r.Pattern, "api", c.api, "error", err)
+	a.cfg.Log.ErrorContext(c.ctx, "sdk interface failed", "route", c.r.Pattern, "api", c.api, "error", faceproof.LogText(err))
 	return system
 }
 

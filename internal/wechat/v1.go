@@ -96,7 +96,7 @@ func (a *API) getInfo(c *call) (any, error) {
 	if key, _, err := a.cfg.Verify.UserIDKey(ctx, c.app, info.Subject); err == nil {
 		answer.UserIDKey = key.Reveal()
 	} else {
-		a.cfg.Log.ErrorContext(ctx, "no user_id_key for getinfo", "error", err)
+		a.cfg.Log.ErrorContext(ctx, "no user_id_key for getinfo", "error", faceproof.LogText(err))
 	}
 	return answer, nil
 }
