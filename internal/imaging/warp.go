@@ -158,6 +158,13 @@ func sampleRow(src *Image, row []float32, sx, sy, dx, dy float64) {
 		edge(src, row[3*x:3*x+3], sx+float64(x)*dx, sy+float64(x)*dy)
 	}
 	stride := 3 * src.W
+	if lo < hi && dx == 1 && dy == 0 && sx == math.Trunc(sx) && sy == math.Trunc(sy) { // whole pixels: a letterbox at half size
+		i := int(sy)*stride + 3*(int(sx)+lo)
+		for j, v := range src.Pix[i : i+3*(hi-lo)] {
+			row[3*lo+j] = float32(v)
+		}
+		lo, hi = hi, hi
+	}
 	for x := lo; x < hi; x++ {
 		px, py := sx+float64(x)*dx, sy+float64(x)*dy
 		ix, iy := int(px), int(py)
