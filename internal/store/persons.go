@@ -17,7 +17,7 @@ const personColumns = `p.id, p.subject_index, p.name_sealed, p.number_sealed, t.
 const decoyID = "decoy"
 
 // addDecoy makes sure that the decoy is there: its index is the largest, its
-// sealed values are noise of usual length.
+// sealed values are noise as long as those of a person with 128 dimensions.
 func (s *Store) addDecoy(ctx context.Context) error {
 	noise := func(n int) []byte {
 		b := make([]byte, n)
@@ -32,7 +32,7 @@ func (s *Store) addDecoy(ctx context.Context) error {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO templates (person_id, sealed, model_id, frames, updated_at)
-			VALUES ($1, $2, 'decoy', 1, $3) ON CONFLICT DO NOTHING`, decoyID, noise(2120), now)
+			VALUES ($1, $2, 'decoy', 1, $3) ON CONFLICT DO NOTHING`, decoyID, noise(591), now)
 		return err
 	})
 }
