@@ -165,6 +165,9 @@ func TestRealStore2(t *testing.T) {
 				t.Fatalf("attempt %d: %v", n+1, r)
 			}
 		}
+		if _, err = w.s.Query(ctx, w.app, id, "order-1", w.certHash(), "o-1"); err != nil {
+			t.Error(err)
+		}
 		info, err := w.s.Query(ctx, w.app, id, "order-1", w.certHash(), "o-1")
 		if err != nil || info.Decision.Outcome != faceproof.OutcomeInconclusive {
 			t.Errorf("%+v, %v", info.Decision, err)

@@ -67,13 +67,23 @@ func (s *Service) info(v faceproof.Verification) (Info, error) {
 	return i, nil
 }
 
-// Query tells the state of a 2.0 verification, as often as the business asks.
-// verifyID, outSeqNo, certHash and openID must all be those of its creation;
-// else CodeNotFound, whichever differs.
+// Query tells the state of a 2.0 verification, as often as the business asks;
+// the first time that it tells the decision is recorded. verifyID, outSeqNo,
+// certHash and openID must all be those of its creation; else CodeNotFound,
+// whichever differs.
 func (s *Service) Query(ctx context.Context, app faceproof.App, verifyID, outSeqNo, certHash, openID string) (Info, error) {
 	v, err := s.find2(ctx, app.ID, verifyID, outSeqNo, certHash, openID)
 	if err != nil {
 		return Info{}, err
+	}
+	if v.State == faceproof.StateDecided {
+		now := s.millis()
+		err := s.cfg.Store.Advance(ctx, v.ID, faceproof.StateDecided, faceproof.StateRedeemed, nil, "", now,
+			faceproof.AuditEntry{At: now, Actor: appActor(app.ID), Action: "verification.query", Object: v.ID})
+		if err != nil && faceproof.ErrorCode(err) != faceproof.CodeConflict { // another query was first
+			return Info{}, err
+		}
+		v.State, v.RedeemedAt = faceproof.StateRedeemed, now
 	}
 	return s.info(v)
 }

@@ -360,10 +360,18 @@ func TestGeneration2(t *testing.T) {
 		if r["outcome"] != "pass" || r["verify_result"] != nil {
 			t.Fatalf("result %v", r)
 		}
+		w.store.fault = func(op string) outcome { return map[bool]outcome{true: fails}[op == "Advance redeemed"] }
+		if _, err := w.s.Query(ctx, w.app, c.VerifyID.Reveal(), "order-1", w.certHash(), "o-1"); err == nil {
+			t.Error("a decision was told without a record of it")
+		}
+		w.store.fault = nil
 		for range 3 {
-			if !query().Decision.Pass() {
+			if i := query(); !i.Decision.Pass() || i.Verification.State != faceproof.StateRedeemed {
 				t.Error("the decision is not told")
 			}
+		}
+		if v := w.store.get(st.SessionID); v.State != faceproof.StateRedeemed || strings.Join(w.store.steps, ",") != "created capturing,capturing captured,captured decided,decided redeemed" {
+			t.Errorf("stored %s after %v", v.State, w.store.steps)
 		}
 		by := PortraitKey{VerifyID: c.VerifyID.Reveal(), OutSeqNo: "order-1", CertHash: w.certHash(), OpenID: "o-1"}
 		if b, err := w.s.Portrait(ctx, w.app, by); err != nil || len(b) == 0 {

@@ -174,7 +174,7 @@ func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, port
 // the store all the same: a commit may succeed and its answer be lost.
 func (w *worker) committed(ctx context.Context, c faceproof.Credential) bool {
 	v, err := w.s.cfg.Store.Verification(ctx, faceproof.VerificationKey{CredentialHash: c.Hash})
-	return err == nil && v.ID == w.v.ID && v.State == faceproof.StateDecided
+	return err == nil && v.ID == w.v.ID // a credential exists only for a decided one
 }
 
 func (w *worker) audit(action, detail string) faceproof.AuditEntry {
