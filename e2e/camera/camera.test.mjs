@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { buildAssets, HEIGHT, LW, pack, parameters, WIDTH } from './assets.mjs';
 import { drawnPortrait } from './drawn.mjs';
+import { meshOf } from './portraits.mjs';
 import { depthMap, ellipsoidMesh, faceMask, normals, shading } from './head.mjs';
 import { BANDS, patches, SCREENS, transfer } from './light.mjs';
 import { random } from './random.mjs';
@@ -50,6 +51,11 @@ describe('head', () => {
     const nose = z[Math.round(300 / 4 + 7) * LW + 60];
     assert.ok(nose > z[75 * LW + 40] + 2 && nose > z[60 * LW + 60]);
     for (let i = 0; i < z.length; i += 97) assert.ok(Math.abs(Math.hypot(n.nx[i], n.ny[i], n.nz[i]) - 1) < 1e-5);
+  });
+  test('of several faces the largest gives the mesh', () => {
+    const face = (w, x) => ({ box: { w }, mesh: Array(468).fill([x, 0, 0]) });
+    assert.equal(meshOf({ faces: [face(10, 1), face(30, 2), face(20, 3)] })[0][0], 2);
+    assert.throws(() => meshOf({ faces: [{ box: { w: 5 } }] }), /no face/);
   });
   test('shading that was put in is found', () => {
     const z = depthMap(mesh, LW, 160, 4), n = normals(z, LW, 160, 0.3), m = faceMask(mesh, LW, 160, 4);

@@ -25,5 +25,5 @@ export function drawnPortrait() {
       rgb.set(c, (y * WIDTH + x) * 3);
     }
   }
-  return { name: 'drawn', rgb, mesh: ellipsoidMesh(cx, cy, w), fitted: false };
+  return { name: 'drawn', rgb, mesh: ellipsoidMesh(cx, cy, w) };
 }

@@ -8,7 +8,6 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { HEIGHT, WIDTH } from './assets.mjs';
-import { ellipsoidMesh } from './head.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const ROOT = path.resolve(here, '../..');
@@ -27,7 +26,7 @@ export const PEOPLE = Object.keys(FACES);
 const SHARE = 0.4, HEIGHT_OF_FACE = 0.47; // where the face's centre lies
 
 /** A person's picture at the camera's size and the 468 landmarks with depth. */
-export async function portrait(browser, name, inspect = defaultInspect) {
+export async function portrait(browser, name) {
   const f = FACES[name];
   if (!f) throw new Error(`no portrait ${name}; there are ${PEOPLE}`);
   const file = path.join(PHOTOS, f.photo);
@@ -41,12 +40,9 @@ export async function portrait(browser, name, inspect = defaultInspect) {
     writeFileSync(`${base}.png`, png);
   }
   const rgb = new Uint8Array(readFileSync(`${base}.rgb`));
-  let mesh = existsSync(`${base}.json`) ? JSON.parse(readFileSync(`${base}.json`, 'utf8')) : null;
-  if (!mesh) {
-    mesh = await inspect(`${base}.png`);
-    if (mesh) writeFileSync(`${base}.json`, JSON.stringify(mesh));
-  }
-  return { name, rgb, png: `${base}.png`, mesh: mesh ?? ellipsoidMesh(WIDTH / 2, HEIGHT * HEIGHT_OF_FACE, WIDTH * SHARE), fitted: !!mesh };
+  if (!existsSync(`${base}.json`)) writeFileSync(`${base}.json`, JSON.stringify(await inspect(`${base}.png`)));
+  const mesh = JSON.parse(readFileSync(`${base}.json`, 'utf8'));
+  return { name, rgb, png: `${base}.png`, mesh };
 }
 
 /** Cuts one face out of a photo, in the browser (it has the decoder). */
@@ -85,19 +81,17 @@ function box(f) {
 const run = promisify(execFile);
 
 /** Landmarks by the product's own engine: bin/faceproof inspect. */
-async function defaultInspect(png) {
+async function inspect(png) {
   const bin = path.join(ROOT, 'bin/faceproof');
-  if (!existsSync(bin)) return null;
+  if (!existsSync(bin)) throw new Error('no bin/faceproof: run make build');
   const data = process.env.FACEPROOF_DATA ?? 'data';
   const { stdout } = await run(bin, ['--data', path.resolve(ROOT, data), '--json', 'inspect', '--mesh', png], { cwd: ROOT, maxBuffer: 1 << 24 });
   return meshOf(JSON.parse(stdout));
 }
 
-/** Reads the largest face's mesh from the inspect command's JSON. */
+/** The mesh of the largest face in the answer of faceproof inspect --json --mesh. */
 export function meshOf(report) {
-  const faces = report.faces ?? report;
-  const face = Array.isArray(faces) ? faces[0] : faces;
-  const mesh = face?.mesh ?? face?.landmarks ?? report.mesh;
-  if (!Array.isArray(mesh) || mesh.length < 468) throw new Error('inspect gave no mesh');
-  return mesh.slice(0, 468);
+  const faces = (report.faces ?? []).filter((f) => f.mesh?.length === 468);
+  if (faces.length === 0) throw new Error('faceproof inspect found no face with a mesh');
+  return faces.reduce((a, f) => (f.box.w > a.box.w ? f : a)).mesh;
 }
