@@ -129,7 +129,7 @@ func (a *API) sdkConfig(c *sdkCall) (any, error) {
 
 // supportRequest is the body of /v1/sdk/support.
 type supportRequest struct {
-	CheckAliveType *int `json:"check_alive_type"`
+	CheckAliveType *aliveNumber `json:"check_alive_type"`
 }
 
 type supportAnswer struct {
@@ -171,12 +171,12 @@ func offered(app faceproof.App, alive faceproof.AliveType) bool {
 
 // sessionRequest is the body of /v1/sdk/sessions.
 type sessionRequest struct {
-	API            string `json:"api"`
-	Name           string `json:"name"`
-	IDCardNumber   string `json:"id_card_number"`
-	UserIDKey      string `json:"user_id_key"`
-	CheckAliveType *int   `json:"check_alive_type"`
-	VerifyID       string `json:"verify_id"`
+	API            string       `json:"api"`
+	Name           string       `json:"name"`
+	IDCardNumber   string       `json:"id_card_number"`
+	UserIDKey      string       `json:"user_id_key"`
+	CheckAliveType *aliveNumber `json:"check_alive_type"`
+	VerifyID       string       `json:"verify_id"`
 }
 
 type sessionAnswer struct {
@@ -328,7 +328,7 @@ func (c *sdkCall) decode(into any) error {
 }
 
 // alive checks checkAliveType; absent means 2, the method that fits.
-func (c *sdkCall) alive(n *int) (faceproof.AliveType, error) {
+func (c *sdkCall) alive(n *aliveNumber) (faceproof.AliveType, error) {
 	if n == nil {
 		return faceproof.AliveAuto, nil
 	}

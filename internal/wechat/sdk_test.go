@@ -186,6 +186,7 @@ func TestSupport(t *testing.T) {
 		`{}`:                        `{"errCode":0,"errMsg":"checkIsSupportFacialRecognition:ok","libVersionCode":1}`,
 		`{"check_alive_type":null}`: `{"errCode":0,"errMsg":"checkIsSupportFacialRecognition:ok","libVersionCode":1}`,
 		`{"check_alive_type":1}`:    `{"errCode":0,"errMsg":"checkIsSupportFacialRecognition:ok","libVersionCode":1}`,
+		`{"check_alive_type":"2"}`:  `{"errCode":0,"errMsg":"checkIsSupportFacialRecognition:ok","libVersionCode":1}`,
 		`{"check_alive_type":2}`:    `{"errCode":0,"errMsg":"checkIsSupportFacialRecognition:ok","libVersionCode":1}`,
 		`{"check_alive_type":0}`:    `{"errCode":10002,"errMsg":"checkIsSupportFacialRecognition:fail No necessary model found","libVersionCode":1}`,
 	} {
@@ -193,7 +194,7 @@ func TestSupport(t *testing.T) {
 			t.Errorf("%s: %d %s", body, w.Code, w.Body)
 		}
 	}
-	for _, body := range []string{`{"check_alive_type":3}`, `{"check_alive_type":"2"}`, `{"check_alive_type":1.5}`} {
+	for _, body := range []string{`{"check_alive_type":3}`, `{"check_alive_type":"two"}`, `{"check_alive_type":1.5}`, `{"check_alive_type":[]}`, `{"check_alive_type":""}`} {
 		w := f.sdk("support", page, body)
 		var e sdkError
 		f.decode(w, &e)
@@ -449,4 +450,28 @@ func TestInternalFailuresAreSilent(t *testing.T) {
 	if w.Code != 500 || strings.Contains(w.Body.String(), "fire") || !strings.Contains(w.Body.String(), "10045") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+}
+
+// The normal form of an origin is one: it holds no path and no user, and is its
+// own normal form.
+func FuzzOrigin(f *testing.F) {
+	for _, s := range []string{"https://shop.example/a?b#c", "http://[::1]:80/", "https://a@b/", "https://é.example", "https://A:443", "//x", "https://x\\@y", "https://a:443:443", "http://:80", "https://[]:443"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, address string) {
+		o, ok := originOf(address)
+		if !ok {
+			return
+		}
+		rest, found := strings.CutPrefix(o, "https://")
+		if !found {
+			rest, found = strings.CutPrefix(o, "http://")
+		}
+		if !found || rest == "" || strings.ContainsAny(rest, "/?#@") {
+			t.Fatalf("%q has the origin %q", address, o)
+		}
+		if again, ok := originOf(o); !ok || again != o {
+			t.Fatalf("%q: %q, then %q", address, o, again)
+		}
+	})
 }

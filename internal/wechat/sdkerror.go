@@ -172,6 +172,19 @@ func (n *numeralText) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// aliveNumber is a checkAliveType; pages inside WeChat send it as a string too.
+type aliveNumber int
+
+// UnmarshalJSON accepts one digit, bare or quoted.
+func (n *aliveNumber) UnmarshalJSON(data []byte) error {
+	s := strings.Trim(string(data), `"`)
+	if len(s) != 1 || s[0] < '0' || s[0] > '9' {
+		return &json.UnmarshalTypeError{Field: "check_alive_type", Value: "other"}
+	}
+	*n = aliveNumber(s[0] - '0')
+	return nil
+}
+
 // jsonField names the member that a decoder stumbled over, in the page's
 // spelling. It never repeats what the client sent as a name.
 func jsonField(err error) string {
