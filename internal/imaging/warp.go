@@ -163,7 +163,7 @@ func sampleRow(src *Image, row []float32, sx, sy, dx, dy float64) {
 		for j, v := range src.Pix[i : i+3*(hi-lo)] {
 			row[3*lo+j] = float32(v)
 		}
-		lo, hi = hi, hi
+		lo = hi
 	}
 	for x := lo; x < hi; x++ {
 		px, py := sx+float64(x)*dx, sy+float64(x)*dy
