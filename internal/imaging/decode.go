@@ -68,7 +68,21 @@ func Decode(data []byte, l Limits) (*Image, error) {
 	case len(data) == 0:
 		return nil, invalid("empty")
 	}
+	for _, k := range foreign {
+		if len(data) >= k.at+len(k.magic) && string(data[k.at:k.at+len(k.magic)]) == k.magic {
+			return nil, invalid("neither JPEG nor PNG but %s: convert it", k.name)
+		}
+	}
 	return nil, invalid("neither JPEG nor PNG")
+}
+
+// foreign are the kinds of picture that people try, whatever the file's name.
+var foreign = []struct {
+	at          int
+	magic, name string
+}{
+	{8, "WEBP", "WebP"}, {4, "ftypheic", "HEIC"}, {4, "ftypmif1", "HEIC"}, {4, "ftypavif", "AVIF"},
+	{0, "GIF8", "GIF"}, {0, "BM", "BMP"}, {0, "II*\x00", "TIFF"}, {0, "MM\x00*", "TIFF"}, {0, "%PDF", "PDF"},
 }
 
 func acquire(mem int) (release func()) {

@@ -91,6 +91,7 @@ func TestLimits(t *testing.T) {
 	}{
 		"empty":                   {nil, PhotoLimits, "empty"},
 		"text":                    {[]byte("hello, world"), PhotoLimits, "neither JPEG nor PNG"},
+		"WebP":                    {[]byte("RIFF\x00\x00\x00\x00WEBPVP8 "), PhotoLimits, "but WebP"},
 		"html":                    {[]byte("<html>"), PhotoLimits, "neither"},
 		"too many bytes":          {small, Limits{Bytes: 100}, "at most 100"},
 		"100 megapixels":          {header(mSOF0, 10000, 10000, 3), PhotoLimits, "million"},

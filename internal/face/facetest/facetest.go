@@ -18,11 +18,19 @@ import (
 var Packs = []string{"standard", "offline"}
 
 // DataDir is where the models are: FACEPROOF_DATA, or data in the repository.
-func DataDir() string {
-	if dir := os.Getenv("FACEPROOF_DATA"); dir != "" {
+func DataDir() string { return inRoot("FACEPROOF_DATA", "data") }
+
+// inRoot gives the path that an environment variable holds, or another. A
+// relative one counts from the repository: tests run in their own folders.
+func inRoot(env, otherwise string) string {
+	dir := os.Getenv(env)
+	if dir == "" {
+		dir = otherwise
+	}
+	if filepath.IsAbs(dir) {
 		return dir
 	}
-	return filepath.Join(imagingtest.Root(), "data")
+	return filepath.Join(imagingtest.Root(), dir)
 }
 
 // Open gives an engine that is closed with the test. Without the pack it skips
@@ -50,11 +58,7 @@ func Open(tb testing.TB, packID string) *face.Engine {
 // the npm package from which the offline pack comes.
 func Demo(tb testing.TB, name string) string {
 	tb.Helper()
-	dir := os.Getenv("FACEPROOF_NPM")
-	if dir == "" {
-		dir = filepath.Join(imagingtest.Root(), "models", "npm")
-	}
-	path := filepath.Join(dir, "node_modules", "@vladmandic", "face-api", "demo", name)
+	path := filepath.Join(inRoot("FACEPROOF_NPM", "models/npm"), "node_modules", "@vladmandic", "face-api", "demo", name)
 	if _, err := os.Stat(path); err != nil {
 		absent(tb, true, "the npm packages of the models are not installed (make models, or FACEPROOF_NPM)")
 	}
