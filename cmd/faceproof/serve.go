@@ -64,7 +64,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
 	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
 	fs.StringSliceVar(&f.proxies, "trust-proxy", nil, "address range of proxies whose X-Forwarded-For is believed (default: this machine)")
-	fs.IntVar(&f.maxCaptures, "max-captures", server.DefaultMaxCaptures, "captures at once")
+	fs.IntVar(&f.maxCaptures, "max-captures", 0, "captures at once (default 8 for each processor)")
 	fs.BoolVar(&f.verbose, "verbose", false, "log debug messages")
 	return c
 }
