@@ -117,9 +117,10 @@ func (f *drawnFace) landmarks(p pose, jitter float64, r *rand.Rand) *Landmarks {
 // cells: what is left of the motion is far below what it was.
 func TestTrackerHoldsAFaceStill(t *testing.T) {
 	for _, size := range []struct {
-		w, h  int
-		scale float64
-	}{{360, 480, 1.6}, {480, 640, 2.9}, {240, 320, 1.1}} {
+		w, h   int
+		scale  float64
+		frames int
+	}{{360, 480, 1.6, 20}, {480, 640, 2.9, 8}, {240, 320, 1.1, 8}} {
 		r := rand.New(rand.NewPCG(uint64(size.w), 1))
 		f := drawFace(8)
 		k := NewTracker()
@@ -128,7 +129,7 @@ func TestTrackerHoldsAFaceStill(t *testing.T) {
 		var first pose // of the tracker's canonical frame in the drawing's
 		var worst float64
 		var x, y, s, a float64
-		for i := range 24 {
+		for i := range size.frames {
 			x, y = .9*x+1.2*r.NormFloat64(), .9*y+1.2*r.NormFloat64()
 			s, a = .9*s+.006*r.NormFloat64(), .9*a+.008*r.NormFloat64()
 			p := pose{a: complex(size.scale*math.Exp(s), 0) * complex(math.Cos(a), math.Sin(a))}

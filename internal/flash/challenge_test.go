@@ -39,10 +39,8 @@ func TestGenerator(t *testing.T) {
 		if len(seq) != 10 || ch.SegmentMS != 400 || ch.WipeMS != 200 || ch.PrerollMS != 1000 || ch.PostMS != 300 || ch.FadeMS != 300 {
 			t.Fatalf("timing %+v", ch)
 		}
-		if err := CheckSafety(ch); err != nil {
-			t.Fatalf("challenge %d: %v", i, err)
-		}
-		if i%100 == 0 { // it is slow
+		// New has asked CheckSafety; the second opinion is slow.
+		if i%100 == 0 {
 			if w := sampledFlashes(ch); w > 2 {
 				t.Fatalf("challenge %d: %d flashes in a second by the sampling analyser", i, w)
 			}
@@ -149,18 +147,18 @@ func countSequences() int {
 // sampledFlashes is a second, slower analyser: the screen as 31 strips at 120
 // pictures a second, each strip's luminance turned into runs of one direction.
 func sampledFlashes(ch faceproof.FlashChallenge) int {
-	tl := Timeline{Post: float64(ch.PrerollMS+segments*ch.SegmentMS) / 1000}
-	for k := range ch.Segments {
-		tl.Segment = append(tl.Segment, float64(ch.PrerollMS+k*ch.SegmentMS)/1000)
+	rest, bright := luminance(linearRGB(ch.Neutral)), make([]float64, segments)
+	for k, s := range ch.Segments {
+		bright[k] = luminance(linearRGB(s.Color))
 	}
 	worst := 0
 	for strip := range 31 {
 		x := (float64(strip) + .5) / 31
 		var ends []float64 // times at which a change of 10 % has been reached
 		peak, dip, dir := 0.0, 0.0, 0
-		for i := 0; float64(i)/120 < tl.Post+.4; i++ {
+		for i := 0; float64(i)/120 < 5.7; i++ {
 			t := float64(i) / 120
-			y := stripAt(ch, tl, x, t)
+			y := stripAt(ch, rest, bright, x, t)
 			peak, dip = max(peak, y), min(dip, y)
 			switch {
 			case dir >= 0 && peak-y >= .1 && y < .8:
@@ -182,27 +180,29 @@ func sampledFlashes(ch faceproof.FlashChallenge) int {
 	return worst
 }
 
-func stripAt(ch faceproof.FlashChallenge, tl Timeline, x, t float64) float64 {
-	c := ch.Neutral
-	if t < .3 {
-		return t / .3 * luminance(linearRGB(c))
-	}
-	for k, s := range ch.Segments {
+// stripAt is the luminance of the strip at x after t seconds: 1 s of pre-roll
+// with .3 s of fade, ten times .4 s with .2 s of wipe, .3 s of post-roll.
+func stripAt(ch faceproof.FlashChallenge, rest float64, bright []float64, x, t float64) float64 {
+	switch k := int(math.Floor((t - 1) / .4)); {
+	case t < .3:
+		return t / .3 * rest
+	case t >= 5.3:
+		return 0
+	case k < 0 || k >= segments:
+		return rest
+	default:
 		at := x
-		if !s.Forward {
+		if !ch.Segments[k].Forward {
 			at = 1 - x
 		}
-		if t >= tl.Segment[k]+at*.2 {
-			c = s.Color
+		if t-1-.4*float64(k) >= .2*at {
+			return bright[k]
 		}
+		if k == 0 {
+			return rest
+		}
+		return bright[k-1]
 	}
-	if t >= tl.Post {
-		c = ch.Neutral
-	}
-	if t >= tl.Post+.3 {
-		return 0
-	}
-	return luminance(linearRGB(c))
 }
 
 // The analyser must be able to say no.
