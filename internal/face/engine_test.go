@@ -232,8 +232,12 @@ func TestEnrol(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	e := facetest.Open(t, "offline")
 	ctx := context.Background()
+	var pictures [4]*imaging.Image
+	for i := range pictures {
+		pictures[i] = portrait(t, e, "sample6.jpg", i+1, 480, 640, 0.4)
+	}
 	work := func(n int) string {
-		m := portrait(t, e, "sample6.jpg", n, 480, 640, 0.4)
+		m := pictures[n]
 		faces, err := e.Detect(ctx, m)
 		if err != nil || len(faces) == 0 {
 			return fmt.Sprint(err)
@@ -244,12 +248,12 @@ func TestConcurrent(t *testing.T) {
 	}
 	var want [4]string
 	for i := range want {
-		want[i] = work(i + 1)
+		want[i] = work(i)
 	}
 	var wg sync.WaitGroup
 	for k := range 12 {
 		wg.Go(func() {
-			if got := work(k%4 + 1); got != want[k%4] {
+			if got := work(k % 4); got != want[k%4] {
 				t.Errorf("caller %d: %s, want %s", k, got, want[k%4])
 			}
 		})
