@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { ROOT } from '../camera/portraits.mjs';
 
 const run = promisify(execFile);
-export const BIN = path.join(ROOT, 'bin/faceproof');
+export const BIN = process.env.FACEPROOF_BIN ?? path.join(ROOT, 'bin/faceproof');
 /** The folder that make run uses; its models serve the tests too. */
 export const INSTALLED = path.resolve(ROOT, process.env.FACEPROOF_DATA ?? 'data');
 
