@@ -30,7 +30,7 @@ func freshness(t testing.TB, ch faceproof.FlashChallenge, tl Timeline, s Series,
 func TestCalibration(t *testing.T) {
 	n := 999
 	if raceDetector {
-		n = 199
+		n = 99
 	}
 	const sessions = 2400
 	var p []float64
