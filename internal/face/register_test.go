@@ -284,8 +284,8 @@ func TestTrackerDegenerate(t *testing.T) {
 	}
 }
 
-// BenchmarkTrack is registration and cells of one 360 × 480 frame.
-func BenchmarkTrack(b *testing.B) {
+// BenchmarkRegister is registration and cells of one 360 × 480 frame.
+func BenchmarkRegister(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
 	f := drawFace(8)
 	p := pose{1.6, complex(180, 240) - 1.6*complex(faceX, faceY-20)}
