@@ -65,8 +65,10 @@ type Policy struct {
 	SpoofP           float64 `json:"spoof_p"`          // above: the light is not ours
 	SpoofAmplitude   float64 `json:"spoof_amplitude"`  // … provided that the light is this strong
 	MinAmplitude     float64 `json:"min_amplitude"`    // below: inconclusive
-	MinZ             float64 `json:"min_z"`            //
-	LatencyMinMS     float64 `json:"latency_min_ms"`   //
+	MinZ             float64 `json:"min_z"`            // 0: p is the exact quantity, z is for monitoring
+	MinR2            float64 `json:"min_r2"`           // explained share, asked for from MinR2Amplitude on: a spliced video explains less
+	MinR2Amplitude   float64 `json:"min_r2_amplitude"` //
+	LatencyMinMS     float64 `json:"latency_min_ms"`   // 0: with the camera's own capture times only the display's delay remains
 	LatencyMaxMS     float64 `json:"latency_max_ms"`   // above: inconclusive
 	LatencySpoofMS   float64 `json:"latency_spoof_ms"` // above: reject
 	BackgroundPass   float64 `json:"background_pass"`  // at most
@@ -87,7 +89,7 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, SpoofP: .05, SpoofAmplitude: .05,
-		MinAmplitude: .012, MinZ: 0, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
+		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .05, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
 		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12,
 		MinFPS: 8, MaxGapShare: .25, MinJPEGQ: 75,
 		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MaxFMR: 2e-3,
@@ -134,7 +136,7 @@ func Decide(p Policy, e Evidence) Decision {
 func (e Evidence) finite() bool {
 	judged := []float64{e.Capture.FPS, e.Capture.GapShare, e.Face.Continuity}
 	if f := e.Flash; f != nil {
-		judged = append(judged, f.P, f.Z, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio)
+		judged = append(judged, f.P, f.Z, f.R2, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio)
 	}
 	if m := e.Match; m != nil {
 		judged = append(judged, m.Similarity, m.Threshold, m.FMR)
@@ -182,6 +184,8 @@ func decideFlash(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 			h = HintRaiseBrightness
 		}
 		return out(OutcomeInconclusive, h, ReasonFreshUnsure), true
+	case f.Amplitude >= p.MinR2Amplitude && f.R2 < p.MinR2:
+		return out(OutcomeInconclusive, HintHoldStill, ReasonFreshUnsure), true
 	case f.LatencyMS > p.LatencySpoofMS:
 		return out(OutcomeReject, HintNone, ReasonLatency), true
 	case f.LatencyMS < p.LatencyMinMS || f.LatencyMS > p.LatencyMaxMS:

@@ -35,6 +35,8 @@ func TestDecide(t *testing.T) {
 		{"whole print or tint", func(e *Evidence) { e.Flash.BackgroundRatio = .6 }, OutcomeReject, ReasonBackground, HintNone},
 		{"background between", func(e *Evidence) { e.Flash.BackgroundRatio = .4 }, OutcomeInconclusive, ReasonBackgroundUnsure, HintHoldStill},
 		{"no background to see", func(e *Evidence) { e.Flash.BackgroundCells = 3 }, OutcomeInconclusive, ReasonBackgroundUnsure, HintFarther},
+		{"strong light that half fits, as a splice does", func(e *Evidence) { e.Flash.R2 = .7 }, OutcomeInconclusive, ReasonFreshUnsure, HintHoldStill},
+		{"weak light that half fits, as noise does", func(e *Evidence) { e.Flash.R2, e.Flash.Amplitude = .5, .03 }, OutcomePass, ReasonPass, HintNone},
 		{"relayed", func(e *Evidence) { e.Flash.LatencyMS = 360 }, OutcomeReject, ReasonLatency, HintNone},
 		{"slow", func(e *Evidence) { e.Flash.LatencyMS = 320 }, OutcomeInconclusive, ReasonLatency, HintHoldStill},
 		{"slow network never accuses", func(e *Evidence) { e.Capture.FPS = 5; e.Flash.P = 1; e.Flash.BackgroundRatio = 1 }, OutcomeInconclusive, ReasonTooFewFrames, HintSlowNetwork},
@@ -100,7 +102,7 @@ func TestDecideFailsClosedOnNaN(t *testing.T) {
 				}
 			case reflect.Float64:
 				switch f.Name {
-				case "DurationMS", "ServerMS", "R2":
+				case "DurationMS", "ServerMS":
 					continue // not judged
 				}
 				e := genuine()
