@@ -129,7 +129,7 @@ func TestVerifyIDAndQuery(t *testing.T) {
 		}
 		return f.errcode(w)
 	}
-	if query(appA) != 0 || query(appA) != 0 {
+	if first, again := query(appA), query(appA); first != 0 || again != 0 {
 		t.Error("2.0 may be asked again")
 	}
 	for name, got := range map[string]int{
