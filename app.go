@@ -52,6 +52,9 @@ type Notice struct {
 	RetentionDays int    `json:"retention_days"` // how long the result is kept; raw images are deleted at once
 	Alternative   string `json:"alternative"`    // another method without a face, in words
 	AlternativeTo string `json:"alternative_to"` // its URL, may be empty
+	// KeepsImage says that one face image is kept for the app to fetch. Set by
+	// App.Shown from the app's permissions, never by the operator.
+	KeepsImage bool `json:"keeps_image,omitempty"`
 }
 
 // Hash names this exact wording: SHA-256, hex, of its JSON. The person's consent
@@ -89,6 +92,15 @@ type App struct {
 	Alive       AliveType // what the app's policy allows: AliveFlash, AliveDigits, or AliveAuto for both
 	Revoked     bool
 	CreatedAt   int64 // unix milliseconds
+}
+
+// Shown is the notice as the person reads it, with what the app's permissions
+// mean for them. Its hash is what they consent to: an app that gets getimage
+// meanwhile needs a new consent.
+func (a App) Shown() Notice {
+	n := a.Notice
+	n.KeepsImage = a.Has(PermGetImage)
+	return n
 }
 
 // Has says whether the app holds p and is not revoked.

@@ -41,7 +41,7 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 	if app.Revoked {
 		return nil, faceproof.Errorf(faceproof.CodeForbidden, "app", "is revoked")
 	}
-	if hello.Consent.Notice != app.Notice.Hash() {
+	if hello.Consent.Notice != app.Shown().Hash() {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "hello.consent.notice", "is not the notice that this session showed")
 	}
 	sub, err := s.openSubject(v.SubjectSealed, subjectAAD(v.ID))

@@ -29,7 +29,7 @@ func TestPassIsRedeemedOnce(t *testing.T) {
 			t.Errorf("close code %d", code)
 		}
 		v := w.store.get(st.SessionID)
-		if v.State != faceproof.StateDecided || v.Consent != testNotice().Hash() || v.EndReason != "" {
+		if v.State != faceproof.StateDecided || v.Consent != imageNotice().Hash() || v.EndReason != "" {
 			t.Errorf("stored %+v", v)
 		}
 		if w.registry.who != w.subject {
@@ -191,8 +191,10 @@ func TestCaptureIsRefused(t *testing.T) {
 		change func(w *world, h *capture.ClientHello)
 		code   faceproof.Code
 	}{
-		"unknown":      {func(_ *world, h *capture.ClientHello) { h.SessionID = strings.Repeat("0", 32) }, faceproof.CodeNotFound},
-		"wrong token":  {func(_ *world, h *capture.ClientHello) { h.CaptureToken = faceproof.NewToken("AAAA") }, faceproof.CodeNotFound},
+		"unknown":     {func(_ *world, h *capture.ClientHello) { h.SessionID = strings.Repeat("0", 32) }, faceproof.CodeNotFound},
+		"wrong token": {func(_ *world, h *capture.ClientHello) { h.CaptureToken = faceproof.NewToken("AAAA") }, faceproof.CodeNotFound},
+		// The app holds getimage: a consent that does not name the image kept is another one.
+		"no image":     {func(_ *world, h *capture.ClientHello) { h.Consent.Notice = testNotice().Hash() }, faceproof.CodeInvalid},
 		"other notice": {func(_ *world, h *capture.ClientHello) { h.Consent.Notice = strings.Repeat("0", 64) }, faceproof.CodeInvalid},
 		"late":         {func(w *world, _ *capture.ClientHello) { w.ahead = StartTTL }, faceproof.CodeExpired},
 		"revoked": {func(w *world, _ *capture.ClientHello) {

@@ -57,6 +57,13 @@ func testNotice() faceproof.Notice {
 	return faceproof.Notice{Handler: "h", Contact: "c", Purpose: "p", Necessity: "n", RetentionDays: 1, Alternative: "a"}
 }
 
+// imageNotice is what people read of an app that holds getimage.
+func imageNotice() faceproof.Notice {
+	n := testNotice()
+	n.KeepsImage = true
+	return n
+}
+
 // testSubject is invented; its check character is right.
 func testSubject(t testing.TB, name, number string) faceproof.Subject {
 	t.Helper()
@@ -108,7 +115,7 @@ func (w *world) start1() Started {
 
 func hello(st Started) capture.ClientHello {
 	return capture.ClientHello{SessionID: st.SessionID, CaptureToken: st.CaptureToken, SDK: "test", Lang: "zh",
-		Consent: capture.Consent{Notice: testNotice().Hash(), Separate: true, Transfer: true}}
+		Consent: capture.Consent{Notice: imageNotice().Hash(), Separate: true, Transfer: true}}
 }
 
 // player is a client on a running capture, in a synctest bubble.

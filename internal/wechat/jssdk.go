@@ -226,7 +226,7 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 		SessionID: started.SessionID, CaptureToken: started.CaptureToken.Reveal(),
 		ExpiresIn: int(started.ExpiresIn / time.Second), Method: "flash", CheckAliveType: started.Method,
 		App: appAnswer{app.ID, app.Name}, MaskedName: started.MaskedName,
-		Notice: app.Notice, NoticeHash: app.Notice.Hash(),
+		Notice: app.Shown(), NoticeHash: app.Shown().Hash(),
 	}, nil
 }
 

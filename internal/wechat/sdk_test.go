@@ -241,8 +241,10 @@ func TestSessions(t *testing.T) {
 		Hash         string           `json:"notice_hash"`
 	}
 	f.decode(w, &a)
+	shown := testNotice()
+	shown.KeepsImage = true // appA holds getimage
 	if w.Code != 200 || a.SessionID == "" || a.CaptureToken != "cap" || a.ExpiresIn != 180 || a.Method != "flash" || a.AliveType != 1 ||
-		a.App.Name == "" || a.Notice != testNotice() || a.Hash != testNotice().Hash() || strings.Contains(w.Body.String(), testName) {
+		a.App.Name == "" || a.Notice != shown || a.Hash != shown.Hash() || strings.Contains(w.Body.String(), testName) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	id := f.verify.openIDs[0]

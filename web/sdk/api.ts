@@ -12,6 +12,8 @@ export interface Notice {
   retention_days: number;
   alternative: string;
   alternative_to: string;
+  /** one face image is kept for the app to fetch */
+  keeps_image?: boolean;
 }
 
 /** A session that waits for its capture. */

@@ -93,7 +93,7 @@ function consent(_: State, c: Setting): HTMLElement[] {
     if (both()) missing.textContent = '';
   };
   update();
-  const retention = c.say('consent.retention', { days: notice.retention_days });
+  const retention = c.say(notice.keeps_image ? 'consent.retention.image' : 'consent.retention', { app: app.name, days: notice.retention_days });
   return [
     head(c.say('consent.title')),
     h('div', { class: 'box' },

@@ -16,6 +16,7 @@ export const en: Record<TextKey, string> = {
   'consent.title': 'Separate consent for processing face information',
   'consent.body': 'To complete “{purpose}”, {handler} will record your face and compare it one-to-one with your registered photo. Face information is sensitive; a leak could harm your safety or property. It is sent encrypted to {handler}\'s server; after the comparison {retention}. We do not analyse emotion, health or preferences, nor use it for anything else.',
   'consent.retention': 'raw images are deleted at once and only the result is kept for {days} days',
+  'consent.retention.image': 'raw images are deleted at once, except one image of your face, which is kept encrypted for up to 5 minutes so that “{app}” can fetch it; the result is kept for {days} days',
   'consent.separate': 'I have read this and separately consent to the processing of my face information',
   'consent.transfer': 'I agree to transmission of the captured face information to the server named above',
   'consent.agree': 'Agree and continue',

@@ -16,6 +16,7 @@ export const zh = {
   'consent.title': '人脸信息处理单独同意书',
   'consent.body': '为完成“{purpose}”，{handler} 将采集您的面部视频，并与您登记的照片进行一对一比对。人脸信息属于敏感个人信息，泄露可能危害您的人身、财产安全。采集内容经加密传输至 {handler} 的服务器，比对完成后{retention}。我们不会分析您的情绪、健康或喜好，不会用于其他目的。',
   'consent.retention': '立即删除原始影像，仅保留核验结果 {days} 天',
+  'consent.retention.image': '立即删除原始影像，但加密保留一张您的人脸图像至多 5 分钟，供“{app}”取用；核验结果保留 {days} 天',
   'consent.separate': '我已阅读并单独同意处理我的人脸信息',
   'consent.transfer': '我同意将采集的人脸信息通过网络传输至上述服务器',
   'consent.agree': '同意并继续',
