@@ -81,14 +81,15 @@ func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 	a.keptT = f.T
 	a.bytes += len(f.JPEG)
 	effects := []Effect{Record{f}}
-	if s.phase == phasePreroll && s.prerollDone(f) {
+	if s.phase == phasePreroll && s.prerollDone(now, f) {
 		effects = append(effects, s.sendChallenge(now, f))
 	}
 	return effects, nil
 }
 
-// prerollDone counts the frames since the pre-roll was displayed.
-func (s *Session) prerollDone(f Frame) bool {
+// prerollDone counts the frames since the pre-roll was displayed. Whatever the
+// client's clock says, the pre-roll takes its time.
+func (s *Session) prerollDone(now time.Time, f Frame) bool {
 	a := &s.attempt
 	if len(a.display) == 0 || f.T < a.display[0].T {
 		return false
@@ -98,7 +99,7 @@ func (s *Session) prerollDone(f Frame) bool {
 	}
 	a.preFrames++
 	least := max(s.lim.PrerollMS, float64(a.challenge.PrerollMS))
-	return a.preFrames >= s.lim.PrerollFrames && f.T-a.preFirst >= least
+	return a.preFrames >= s.lim.PrerollFrames && f.T-a.preFirst >= least && millis(now.Sub(a.prepared)) >= least*9/10
 }
 
 func (s *Session) sendChallenge(now time.Time, f Frame) Effect {

@@ -65,6 +65,7 @@ type attempt struct {
 	fast       int     // dropped for their rate
 	bytes      int     // of those kept
 	lastSeq    uint32
+	prepared   time.Time
 	preFrames  int     // since the display of the pre-roll
 	preFirst   float64 // t of the first of them
 	sentAt     time.Time
@@ -206,7 +207,7 @@ func (s *Session) Guide(now time.Time, g faceproof.Guidance) []Effect {
 	if err != nil {
 		return append(effects, s.Fail(now, err)...)
 	}
-	s.attempt.challenge = ch
+	s.attempt.challenge, s.attempt.prepared = ch, now
 	s.enter(phasePreroll, now.Add(s.lim.Preroll))
 	return append(effects, Send{Prepare{Attempt: s.n, Neutral: ch.Neutral, FadeMS: ch.FadeMS, PrerollMS: ch.PrerollMS}})
 }

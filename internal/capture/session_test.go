@@ -66,6 +66,33 @@ func TestBunchedFramesAreKept(t *testing.T) {
 	}
 }
 
+// A client whose clock runs fast does not get the challenge before the time of
+// the pre-roll is over.
+func TestPrerollCannotBeHurried(t *testing.T) {
+	w := newScribe(t)
+	w.open()
+	w.guided(1)
+	w.at += 40
+	w.display(1, DisplayPreroll, 0)
+	base := w.clock()
+	send := func(i, at int) []Effect {
+		f := Frame{Attempt: 1, Seq: uint32(i), T: base + float64(i+1)*100, JPEG: []byte{0xff, 0xd8, 0xff}}
+		effects, err := w.s.Handle(epoch.Add(time.Duration(at)*time.Millisecond), true, AppendFrame(nil, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return effects
+	}
+	for i := range 20 { // two seconds of the client's clock in none of ours
+		if n := len(send(i, w.at)); n != 1 {
+			t.Fatalf("frame %d had %d effects: the challenge left in no time", i, n)
+		}
+	}
+	if n := len(send(20, w.at+1000)); n != 2 {
+		t.Errorf("%d effects after the pre-roll, want the frame and the challenge", n)
+	}
+}
+
 // A client whose clock runs fast cannot play the challenge in less time than it
 // takes.
 func TestChallengeCannotBeHurried(t *testing.T) {
