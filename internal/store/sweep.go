@@ -11,7 +11,8 @@ import (
 const (
 	batch      = 200 // rows a transaction, so that no caller waits long for the writer
 	maxBatches = 50  // of one kind a sweep; the rest waits for the next
-	// graceTokens lets an expired token be told from an unknown one for a day.
+	// graceTokens lets an expired token be told from an unknown one for a day. A
+	// user_id_key has no such day: a sealed name and number hang on it.
 	graceTokens = 24 * time.Hour
 	// portraitAgain is the time between the two orders to delete a portrait.
 	portraitAgain = time.Hour
@@ -27,7 +28,7 @@ const (
 // error. From the first time on, HasPortrait is false. With an error, the ids
 // given are still to be deleted.
 func (s *Store) Sweep(ctx context.Context, now int64) ([]string, error) {
-	steps := []func(context.Context, int64) (int, error){s.endOverdue, s.deleteExpired("credentials", 0), s.deleteExpired("user_id_keys", graceTokens),
+	steps := []func(context.Context, int64) (int, error){s.endOverdue, s.deleteExpired("credentials", 0), s.deleteExpired("user_id_keys", 0),
 		s.deleteExpired("tokens", graceTokens)}
 	for _, step := range steps {
 		if err := repeat(ctx, now, step); err != nil {
@@ -77,8 +78,8 @@ func (s *Store) endOverdue(ctx context.Context, now int64) (int, error) {
 	return n, err
 }
 
-// deleteExpired deletes rows of a table some time after their expiry. They are
-// hashes that open nothing any more, so one audit row counts for a batch.
+// deleteExpired deletes rows of a table some time after their expiry. They open
+// nothing any more, so one audit row counts for a batch.
 func (s *Store) deleteExpired(table string, grace time.Duration) func(context.Context, int64) (int, error) {
 	return func(ctx context.Context, now int64) (int, error) {
 		var n int64

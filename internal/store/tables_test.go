@@ -144,13 +144,13 @@ func TestSweep(t *testing.T) {
 			t.Errorf("after %v: %s, want %s", after, got, want)
 		}
 	}
-	expect(179*time.Second, "", "created capturing decided true 1 1 1")
-	expect(180*time.Second, "", "ended capturing decided true 1 1 1")
-	expect(300*time.Second, "", "ended capturing decided true 0 1 1")
-	expect(16*time.Minute, "done", "ended ended decided false 0 1 1")
-	expect(75*time.Minute, "", "ended ended decided false 0 1 1")
-	expect(76*time.Minute, "done", "ended ended decided false 0 1 1") // once more, in case of a crash
-	expect(77*time.Minute, "", "ended ended decided false 0 1 1")
+	expect(179*time.Second, "", "created capturing decided true 1 1 0")
+	expect(180*time.Second, "", "ended capturing decided true 1 1 0")
+	expect(300*time.Second, "", "ended capturing decided true 0 1 0")
+	expect(16*time.Minute, "done", "ended ended decided false 0 1 0")
+	expect(75*time.Minute, "", "ended ended decided false 0 1 0")
+	expect(76*time.Minute, "done", "ended ended decided false 0 1 0") // once more, in case of a crash
+	expect(77*time.Minute, "", "ended ended decided false 0 1 0")
 	expect(25*time.Hour, "", "ended ended decided false 0 0 0")
 	if v := state(t, s, "waiting"); v.EndReason != faceproof.ReasonTimeout || v.FinishedAt != t0+180_000 {
 		t.Errorf("%+v", v)
