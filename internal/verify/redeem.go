@@ -196,7 +196,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := s.Retain(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("retention failed", cause(err))
+			s.log.Error("retention failed", "error", faceproof.LogText(err))
 		}
 		select {
 		case <-ctx.Done():

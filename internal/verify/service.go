@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -89,15 +88,6 @@ func appActor(id faceproof.AppID) string { return "app:" + string(id) }
 // detached is a context for what must be written although the client has gone.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-}
-
-// cause describes an error for the log without what its cause may quote.
-func cause(err error) slog.Attr {
-	var e *faceproof.Error
-	if errors.As(err, &e) {
-		return slog.String("error", e.Error())
-	}
-	return slog.String("error", fmt.Sprintf("%T", err))
 }
 
 // person is a subject as it is sealed.

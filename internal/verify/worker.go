@@ -156,7 +156,7 @@ func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, port
 		// After the commit: then the row names it, and Retain deletes it, whether
 		// or not this worked.
 		if err := w.s.cfg.Blob.Put(ctx, portraitKey(w.v.ID), portrait); err != nil {
-			w.s.log.Error("portrait not kept", "session", w.v.ID, cause(err))
+			w.s.log.Error("portrait not kept", "session", w.v.ID, "error", faceproof.LogText(err))
 		}
 	}
 	verdict := capture.Verdict{Outcome: capture.ResultFail, ErrCode: capture.ErrCodeFail}
@@ -217,7 +217,7 @@ func (w *worker) finish(r faceproof.Reason) {
 		err = w.advance(context.Background(), faceproof.StateEnded, nil, r)
 	}
 	if err != nil {
-		w.s.log.Error("session not ended", "session", w.v.ID, "reason", r, cause(err))
+		w.s.log.Error("session not ended", "session", w.v.ID, "reason", r, "error", faceproof.LogText(err))
 		return
 	}
 	w.s.log.Info("session ended", "session", w.v.ID, "reason", r)
