@@ -132,6 +132,12 @@ func (d *demo) register(w http.ResponseWriter, r *http.Request) error {
 		IDCardNumber string   `json:"idCardNumber"`
 		Frames       []string `json:"frames"` // JPEG in Base64, with or without "data:image/jpeg;base64,"
 	}
+	select { // before the body is read: it is megabytes
+	case d.enrols <- struct{}{}:
+		defer func() { <-d.enrols }()
+	case <-r.Context().Done():
+		return faceproof.Errorf(faceproof.CodeUnavailable, "", "the caller left")
+	}
 	if err := readJSON(w, r, demoBody, &q); err != nil {
 		return err
 	}
@@ -151,12 +157,6 @@ func (d *demo) register(w http.ResponseWriter, r *http.Request) error {
 		if photos[i], err = base64.StdEncoding.DecodeString(f); err != nil {
 			return faceproof.Errorf(faceproof.CodeInvalid, "frames", "picture %d must be a JPEG in Base64", i+1)
 		}
-	}
-	select {
-	case d.enrols <- struct{}{}:
-		defer func() { <-d.enrols }()
-	case <-r.Context().Done():
-		return faceproof.Errorf(faceproof.CodeUnavailable, "", "the caller left")
 	}
 	id, err := d.cfg.Registrar.Replace(r.Context(), subject, photos, "demo")
 	if err != nil {
