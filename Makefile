@@ -8,7 +8,9 @@ SHELL       := /bin/bash
 export PATH := $(PATH):/usr/local/go/bin
 
 PORT           ?= 8080
-FACEPROOF_DATA ?= ./data
+FACEPROOF_DATA ?= data
+# Go tests run in their packages' folders: the path must hold there too.
+override FACEPROOF_DATA := $(abspath $(FACEPROOF_DATA))
 export PORT FACEPROOF_DATA
 
 BIN       := bin/faceproof
@@ -25,7 +27,7 @@ WEB_FILES := $(shell find web -name node_modules -prune -o -path web/dist -prune
 
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help run build web models setup test lint unit bench fuzz e2e e2e-matrix screenshots clean
+.PHONY: help run build web models models-all setup test lint unit bench fuzz e2e e2e-matrix screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -68,7 +70,11 @@ models: $(FACEPROOF_DATA)/models/active ## install the models into FACEPROOF_DAT
 
 $(FACEPROOF_DATA)/models/active: | $(BIN) $(MODELS_IN)
 	$(call say,4/4 models)
-	@build/models.sh
+	@build/models.sh auto
+
+# The tests compare the packs with each other; the one in use stays the active one.
+models-all: models
+	@build/models.sh both
 
 test: ## gofmt, vet, staticcheck, Go -race, TypeScript, size, browser tests
 	@build/test.sh

@@ -1,11 +1,23 @@
 #!/usr/bin/env bash
-# Installs a model pack into FACEPROOF_DATA: the standard one when a mirror or
-# the network has it, else the offline one, with the installer's own warning.
+# Installs model packs into FACEPROOF_DATA. auto: the standard one when a mirror
+# or the network has it, else the offline one, with the installer's own warning.
+# both: the offline one as well, for the tests; the active pack stays what it is.
 set -euo pipefail
-args=()
+data=${FACEPROOF_DATA:-data}
+args=(--data "$data" models install)
+mirror=()
 if [ -n "${FACEPROOF_MODELS_MIRROR:-}" ]; then
-  args+=(--mirror "$FACEPROOF_MODELS_MIRROR")
+  mirror=(--mirror "$FACEPROOF_MODELS_MIRROR")
 elif [ -d ../shared/models ]; then
-  args+=(--mirror ../shared/models)
+  mirror=(--mirror ../shared/models)
 fi
-exec bin/faceproof --data "${FACEPROOF_DATA:-./data}" models install --pack "${FACEPROOF_PACK:-auto}" "${args[@]}"
+case ${1:-auto} in
+  auto) exec bin/faceproof "${args[@]}" --pack "${FACEPROOF_PACK:-auto}" "${mirror[@]}" ;;
+  both)
+    active=$(cat "$data/models/active")
+    bin/faceproof "${args[@]}" --pack offline >/dev/null 2>&1
+    bin/faceproof "${args[@]}" --pack "$active" "${mirror[@]}" >/dev/null 2>&1
+    echo "   packs: offline and $active, $active active"
+    ;;
+  *) echo "models: auto or both" >&2; exit 2 ;;
+esac

@@ -62,7 +62,7 @@ setup() {
   local parts=(base)
   has e2e && parts+=(chromium)
   build/setup.sh "${parts[@]}" && make --no-print-directory build || return 1
-  if has go || has e2e; then make --no-print-directory models || return 1; fi
+  if has go || has e2e; then make --no-print-directory models-all || return 1; fi
   if has e2e; then make --no-print-directory e2e/node_modules/.stamp || return 1; fi
 }
 
