@@ -23,7 +23,7 @@ type Reason string
 const (
 	ReasonPass             Reason = "pass"
 	ReasonTooFewFrames     Reason = "too_few_frames"
-	ReasonTiming           Reason = "timing" // implausible clocks
+	ReasonTiming           Reason = "timing" // the frames came late
 	ReasonNoFace           Reason = "no_face"
 	ReasonManyFaces        Reason = "many_faces"
 	ReasonSubjectChanged   Reason = "subject_changed"
@@ -76,6 +76,7 @@ type Policy struct {
 	MinBackground    int     `json:"min_background_cells"`
 	MinFPS           float64 `json:"min_fps"`          //
 	MaxGapShare      float64 `json:"max_gap_share"`    //
+	MaxLateMS        float64 `json:"max_late_ms"`      // the frames took this much longer to come than to take: a slow network, or time to paint
 	MinJPEGQ         int     `json:"min_jpeg_quality"` //
 	MaxManyFaceShare float64 `json:"max_many_face_share"`
 	MinFaceShare     float64 `json:"min_face_share"` // frames with exactly one face
@@ -91,7 +92,7 @@ func DefaultPolicy() Policy {
 		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, SpoofP: .05, SpoofAmplitude: .05,
 		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .05, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
 		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12,
-		MinFPS: 8, MaxGapShare: .25, MinJPEGQ: 75,
+		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
 		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MaxFMR: 2e-3,
 	}
 }
@@ -134,7 +135,7 @@ func Decide(p Policy, e Evidence) Decision {
 
 // finite says whether every number that Decide judges is a number.
 func (e Evidence) finite() bool {
-	judged := []float64{e.Capture.FPS, e.Capture.GapShare, e.Face.Continuity}
+	judged := []float64{e.Capture.FPS, e.Capture.GapShare, e.Capture.ServerMS, e.Capture.DurationMS, e.Face.Continuity}
 	if f := e.Flash; f != nil {
 		judged = append(judged, f.P, f.Z, f.R2, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio)
 	}
@@ -154,6 +155,8 @@ func decideCapture(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 	switch {
 	case c.FPS < p.MinFPS || c.GapShare > p.MaxGapShare || c.JPEGQ < p.MinJPEGQ:
 		return out(OutcomeInconclusive, HintSlowNetwork, ReasonTooFewFrames), true
+	case c.ServerMS-c.DurationMS > p.MaxLateMS:
+		return out(OutcomeInconclusive, HintSlowNetwork, ReasonTiming), true
 	case float64(f.ManyFaces)/n > p.MaxManyFaceShare:
 		return out(OutcomeInconclusive, HintOnePerson, ReasonManyFaces), true
 	case float64(f.WithFace)/n < p.MinFaceShare:

@@ -40,6 +40,8 @@ func TestDecide(t *testing.T) {
 		{"relayed", func(e *Evidence) { e.Flash.LatencyMS = 360 }, OutcomeReject, ReasonLatency, HintNone},
 		{"slow", func(e *Evidence) { e.Flash.LatencyMS = 320 }, OutcomeInconclusive, ReasonLatency, HintHoldStill},
 		{"slow network never accuses", func(e *Evidence) { e.Capture.FPS = 5; e.Flash.P = 1; e.Flash.BackgroundRatio = 1 }, OutcomeInconclusive, ReasonTooFewFrames, HintSlowNetwork},
+		{"late frames", func(e *Evidence) { e.Capture.ServerMS, e.Capture.DurationMS = 11000, 5300 }, OutcomeInconclusive, ReasonTiming, HintSlowNetwork},
+		{"frames as late as a slow network may make them", func(e *Evidence) { e.Capture.ServerMS, e.Capture.DurationMS = 10000, 5300 }, OutcomePass, ReasonPass, HintNone},
 		{"gaps", func(e *Evidence) { e.Capture.GapShare = .5 }, OutcomeInconclusive, ReasonTooFewFrames, HintSlowNetwork},
 		{"coarse pictures", func(e *Evidence) { e.Capture.JPEGQ = 50 }, OutcomeInconclusive, ReasonTooFewFrames, HintSlowNetwork},
 		{"not measurable", func(e *Evidence) { e.Flash.Measurable = false }, OutcomeInconclusive, ReasonTooFewFrames, HintHoldStill},
@@ -101,10 +103,6 @@ func TestDecideFailsClosedOnNaN(t *testing.T) {
 					walk(at, ft)
 				}
 			case reflect.Float64:
-				switch f.Name {
-				case "DurationMS", "ServerMS":
-					continue // not judged
-				}
 				e := genuine()
 				reflect.ValueOf(&e).Elem().FieldByIndex(at).SetFloat(math.NaN())
 				if d := Decide(DefaultPolicy(), e); d.Pass() {
