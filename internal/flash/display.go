@@ -31,9 +31,9 @@ var exposures = [4]float64{0, .010, .020, .030}
 // the segments that do not fit.
 const (
 	minStretch    = .9 // of one segment
-	maxStretch    = 1.75
+	maxStretch    = 1.5
 	minStretchAll = .95 // of all segments
-	maxStretchAll = 1.3
+	maxStretchAll = 1.2
 )
 
 // plausible checks the reported times against the challenge.
