@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/capture"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -200,12 +201,13 @@ func TestEveryReasonIsMapped(t *testing.T) {
 		text, _ := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
 		r := faceproof.Reason(text)
 		n++
-		ret, ok := reasonRet[r]
-		if !ok {
-			t.Errorf("reason %q has no result", r)
+		row, ok := rowOf(r)
+		if !ok || row.Zh == "" || row.En == "" {
+			t.Errorf("reason %q has no row, or a row without words", r)
 		}
-		if (ret == retPass1) != (r == faceproof.ReasonPass) {
-			t.Errorf("reason %q gives %d", r, ret)
+		pass := r == faceproof.ReasonPass
+		if (row.Ret1 == retPass1) != pass || (row.Ret2 == retPass2) != pass || (row.Client == capture.ErrCodePass) != pass {
+			t.Errorf("reason %q gives %d, %d and %d", r, row.Ret1, row.Ret2, row.Client)
 		}
 		for _, o := range []faceproof.Outcome{faceproof.OutcomeReject, faceproof.OutcomeInconclusive, ""} {
 			d := faceproof.Decision{Outcome: o, Reasons: []faceproof.Reason{r}}
@@ -220,8 +222,20 @@ func TestEveryReasonIsMapped(t *testing.T) {
 		}
 		return true
 	})
-	if n < 19 || n != len(reasonRet) {
-		t.Errorf("%d reasons, %d results", n, len(reasonRet))
+	if n < 19 || n != len(codeTable) {
+		t.Errorf("%d reasons, %d rows", n, len(codeTable))
+	}
+}
+
+// What the page is told about a face is one code, whatever the registry or the
+// liveness test said: it is no oracle.
+func TestPageLearnsNothing(t *testing.T) {
+	own := map[faceproof.Reason]bool{faceproof.ReasonPass: true, faceproof.ReasonInvalidCapture: true, faceproof.ReasonDisconnected: true,
+		faceproof.ReasonTimeout: true, faceproof.ReasonCancelled: true, faceproof.ReasonAlternative: true, faceproof.ReasonInternal: true}
+	for _, row := range codeTable {
+		if !own[row.Reason] && row.Client != capture.ErrCodeFail {
+			t.Errorf("%s shows the page %d", row.Reason, row.Client)
+		}
 	}
 }
 
