@@ -69,6 +69,33 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A token for one use is used once, by its own app, in time; of many callers
+// one wins.
+func TestUseToken(t *testing.T) {
+	s := open(t)
+	must(t, s.PutToken(ctx, faceproof.TokenRecord{Hash: []byte("c"), AppID: app1, Kind: "js_code", Sealed: []byte("s"), ExpiresAt: t0 + 10}))
+	want(t, second(s.UseToken(ctx, []byte("c"), app2, "js_code", t0)), faceproof.CodeNotFound)
+	want(t, second(s.UseToken(ctx, []byte("c"), app1, "access", t0)), faceproof.CodeNotFound)
+	want(t, second(s.UseToken(ctx, []byte("c"), app1, "js_code", t0+10)), faceproof.CodeNotFound)
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			switch got, err := s.UseToken(ctx, []byte("c"), app1, "js_code", t0); {
+			case err == nil && string(got.Sealed) == "s" && got.Kind == "js_code":
+				won.Add(1)
+			default:
+				want(t, err, faceproof.CodeConflict)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Errorf("used %d times", won.Load())
+	}
+	want(t, second(s.UseToken(ctx, []byte("c"), app2, "js_code", t0)), faceproof.CodeNotFound)
+}
+
 func TestUserIDKeys(t *testing.T) {
 	s := open(t)
 	must(t, s.PutUserIDKey(ctx, []byte("k"), app1, []byte("sealed"), t0+10))
@@ -217,6 +244,8 @@ func TestNothingScans(t *testing.T) {
 		`SELECT p.id FROM persons p JOIN templates t ON t.person_id = p.id WHERE p.subject_index >= x'00' ORDER BY p.subject_index LIMIT 1`,
 		`SELECT p.id FROM persons p JOIN templates t ON t.person_id = p.id WHERE p.id > 'a' AND p.id <> 'decoy' ORDER BY p.id LIMIT 9`,
 		`SELECT COALESCE(MAX(seq), 0) + 1 FROM audit`,
+		`SELECT id FROM applications WHERE app_id = 'a' AND app_id <> ''`,
+		`UPDATE applications SET state = 'x' WHERE id = 'a' AND version = 1`,
 		`SELECT at FROM audit WHERE seq >= 1 ORDER BY seq LIMIT 9`,
 	} {
 		rows, err := s.reader.Query(`EXPLAIN QUERY PLAN ` + query)
