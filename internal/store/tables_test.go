@@ -77,21 +77,8 @@ func TestUseToken(t *testing.T) {
 	want(t, second(s.UseToken(ctx, []byte("c"), app2, "js_code", t0)), faceproof.CodeNotFound)
 	want(t, second(s.UseToken(ctx, []byte("c"), app1, "access", t0)), faceproof.CodeNotFound)
 	want(t, second(s.UseToken(ctx, []byte("c"), app1, "js_code", t0+10)), faceproof.CodeNotFound)
-	var won atomic.Int32
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			switch got, err := s.UseToken(ctx, []byte("c"), app1, "js_code", t0); {
-			case err == nil && string(got.Sealed) == "s" && got.Kind == "js_code":
-				won.Add(1)
-			default:
-				want(t, err, faceproof.CodeConflict)
-			}
-		})
-	}
-	wg.Wait()
-	if won.Load() != 1 {
-		t.Errorf("used %d times", won.Load())
+	if won := race(t, 50, func(int) error { return second(s.UseToken(ctx, []byte("c"), app1, "js_code", t0)) }, faceproof.CodeConflict); won != 1 {
+		t.Errorf("used %d times", won)
 	}
 	want(t, second(s.UseToken(ctx, []byte("c"), app2, "js_code", t0)), faceproof.CodeNotFound)
 }

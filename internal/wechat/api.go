@@ -35,6 +35,10 @@ type Store interface {
 	Token(ctx context.Context, hash []byte) (faceproof.TokenRecord, error)
 	// CurrentToken gives the app's latest record of a kind; CodeNotFound.
 	CurrentToken(ctx context.Context, app faceproof.AppID, kind string) (faceproof.TokenRecord, error)
+	// UseToken uses a token of a kind that may be used once, before its expiry:
+	// CodeConflict when it was used before; CodeNotFound when it is unknown,
+	// expired, another app's or of another kind.
+	UseToken(ctx context.Context, hash []byte, app faceproof.AppID, kind string, at int64) (faceproof.TokenRecord, error)
 }
 
 // Keys seals what must be given out again, and names a person to one app.
@@ -96,7 +100,7 @@ func New(c Config) (*API, error) {
 	for _, e := range endpoints() {
 		a.mux.HandleFunc(e.path, a.serve(e))
 	}
-	for _, prefix := range []string{"/cgi-bin/", "/cityservice/"} {
+	for _, prefix := range []string{"/cgi-bin/", "/cityservice/", "/sns/"} {
 		a.mux.HandleFunc(prefix, func(w http.ResponseWriter, r *http.Request) {
 			a.answer(w, r, nil, fail(codeInvalidURL, ""))
 		})
@@ -105,6 +109,7 @@ func New(c Config) (*API, error) {
 		"/v1/sdk/config":   a.sdkConfig,
 		"/v1/sdk/support":  a.sdkSupport,
 		"/v1/sdk/sessions": a.sdkSessions,
+		"/v1/sdk/code":     a.sdkCode,
 	} {
 		a.mux.HandleFunc(path, a.serveSDK(f))
 	}
@@ -116,7 +121,7 @@ func New(c Config) (*API, error) {
 const SDKPrefix = "/v1/sdk/"
 
 // Prefixes are the paths under which a server mounts the API.
-func Prefixes() []string { return []string{"/cgi-bin/", "/cityservice/", SDKPrefix} }
+func Prefixes() []string { return []string{"/cgi-bin/", "/cityservice/", "/sns/", SDKPrefix} }
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
@@ -148,6 +153,7 @@ func endpoints() []endpoint {
 		{path: "/cgi-bin/token", open: true, do: (*API).token},
 		{path: "/cgi-bin/stable_token", post: true, open: true, do: (*API).stableToken},
 		{path: "/cgi-bin/ticket/getticket", do: (*API).getTicket},
+		{path: "/sns/jscode2session", open: true, do: (*API).jsCode2Session},
 		{path: face + "getuseridkey", post: true, perm: faceproof.PermGetUserIDKey, do: (*API).getUserIDKey},
 		{path: face + "getinfo", post: true, perm: faceproof.PermGetInfo, form: codeIdentifyID, do: (*API).getInfo},
 		{path: face + "getimage", post: true, perm: faceproof.PermGetImage, form: codeIdentifyID, do: (*API).getImage},

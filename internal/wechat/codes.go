@@ -15,13 +15,16 @@ const (
 	codeSystem        = -1    // our fault; a client repeats
 	codeCredential    = 40001 // access_token unknown; a client drops it and asks for another
 	codeGrantType     = 40002
-	codeInvalidURL    = 40066
 	codeAppID         = 40013
+	codeCode          = 40029
+	codeInvalidURL    = 40066
 	codeInvalidArgs   = 40097
 	codeAppSecret     = 40125
+	codeCodeUsed      = 40163
 	codeTokenMissing  = 41001
 	codeAppIDMissing  = 41002
 	codeSecretMissing = 41004
+	codeCodeMissing   = 41008
 	codeTokenExpired  = 42001
 	codeNeedGET       = 43001
 	codeNeedPOST      = 43002
@@ -43,6 +46,9 @@ var texts = map[int]string{
 	codeCredential:    "invalid credential, access_token is invalid or not latest",
 	codeGrantType:     "invalid grant_type",
 	codeAppID:         "invalid appid",
+	codeCode:          "invalid code",
+	codeCodeUsed:      "code been used",
+	codeCodeMissing:   "missing code",
 	codeInvalidURL:    "invalid url",
 	codeInvalidArgs:   "invalid args",
 	codeAppSecret:     "invalid appsecret",

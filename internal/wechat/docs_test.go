@@ -93,7 +93,7 @@ func TestDocumentedInterfaces(t *testing.T) {
 			t.Errorf("%s %s is not documented", method, e.path)
 		}
 	}
-	for _, p := range []string{"config", "support", "sessions"} {
+	for _, p := range []string{"config", "support", "sessions", "code"} {
 		if !strings.Contains(doc, "POST /v1/sdk/"+p) {
 			t.Errorf("%s is not documented", p)
 		}

@@ -90,6 +90,22 @@ func (m *memStore) CurrentToken(_ context.Context, app faceproof.AppID, kind str
 	return *best, nil
 }
 
+func (m *memStore) UseToken(_ context.Context, hash []byte, app faceproof.AppID, kind string, at int64) (faceproof.TokenRecord, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.tokens[string(hash)]
+	switch {
+	case ok && t.AppID == app && t.Kind == "used "+kind:
+		return faceproof.TokenRecord{}, faceproof.Errorf(faceproof.CodeConflict, "", "used")
+	case !ok || t.AppID != app || t.Kind != kind || t.ExpiresAt <= at:
+		return faceproof.TokenRecord{}, faceproof.Errorf(faceproof.CodeNotFound, "", "token")
+	}
+	used := t
+	used.Kind = "used " + kind
+	m.tokens[string(hash)] = used
+	return t, nil
+}
+
 // fakeVerify answers by what a test put into it.
 type fakeVerify struct {
 	created  []verify.CreateRequest
