@@ -22,6 +22,8 @@ export interface Session {
   expires_in: number;
   app: { name: string };
   masked_name: string;
+  /** the recording is kept for the app, which the person must be told */
+  keeps_video?: boolean;
   notice: Notice;
   notice_hash: string;
 }

@@ -93,13 +93,15 @@ function consent(_: State, c: Setting): HTMLElement[] {
     if (both()) missing.textContent = '';
   };
   update();
-  const retention = c.say('consent.retention', { days: notice.retention_days });
+  const video = c.session.keeps_video === true;
+  const retention = c.say(video ? 'consent.retention.video' : 'consent.retention', { days: notice.retention_days, handler: notice.handler });
   return [
     head(c.say('consent.title')),
     h('div', { class: 'box' },
       h('p', {}, c.say('context.confirm', { app: app.name, purpose: notice.purpose })),
       masked_name ? h('p', {}, c.say('context.subject', { name: masked_name })) : null),
     h('p', {}, c.say('consent.body', { purpose: notice.purpose, handler: notice.handler, retention })),
+    ...(video ? [h('p', { class: 'box warn', 'data-testid': 'fp-video' }, c.say('consent.video', { days: notice.retention_days }))] : []),
     details(c, retention),
     h('div', { class: 'box' }, separateRow, transferRow),
     missing,
@@ -112,7 +114,7 @@ function details(c: Setting, retention: string): HTMLElement {
   const n = c.session.notice;
   const items: [TextKey, string][] = [
     ['notice.handler', n.handler], ['notice.contact', n.contact], ['notice.purpose', n.purpose],
-    ['notice.method', c.say('notice.method.text')], ['notice.data', c.say('notice.data.text')],
+    ['notice.method', c.say('notice.method.text')], ['notice.data', c.say(c.session.keeps_video ? 'notice.data.video' : 'notice.data.text')],
     ['notice.necessity', n.necessity], ['notice.retention', retention],
     ['notice.rights', c.say('notice.rights.text')], ['notice.automated', c.say('notice.automated.text')],
     ['notice.minor', c.say('notice.minor.text')],
