@@ -233,6 +233,9 @@ func TestNothingScans(t *testing.T) {
 		`SELECT COALESCE(MAX(seq), 0) + 1 FROM audit`,
 		`SELECT id FROM applications WHERE app_id = 'a' AND app_id <> ''`,
 		`UPDATE applications SET state = 'x' WHERE id = 'a' AND version = 1`,
+		`SELECT at FROM attempts WHERE kind = 'a' AND key = x'00' AND at > 1 ORDER BY at DESC LIMIT 9`,
+		`SELECT ref FROM attempts WHERE at <= 1 LIMIT 9`,
+		`DELETE FROM attempts WHERE kind = 'a' AND key = x'00' AND app_id = 'b'`,
 		`SELECT at FROM audit WHERE seq >= 1 ORDER BY seq LIMIT 9`,
 	} {
 		rows, err := s.reader.Query(`EXPLAIN QUERY PLAN ` + query)
