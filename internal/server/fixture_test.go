@@ -122,6 +122,7 @@ func testNotice() faceproof.Notice {
 var testAssets = fstest.MapFS{
 	"faceproof.js":    {Data: []byte("var faceproof = {}" + strings.Repeat(" // sdk", 400))},
 	"faceproof.mjs":   {Data: []byte("export const wx = {}")},
+	"faceproof.d.ts":  {Data: []byte("export declare const wx: {}")},
 	"demo/index.html": {Data: []byte("<!doctype html><title>demo</title>")},
 	"demo/demo.css":   {Data: []byte("body{}")},
 	"placeholder.txt": {Data: []byte("not for the web")},

@@ -126,6 +126,7 @@ func (s *Server) routes() ([]route, error) {
 		{"GET /v1/capture", http.HandlerFunc(s.capture)},
 		{"GET /sdk/faceproof.js", assets.script("faceproof.js")},
 		{"GET /sdk/faceproof.mjs", assets.script("faceproof.mjs")},
+		{"GET /sdk/faceproof.d.ts", assets.script("faceproof.d.ts")},
 		{"/", http.HandlerFunc(s.notFound)},
 	}
 	for _, prefix := range s.cfg.WeChatPaths {
