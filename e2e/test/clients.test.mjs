@@ -1,0 +1,155 @@
+// Front-end code as apps have it, unchanged: the documentation's sample beside
+// another wx, an H5 page of 1.0 with wx.invoke, a 2.0 page of the JS-SDK.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launch } from '../harness/browser.mjs';
+import { cameraContext } from '../harness/camera.mjs';
+import { person } from '../harness/identities.mjs';
+import { register } from '../harness/register.mjs';
+import { call, startServer } from '../harness/server.mjs';
+import { agree, carryOn, outcome, redeem, screenOf, waitScreen } from '../harness/session.mjs';
+
+const anna = person(0);
+let server, browser;
+
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), launch()]);
+  await register(server, browser, 'a', anna);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** Opens a page of the demo, or one whose scripts are given, before the test camera. */
+async function withPage(camera, path, scripts, run) {
+  const { context } = await cameraContext(browser, 'a', { ambientLux: 200, ...camera });
+  try {
+    const page = await context.newPage();
+    const problems = [];
+    page.on('pageerror', (e) => problems.push(e.message));
+    if (scripts !== null) {
+      const body = `<!doctype html><meta charset="utf-8"><title>app</title><main id="app">app</main>
+<script>window.outcome = null; window.completed = 0
+function record(kind) { return function (res) { window.outcome = { kind: kind, res: res } } }
+function complete() { window.completed++ }
+function signed(more) {
+  return fetch('/demo/api/config', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ url: location.href.split('#')[0] }) })
+    .then(function (r) { return r.json() }).then(function (c) { return Object.assign({}, c, more) })
+}</script>${scripts}`;
+      await page.route(`**${path}`, (r) => r.fulfill({ contentType: 'text/html; charset=utf-8', body }));
+    }
+    await page.goto(server.url + path);
+    await run(page);
+    assert.deepEqual(problems, [], 'no script errors');
+  } finally {
+    await context.close();
+  }
+}
+
+test("the documentation's sample, beside another wx that stays as it was", () => withPage({ seed: 71 }, '/demo/e2e-beside.html', `
+<script>
+var wx = { config: function () { throw new Error('the other wx was called') }, get env() { return 'kept' } }
+Object.defineProperty(wx, 'version', { value: '1.6.0', writable: false })
+</script>
+<script src="/sdk/faceproof.js"></script>
+<script>
+faceproof.install(window)
+function go(name, idCardNumber) {
+  return signed({ debug: false }).then(function (c) {
+    faceproof.wx.config(c)
+    wx.checkIsSupportFacialRecognition({
+      checkAliveType: 2,
+      success: function (res) {
+        if (res.errCode === 0 || res.errMsg === 'checkIsSupportFacialRecognition:ok') {
+          wx.startFacialRecognitionVerify({ name: name, idCardNumber: idCardNumber, checkAliveType: 2,
+            success: record('success'), fail: record('fail'), complete: complete })
+        }
+      },
+      fail: record('check-fail')
+    })
+  })
+}
+</script>`, async (page) => {
+  await page.evaluate(([n, i]) => go(n, i), [anna.name, anna.idCardNumber]);
+  await agree(page);
+  await carryOn(page);
+  const { kind, res } = await outcome(page);
+  assert.deepEqual([kind, res.errMsg, res.errCode], ['success', 'startFacialRecognitionVerify:ok', 0], JSON.stringify(res));
+  const info = await redeem(server, res.verifyResult);
+  assert.deepEqual([info.errcode, info.identify_ret], [0, 0]);
+  assert.deepEqual(await page.evaluate(() => [wx.env, wx.version, 'ready' in wx]), ['kept', '1.6.0', false]);
+}));
+
+test('an H5 page of 1.0 with wx.invoke: the demo’s own', () => withPage({ seed: 72 }, '/demo/h5.html', null, async (page) => {
+  await page.locator('[data-testid="h5-name"]').fill(anna.name);
+  await page.locator('[data-testid="h5-id"]').fill(anna.idCardNumber);
+  await page.locator('[data-testid="h5-verify"]').click();
+  await agree(page);
+  await carryOn(page);
+  await page.waitForFunction(() => document.querySelector('[data-testid="h5-answer"]').textContent.includes('err_code'), null, { timeout: 15_000 });
+  const { res, getinfo } = JSON.parse(await page.locator('[data-testid="h5-answer"]').textContent());
+  assert.deepEqual([res.err_code, res.err_msg], [0, 'requestWxFacePictureVerify:ok'], JSON.stringify(res));
+  assert.match(res.verify_result, /^[A-Za-z0-9_-]{40,256}$/);
+  assert.deepEqual([getinfo.errcode, getinfo.identify_ret], [0, 0]);
+}));
+
+const JWEIXIN = `
+<script src="/sdk/faceproof.js"></script>
+<script>
+faceproof.install(window)
+window.ready = signed({ jsApiList: ['checkIsSupportFaceDetect', 'requestFacialVerify', 'requestWxFacePictureVerify'] }).then(function (c) {
+  return new Promise(function (ok, no) { wx.error(no); wx.ready(ok); wx.config(c) })
+})
+function go(verifyId) {
+  wx.requestFacialVerify({ verifyId: verifyId, success: record('success'), fail: record('fail'), cancel: record('cancel'), complete: complete })
+}
+</script>`;
+
+/** A 2.0 order as the business backend makes it. */
+async function order() {
+  const o = await call(server, '/demo/api/verifyid', anna);
+  assert.ok(o.verifyId, JSON.stringify(o));
+  return o.verifyId;
+}
+
+test('a 2.0 page of the JS-SDK: success, then queryverifyinfo', () => withPage({ seed: 73 }, '/demo/e2e-second.html', JWEIXIN, async (page) => {
+  const id = await order();
+  await page.evaluate(() => window.ready);
+  await page.evaluate((v) => go(v), id);
+  await agree(page);
+  await carryOn(page);
+  const { kind, res } = await outcome(page);
+  assert.deepEqual([kind, res], ['success', { errMsg: 'requestFacialVerify:ok', errCode: 0 }]);
+  const info = await call(server, '/demo/api/query', { verifyId: id });
+  assert.deepEqual([info.errcode, info.verify_ret], [0, 10000]);
+}));
+
+test('a 2.0 cancel comes to cancel, with the stage at which the person left', () => withPage({ seed: 74 }, '/demo/e2e-second.html', JWEIXIN, async (page) => {
+  const id = await order();
+  await page.evaluate(() => window.ready);
+  await page.evaluate((v) => go(v), id);
+  await agree(page);
+  await waitScreen(page, 'guide');
+  await page.locator('[data-testid="fp-cancel"]').click();
+  const { kind, res } = await outcome(page);
+  assert.deepEqual([kind, res], ['cancel', { errMsg: 'requestFacialVerify:cancel', errCode: 90004 }]);
+}));
+
+test('a page that takes the element away gets "not returned", and the camera is let go', () => withPage({ seed: 75 }, '/demo/e2e-second.html', JWEIXIN, async (page) => {
+  await page.evaluate(() => window.ready);
+  await page.evaluate((v) => go(v), await order());
+  await agree(page);
+  await waitScreen(page, 'guide');
+  const track = await page.evaluate(() => {
+    const v = document.querySelector('[data-testid="fp-root"]').shadowRoot.querySelector('video');
+    window.track = v.srcObject.getVideoTracks()[0];
+    document.body.replaceChildren(document.createElement('p'));
+    return window.track.readyState;
+  });
+  assert.equal(track, 'live');
+  const { kind, res } = await outcome(page);
+  assert.deepEqual([kind, res], ['fail', { errMsg: 'requestFacialVerify:fail not returned', errCode: -1 }]);
+  assert.equal(await page.evaluate(() => window.track.readyState), 'ended');
+  assert.equal(await screenOf(page), null);
+}));
