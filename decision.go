@@ -38,6 +38,7 @@ const (
 	ReasonNameMismatch     Reason = "name_mismatch"
 	ReasonOtherModel       Reason = "other_model"
 	ReasonFaceMismatch     Reason = "face_mismatch"
+	ReasonLimit            Reason = "limit" // too many failures for this person; the face does not count
 	ReasonCancelled        Reason = "cancelled"
 	ReasonTimeout          Reason = "timeout"
 	ReasonAlternative      Reason = "alternative"     // the person chose another method

@@ -35,6 +35,7 @@ type serveFlags struct {
 	publicOrigin string
 	proxies      []string
 	maxCaptures  int
+	dailyCalls   int
 	verbose      bool
 }
 
@@ -65,6 +66,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
 	fs.StringSliceVar(&f.proxies, "trust-proxy", nil, "address range of proxies whose X-Forwarded-For is believed (default: this machine)")
 	fs.IntVar(&f.maxCaptures, "max-captures", 0, "captures at once (default 8 for each processor)")
+	fs.IntVar(&f.dailyCalls, "daily-calls", 0, "calls of each interface by one app on one day (0: not limited)")
 	fs.BoolVar(&f.verbose, "verbose", false, "log debug messages")
 	return c
 }
@@ -112,7 +114,8 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return err
 	}
 	defer b.close()
-	api, err := wechat.New(wechat.Config{Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log})
+	api, err := wechat.New(wechat.Config{Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log,
+		DailyCalls: f.dailyCalls, Calls: b.store})
 	if err != nil {
 		return err
 	}

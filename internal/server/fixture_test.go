@@ -150,7 +150,7 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 		check(t, f.store.CreateApp(ctx, faceproof.App{ID: id, Name: "示例", Notice: testNotice(), Permissions: faceproof.DefaultPermissions(),
 			Origins: []string{"https://shop.example"}, Alive: faceproof.AliveAuto, CreatedAt: f.now.Load()}, keys.HashToken(testSecret)))
 	}
-	v, err := verify.New(verify.Config{Store: f.store, Subjects: f.store, Apps: f.store, Audit: f.store, Registry: f.registry, Keys: ring, Blob: blobs,
+	v, err := verify.New(verify.Config{Store: f.store, Subjects: f.store, Apps: f.store, Audit: f.store, Registry: f.registry, Keys: ring, Blob: blobs, Attempts: f.store,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return &analysis{f} }), Now: now, Log: log})
 	check(t, err)
 	api, err := wechat.New(wechat.Config{Store: f.store, Verify: v, Keys: ring, Now: now, Log: log})

@@ -136,6 +136,13 @@ func (s *Server) routes() ([]route, error) {
 		}
 		table = append(table, route{prefix, h})
 	}
+	if s.cfg.Admin != nil {
+		admin, err := newAdmin(s, s.cfg.Admin)
+		if err != nil {
+			return nil, err
+		}
+		table = append(table, admin.routes()...)
+	}
 	if s.cfg.Demo != nil {
 		demo, err := newDemo(s, s.cfg.Demo)
 		if err != nil {

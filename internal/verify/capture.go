@@ -17,7 +17,8 @@ var errSession = faceproof.Errorf(faceproof.CodeNotFound, "hello.session_id", "i
 // with ctx. Errors: CodeNotFound when the session is unknown or the token is
 // wrong or outdated, CodeExpired, CodeConflict for a second socket, CodeInvalid
 // with field "hello.consent.notice" when another notice was shown,
-// CodeForbidden when the app was revoked. None of them changes anything.
+// CodeForbidden when the app was revoked, CodeRateLimited when a budget of
+// failures was used up meanwhile. None of them changes anything.
 func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live, error) {
 	hash := keys.HashToken(hello.CaptureToken.Reveal())
 	v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: hello.SessionID})
@@ -43,6 +44,9 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 	}
 	if hello.Consent.Notice != app.Notice.Hash() {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "hello.consent.notice", "is not the notice that this session showed")
+	}
+	if err := s.allowed(ctx, v.AppID, v.SubjectIndex); err != nil {
+		return nil, err
 	}
 	sub, err := s.openSubject(v.SubjectSealed, subjectAAD(v.ID))
 	if err != nil {

@@ -200,10 +200,13 @@ func tokenUntil(token string) int64 {
 }
 
 // Start1 creates a verification for the 1.0 client call and hands out its
-// capture token.
+// capture token. Errors: CodeRateLimited when a budget of failures is used up.
 func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.Subject, alive faceproof.AliveType, openID string) (Started, error) {
 	v, err := s.draft(app, sub, alive, openID, StartTTL)
 	if err != nil {
+		return Started{}, err
+	}
+	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {
 		return Started{}, err
 	}
 	v.Generation = faceproof.Gen1
@@ -226,7 +229,7 @@ var errVerifyID = faceproof.Errorf(faceproof.CodeNotFound, "verify_id", "is unkn
 
 // Start2 hands out the capture token of a created verification; each call makes
 // a new one and kills the one before. Errors: CodeNotFound, CodeExpired,
-// CodeConflict once the capture has begun.
+// CodeConflict once the capture has begun, CodeRateLimited.
 func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string) (Started, error) {
 	if app.Revoked {
 		return Started{}, faceproof.Errorf(faceproof.CodeForbidden, "app", "is revoked")
@@ -244,6 +247,9 @@ func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string
 	}
 	if v.ExpiresAt <= now {
 		return Started{}, faceproof.Errorf(faceproof.CodeExpired, "verify_id", "has expired")
+	}
+	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {
+		return Started{}, err
 	}
 	sub, err := s.openSubject(v.SubjectSealed, subjectAAD(v.ID))
 	if err != nil {

@@ -49,7 +49,7 @@ func (s *Service) goLive(ctx context.Context, v faceproof.Verification, sub face
 	l := &Live{s: s, parent: ctx, in: make(chan message), jobs: make(chan job), reports: make(chan report),
 		out: make(chan []byte, outLen), done: make(chan struct{}), closed: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(ctx)
-	w := &worker{s: s, v: v, subject: sub, portrait: portrait, state: faceproof.StateCapturing}
+	w := &worker{s: s, v: v, subject: sub, portrait: portrait, caller: callerOf(ctx), state: faceproof.StateCapturing}
 	go func() {
 		defer close(l.done)
 		l.run(w)

@@ -31,6 +31,7 @@ type worker struct {
 	v        faceproof.Verification
 	subject  faceproof.Subject
 	portrait bool            // keep one for getimage
+	caller   Caller          // for the budget of failures
 	state    faceproof.State // as far as this process knows
 	analysis Analysis
 }
@@ -114,6 +115,9 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 		w.analysis.Reset()
 		return capture.Verdict{Outcome: capture.ResultRetry, Hint: d.Hint}, nil
 	}
+	if d, err = w.s.charge(ctx, w.v, w.caller, d); err != nil {
+		return capture.Verdict{}, err
+	}
 	return w.decide(ctx, d, numbers, portrait)
 }
 
@@ -152,6 +156,9 @@ func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, port
 		return capture.Verdict{}, err
 	}
 	w.state = faceproof.StateDecided
+	if d.Pass() {
+		w.s.forgive(ctx, w.v)
+	}
 	if keep {
 		// After the commit: then the row names it, and Retain deletes it, whether
 		// or not this worked.

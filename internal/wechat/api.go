@@ -71,6 +71,16 @@ type Config struct {
 	Now          func() time.Time // nil: time.Now
 	Rand         io.Reader        // nil: crypto/rand
 	Log          *slog.Logger     // nil: nothing is logged
+	// DailyCalls bounds the calls of each interface by one app on one day of
+	// China's time; 0: not limited. Needs Calls.
+	DailyCalls int
+	Calls      Calls
+}
+
+// Calls counts calls by the day.
+type Calls interface {
+	// Call counts one call, and says whether it is within the limit of its day.
+	Call(ctx context.Context, app faceproof.AppID, iface string, at int64, limit int) (bool, error)
 }
 
 // API answers the WeChat-compatible paths and /v1/sdk/*. It is safe for
@@ -86,6 +96,9 @@ type API struct {
 func New(c Config) (*API, error) {
 	if c.Store == nil || c.Verify == nil || c.Keys == nil {
 		return nil, errors.New("wechat: Store, Verify and Keys are needed")
+	}
+	if c.DailyCalls > 0 && c.Calls == nil {
+		return nil, errors.New("wechat: a limit of calls needs Calls")
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -193,6 +206,9 @@ func (a *API) perform(e endpoint, w http.ResponseWriter, r *http.Request) (any, 
 		if e.perm != "" && !app.Has(e.perm) {
 			return nil, fail(codeUnauthorized, "the app lacks the permission %s", e.perm)
 		}
+		if err := a.within(r.Context(), app, e.path); err != nil {
+			return nil, err
+		}
 	}
 	if e.post {
 		body, f := readObject(w, r)
@@ -205,6 +221,19 @@ func (a *API) perform(e endpoint, w http.ResponseWriter, r *http.Request) (any, 
 		c.body = body
 	}
 	return e.do(a, c)
+}
+
+// within counts a call against the app's day. Errors: CodeRateLimited with
+// field "app".
+func (a *API) within(ctx context.Context, app faceproof.App, iface string) error {
+	if a.cfg.DailyCalls <= 0 {
+		return nil
+	}
+	ok, err := a.cfg.Calls.Call(ctx, app.ID, iface, a.cfg.Now().UnixMilli(), a.cfg.DailyCalls)
+	if err == nil && !ok {
+		err = faceproof.Errorf(faceproof.CodeRateLimited, "app", "has made its calls of today")
+	}
+	return err
 }
 
 // isForm says whether the caller declared an HTML form.

@@ -135,6 +135,9 @@ func translate(err error, idField string) *failure {
 	case faceproof.CodeForbidden:
 		return &failure{Code: codeUnauthorized, Hint: e.Field}
 	case faceproof.CodeRateLimited:
+		if e.Field == "app" {
+			return &failure{Code: codeDailyQuota}
+		}
 		return &failure{Code: codeTooFast}
 	}
 	return &failure{Code: codeSystem, Err: err}
@@ -175,6 +178,7 @@ var codeTable = []codeRow{
 	{faceproof.ReasonBackgroundUnsure, retQuality, retQuality, 10004, "无法判定背景的光", "the light on the background could not be told"},
 	{faceproof.ReasonOtherModel, 10011, 10011, 10004, "登记所用的模型不同，需重新登记", "registered under another model pack: register again"},
 	{faceproof.ReasonAbsent, 10026, 10026, 10004, "登记库中没有此身份证号", "nobody is registered under the ID number"},
+	{faceproof.ReasonLimit, 10052, 10052, 10004, "此人的失败次数已达上限", "too many failures for this person in 24 hours; what the face was does not count"},
 	{faceproof.ReasonManyFaces, 10057, 10057, 10004, "画面中不止一人", "more than one face"},
 	{faceproof.ReasonSubjectChanged, 10057, 10057, 10004, "检测过程中人脸主体不一致", "the face changed during the capture"},
 	{faceproof.ReasonTooFewFrames, 90011, 90011, 10004, "可用的画面太少", "too few usable frames: slow network or device"},

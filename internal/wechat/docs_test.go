@@ -44,7 +44,7 @@ func TestDocumentedCodes(t *testing.T) {
 		t.Errorf("errcodes:\ndocumented %v\nanswered   %v", documented, answered)
 	}
 	clients := section(t, "## What a page gets")
-	for _, code := range []int{clientArgs, clientNoModel, clientNoRight, clientIdentifyID, clientUserIDKey, clientTooFast, clientSystem, clientUnavailable, clientNotice} {
+	for _, code := range []int{clientArgs, clientNoModel, clientNoRight, clientIdentifyID, clientUserIDKey, clientTooFast, clientLimit, clientSystem, clientUnavailable, clientNotice} {
 		if !strings.Contains(clients, fmt.Sprintf("| %d |", code)) {
 			t.Errorf("errCode %d is not documented", code)
 		}

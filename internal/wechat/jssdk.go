@@ -39,6 +39,7 @@ const (
 	clientUserIDKey   = 10041 // 非法user_id_key
 	clientTooFast     = 10042 // 请求过于频繁
 	clientSystem      = 10045 // 系统失败
+	clientLimit       = 10052 // 请求数超限制
 	clientUnavailable = 10069 // 活体检测暂时不可用
 	clientNotice      = 90105 // 获取确认页信息失败
 	errnoDenied       = 102   // the platform's own number for a missing permission
@@ -212,6 +213,9 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 	if f := app.Notice.Missing(); f != "" {
 		return nil, &sdkFailure{Status: http.StatusServiceUnavailable, Code: faceproof.CodeUnavailable, Field: "notice." + f,
 			ErrCode: clientNotice, Message: "the app's notice lacks " + f + "; the operator must fill it in"}
+	}
+	if err := a.within(c.ctx, app, q.API); err != nil {
+		return nil, err
 	}
 	var started verify.Started
 	if q.API == apiStart {
