@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -126,6 +127,9 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 			return b.allowOrigin(r, f.publicOrigin, sessionID, origin)
 		},
 	}
+	if c.Admin, err = openAdmin(g, b); err != nil {
+		return err
+	}
 	if f.demo {
 		if c.Demo, err = openDemo(ctx, g, b); err != nil {
 			return err
@@ -228,6 +232,7 @@ func greet(g *globals, addr net.Addr, secure bool, demo *server.Demo, b *backend
 	if web.Placeholder() {
 		fmt.Fprintln(out, "\n! 浏览器 SDK 未构建，请先运行 make build\n! built without the browser SDK; run make build")
 	}
+	fmt.Fprintf(out, "\n管理接口的令牌在 · the admin API's token is in %s\n", filepath.Join(g.DataDir, adminFile))
 	if demo == nil {
 		fmt.Fprintf(out, "\n服务已启动 · serving on %s\n\n", urls[0])
 		return

@@ -40,7 +40,8 @@ type Config struct {
 	Web          fs.FS        // built assets: faceproof.js, faceproof.mjs, demo/…; what is missing answers 404
 	Ready        func() error // nil, or why the server can't serve yet
 	Version      string
-	Demo         *Demo // nil: no demo
+	Demo         *Demo  // nil: no demo
+	Admin        *Admin // nil: no admin API
 	// AllowOrigin says whether a page of this origin may open a session's
 	// socket. Nil: only pages of this server may.
 	AllowOrigin func(r *http.Request, sessionID, origin string) bool
