@@ -48,7 +48,7 @@ func Categories() []Category {
 		row("public-hospital", "医疗-公立医疗机构", "public medical institution", false, LicenceMedical),
 		row("internet-hospital", "医疗-互联网医院（公立）", "internet hospital of a public institution", false, LicenceMedical),
 		row("private-tertiary-hospital", "医疗-三级私立医疗机构", "private hospital of the third grade", false, LicenceMedical),
-		row("government", "政务民生", "government and public institutions only", true, LicencePublicBody),
+		row("government", "政务民生", "government and public institutions only", false, LicencePublicBody),
 		row("bank", "金融-银行", "bank", false, LicenceFinance),
 		row("trust", "金融-信托", "trust company", false, LicenceFinance),
 		row("public-fund", "金融-公募基金", "public fund", false, LicenceSecurities),
