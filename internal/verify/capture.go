@@ -32,7 +32,8 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 	if v.State != faceproof.StateCreated {
 		return nil, faceproof.Errorf(faceproof.CodeConflict, "hello.session_id", "the session has begun on another connection or is over")
 	}
-	if now.UnixMilli() >= min(v.ExpiresAt, tokenUntil(hello.CaptureToken.Reveal())) {
+	token := tokenFacts(hello.CaptureToken.Reveal())
+	if now.UnixMilli() >= min(v.ExpiresAt, token.until) {
 		return nil, faceproof.Errorf(faceproof.CodeExpired, "hello.session_id", "the session was not begun in time")
 	}
 	app, _, err := s.cfg.Apps.App(ctx, v.AppID)
@@ -67,5 +68,8 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 		return nil, err
 	}
 	s.log.Info("capture begun", "session", v.ID, "app", v.AppID)
-	return s.goLive(ctx, v, sub, app.Has(faceproof.PermGetImage)), nil
+	w := &worker{s: s, v: v, subject: sub, hello: hello, caller: callerOf(ctx), state: faceproof.StateCapturing,
+		portrait: app.Has(faceproof.PermGetImage), video: token.video && app.Has(faceproof.PermGetVideo)}
+	w.hello.CaptureToken = faceproof.Token{} // used up
+	return s.goLive(ctx, w), nil
 }

@@ -64,7 +64,7 @@ func limitedWorld(t testing.TB) (*world, *memAttempts) {
 
 // session plays one capture whose evidence is as given, and gives the decision.
 func (w *world) session(ctx context.Context, app faceproof.App, e faceproof.Evidence) (faceproof.Decision, error) {
-	st, err := w.s.Start1(ctx, app, w.subject, faceproof.AliveAuto, "")
+	st, err := w.s.Start1(ctx, app, w.subject, faceproof.AliveAuto, "", false)
 	if err != nil {
 		return faceproof.Decision{}, err
 	}
@@ -237,7 +237,7 @@ func TestDevicePause(t *testing.T) {
 			}
 		}
 		start := func(c Caller) error {
-			_, err := w.s.Start1(WithCaller(ctx, c), w.app, w.subject, faceproof.AliveAuto, "")
+			_, err := w.s.Start1(WithCaller(ctx, c), w.app, w.subject, faceproof.AliveAuto, "", false)
 			return err
 		}
 		slow, fast, next := Caller{address, "slow"}, Caller{address, "fast"}, Caller{address, "next"}

@@ -99,7 +99,7 @@ func newWorld(t testing.TB, change ...func(c *Config)) *world {
 
 func (w *world) start1() Started {
 	w.t.Helper()
-	st, err := w.s.Start1(context.Background(), w.app, w.subject, faceproof.AliveAuto, "")
+	st, err := w.s.Start1(context.Background(), w.app, w.subject, faceproof.AliveAuto, "", false)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -53,11 +53,12 @@ type Verifier interface {
 	Create(ctx context.Context, r verify.CreateRequest) (verify.Created, error)
 	UserIDKey(ctx context.Context, app faceproof.App, s faceproof.Subject) (faceproof.Token, time.Duration, error)
 	SubjectOf(ctx context.Context, app faceproof.AppID, key string) (faceproof.Subject, error)
-	Start1(ctx context.Context, app faceproof.App, s faceproof.Subject, alive faceproof.AliveType, openID string) (verify.Started, error)
-	Start2(ctx context.Context, app faceproof.App, verifyID string) (verify.Started, error)
+	Start1(ctx context.Context, app faceproof.App, s faceproof.Subject, alive faceproof.AliveType, openID string, video bool) (verify.Started, error)
+	Start2(ctx context.Context, app faceproof.App, verifyID string, video bool) (verify.Started, error)
 	Redeem(ctx context.Context, app faceproof.App, credential string) (verify.Info, error)
 	Query(ctx context.Context, app faceproof.App, verifyID, outSeqNo, certHash, openID string) (verify.Info, error)
 	Portrait(ctx context.Context, app faceproof.App, by verify.PortraitKey) ([]byte, error)
+	Video(ctx context.Context, app faceproof.App, by verify.PortraitKey) ([]byte, error)
 }
 
 // Config of an API.
@@ -146,8 +147,11 @@ type call struct {
 	r    *http.Request
 }
 
-// image is an answer that is a JPEG, not JSON.
-type image []byte
+// file is an answer that is no JSON.
+type file struct {
+	kind, name string
+	data       []byte
+}
 
 // endpoint is one row of the table of WeChat-compatible interfaces.
 type endpoint struct {
@@ -170,6 +174,7 @@ func endpoints() []endpoint {
 		{path: face + "getuseridkey", post: true, perm: faceproof.PermGetUserIDKey, do: (*API).getUserIDKey},
 		{path: face + "getinfo", post: true, perm: faceproof.PermGetInfo, form: codeIdentifyID, do: (*API).getInfo},
 		{path: face + "getimage", post: true, perm: faceproof.PermGetImage, form: codeIdentifyID, do: (*API).getImage},
+		{path: face + "getvideo", post: true, perm: faceproof.PermGetVideo, form: codeIdentifyID, do: (*API).getVideo},
 		{path: face + "getverifyid", post: true, perm: faceproof.PermGetVerifyID, do: (*API).getVerifyID},
 		{path: face + "queryverifyinfo", post: true, perm: faceproof.PermQueryInfo, do: (*API).queryVerifyInfo},
 	}
@@ -248,12 +253,12 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, result any, f *fail
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if img, ok := result.(image); ok && f == nil {
+	if out, ok := result.(file); ok && f == nil {
 		// SKIT counts an image as one only with a Content-Disposition.
-		h.Set("Content-Type", "image/jpeg")
-		h.Set("Content-Disposition", `attachment; filename="face.jpg"`)
-		h.Set("Content-Length", strconv.Itoa(len(img)))
-		_, _ = w.Write(img)
+		h.Set("Content-Type", out.kind)
+		h.Set("Content-Disposition", `attachment; filename="`+out.name+`"`)
+		h.Set("Content-Length", strconv.Itoa(len(out.data)))
+		_, _ = w.Write(out.data)
 		return
 	}
 	if f != nil {

@@ -19,6 +19,7 @@ const (
 	apiCheck   = "checkIsSupportFacialRecognition"
 	apiStart   = "startFacialRecognitionVerify"
 	apiRequest = "requestFacialVerify"
+	withVideo  = "AndUploadVideo" // of the latter two: the same, and the capture is kept
 )
 
 // jsAPIs says which permission each name in a jsApiList needs.
@@ -28,6 +29,10 @@ var jsAPIs = map[string]faceproof.Permission{
 	apiStart:                     faceproof.PermStartVerify,
 	"requestWxFacePictureVerify": faceproof.PermStartVerify,
 	apiRequest:                   faceproof.PermRequest,
+	apiStart + withVideo:         faceproof.PermStartVideo,
+	apiRequest + withVideo:       faceproof.PermRequestVideo,
+
+	"requestWxFacePictureVerifyUnionVideo": faceproof.PermStartVideo,
 }
 
 // Client error codes (errCode), from the merged table of the contract.
@@ -190,17 +195,19 @@ type sessionAnswer struct {
 	MaskedName     string              `json:"masked_name"`
 	Notice         faceproof.Notice    `json:"notice"`
 	NoticeHash     string              `json:"notice_hash"`
+	UploadVideo    bool                `json:"upload_video"` // the person must be told
 }
 
 // sdkSessions opens a capture for startFacialRecognitionVerify or
-// requestFacialVerify. Its answer never depends on the registry.
+// requestFacialVerify, with or without AndUploadVideo. Its answer never depends on the registry.
 func (a *API) sdkSessions(c *sdkCall) (any, error) {
 	var q sessionRequest
 	if err := c.decode(&q); err != nil {
 		return nil, err
 	}
-	if q.API != apiStart && q.API != apiRequest {
-		return nil, c.invalid("api", "must be %s or %s", apiStart, apiRequest)
+	base, video := strings.CutSuffix(q.API, withVideo)
+	if base != apiStart && base != apiRequest {
+		return nil, c.invalid("api", "must be %s or %s, or one of them with %s", apiStart, apiRequest, withVideo)
 	}
 	c.api = q.API
 	app, err := a.page(c)
@@ -218,10 +225,10 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 		return nil, err
 	}
 	var started verify.Started
-	if q.API == apiStart {
-		started, err = a.start1(c, app, q)
+	if base == apiStart {
+		started, err = a.start1(c, app, q, video)
 	} else {
-		started, err = a.start2(c, app, q)
+		started, err = a.start2(c, app, q, video)
 	}
 	if err != nil {
 		return nil, err
@@ -230,11 +237,11 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 		SessionID: started.SessionID, CaptureToken: started.CaptureToken.Reveal(),
 		ExpiresIn: int(started.ExpiresIn / time.Second), Method: "flash", CheckAliveType: started.Method,
 		App: appAnswer{app.ID, app.Name}, MaskedName: started.MaskedName,
-		Notice: app.Notice, NoticeHash: app.Notice.Hash(),
+		Notice: app.Notice, NoticeHash: app.Notice.Hash(), UploadVideo: started.Video,
 	}, nil
 }
 
-func (a *API) start1(c *sdkCall, app faceproof.App, q sessionRequest) (verify.Started, error) {
+func (a *API) start1(c *sdkCall, app faceproof.App, q sessionRequest, video bool) (verify.Started, error) {
 	alive, err := c.alive(q.CheckAliveType)
 	if err != nil {
 		return verify.Started{}, err
@@ -260,17 +267,17 @@ func (a *API) start1(c *sdkCall, app faceproof.App, q sessionRequest) (verify.St
 	if err != nil {
 		return verify.Started{}, err
 	}
-	return a.cfg.Verify.Start1(c.ctx, app, s, alive, a.openID(app.ID, s.IDNumber))
+	return a.cfg.Verify.Start1(c.ctx, app, s, alive, a.openID(app.ID, s.IDNumber), video)
 }
 
-func (a *API) start2(c *sdkCall, app faceproof.App, q sessionRequest) (verify.Started, error) {
+func (a *API) start2(c *sdkCall, app faceproof.App, q sessionRequest, video bool) (verify.Started, error) {
 	if q.VerifyID == "" || len(q.VerifyID) > 256 {
 		return verify.Started{}, c.invalid("verifyId", "must be 1 to 256 characters")
 	}
 	if !offered(app, faceproof.AliveAuto) {
 		return verify.Started{}, c.notOffered()
 	}
-	started, err := a.cfg.Verify.Start2(c.ctx, app, q.VerifyID)
+	started, err := a.cfg.Verify.Start2(c.ctx, app, q.VerifyID, video)
 	switch faceproof.ErrorCode(err) {
 	case faceproof.CodeNotFound, faceproof.CodeExpired, faceproof.CodeConflict:
 		// One answer, whether it is unknown, another app's, over or in use.
