@@ -153,3 +153,26 @@ test('a page that takes the element away gets "not returned", and the camera is 
   assert.equal(await page.evaluate(() => window.track.readyState), 'ended');
   assert.equal(await screenOf(page), null);
 }));
+
+test('where the recording is kept, the person reads so before consenting', () => withPage({ seed: 76 }, '/demo/e2e-second.html', JWEIXIN, async (page) => {
+  let keeps = false;
+  await page.route('**/v1/sdk/sessions', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), upload_video: keeps } });
+  });
+  await page.evaluate(() => window.ready);
+  const consent = page.locator('[data-testid="fp-root"] .main');
+  const video = page.locator('[data-testid="fp-video"]');
+  for (keeps of [false, true]) {
+    await page.evaluate((v) => go(v), await order());
+    await waitScreen(page, 'consent');
+    const text = await consent.textContent();
+    assert.equal(await video.count(), keeps ? 1 : 0);
+    assert.equal(text.includes('立即删除原始影像'), !keeps);
+    if (keeps) assert.match(await video.textContent(), /保留面部录像，最多 \d+ 天/);
+    if (keeps && process.env.SHOT) await page.screenshot({ path: process.env.SHOT });
+    await page.locator('[data-testid="fp-cancel"]').click();
+    await page.waitForFunction(() => window.completed > 0);
+    assert.equal(await page.evaluate(() => { window.completed = 0; return window.outcome.res.errCode; }), 90002);
+  }
+}));

@@ -4,6 +4,9 @@ import type { Generation } from '../core/errors';
 
 export const CHECK = 'checkIsSupportFacialRecognition';
 
+/** Needs no permission, and stands in no jsApiList. */
+export const LOGIN = 'login';
+
 /** The interfaces that run a verification. */
 export const API = {
   start: 'startFacialRecognitionVerify',
@@ -34,6 +37,7 @@ export const KNOWN: ReadonlySet<string> = new Set([CHECK, ...Object.values(API),
  * listed only the bridge's name, whose entry speaks of 1.0: the server decides.
  */
 export function allowed(apis: Record<string, boolean>, api: string): boolean {
+  if (api === LOGIN) return true;
   const alias = ALIAS[api] ?? '';
   if (apis[api] === true || apis[alias] === true) return true;
   const second = api === API.request || api === API.requestVideo;

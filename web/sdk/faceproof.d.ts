@@ -62,6 +62,12 @@ export interface RequestOptions extends Callbacks<VerifyAnswer> {
   verifyId: string;
 }
 
+export interface LoginAnswer {
+  errMsg: string;
+  /** for your server's jscode2session: 5 minutes, once */
+  code?: string;
+}
+
 export interface JsApiAnswer {
   errMsg: string;
   checkResult: Record<string, boolean>;
@@ -87,6 +93,8 @@ export interface Wx {
   ready(f: () => void): void;
   error(f: (res: ConfigError) => void): void;
   checkJsApi(o: JsApiOptions): void;
+  /** The openid behind code names this browser to the app, not a person. */
+  login(o?: Callbacks<LoginAnswer>): void;
   /** undefined until config({beta: true}) */
   readonly invoke: Invoke | undefined;
   checkIsSupportFacialRecognition(o?: CheckOptions): void;

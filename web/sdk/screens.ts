@@ -93,7 +93,7 @@ function consent(_: State, c: Setting): HTMLElement[] {
     if (both()) missing.textContent = '';
   };
   update();
-  const video = c.session.keeps_video === true;
+  const video = c.session.upload_video === true;
   const retention = c.say(video ? 'consent.retention.video' : 'consent.retention', { days: notice.retention_days, handler: notice.handler });
   return [
     head(c.say('consent.title')),
@@ -114,7 +114,7 @@ function details(c: Setting, retention: string): HTMLElement {
   const n = c.session.notice;
   const items: [TextKey, string][] = [
     ['notice.handler', n.handler], ['notice.contact', n.contact], ['notice.purpose', n.purpose],
-    ['notice.method', c.say('notice.method.text')], ['notice.data', c.say(c.session.keeps_video ? 'notice.data.video' : 'notice.data.text')],
+    ['notice.method', c.say('notice.method.text')], ['notice.data', c.say(c.session.upload_video ? 'notice.data.video' : 'notice.data.text')],
     ['notice.necessity', n.necessity], ['notice.retention', retention],
     ['notice.rights', c.say('notice.rights.text')], ['notice.automated', c.say('notice.automated.text')],
     ['notice.minor', c.say('notice.minor.text')],

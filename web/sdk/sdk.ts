@@ -31,6 +31,7 @@ export function make(scriptURL: string): Faceproof {
     lang: () => lang ?? languageOf(navigator.language),
     page: () => location.href.split('#')[0] ?? '',
     call: post,
+    visitor,
     lacks: deviceLacks,
     run: verifyOnScreen,
     log: (text) => console.info(text),
@@ -50,6 +51,16 @@ export function make(scriptURL: string): Faceproof {
 export function baseOf(scriptURL: string): string | null {
   const m = /^(https?:\/\/[^?#]*?)\/(?:sdk\/)?[^/?#]+(?:[?#].*)?$/.exec(scriptURL);
   return m?.[1] ?? null;
+}
+
+/** Without storage every visit is a new browser's. */
+function visitor(appId: string, value?: string): string {
+  try {
+    if (value !== undefined) localStorage.setItem(`faceproof-visitor-${appId}`, value);
+    return localStorage.getItem(`faceproof-visitor-${appId}`) ?? '';
+  } catch {
+    return '';
+  }
 }
 
 /** The face interfaces: what we put there in any case. */

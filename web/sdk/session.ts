@@ -184,7 +184,7 @@ class Run {
       try {
         const fresh = await this.job.renew();
         // What the person agreed to must be what they are told now.
-        if (fresh.notice_hash !== this.session.notice_hash || fresh.keeps_video !== this.session.keeps_video) return this.send({ type: 'broken', message: 'the notice has changed' });
+        if (fresh.notice_hash !== this.session.notice_hash || fresh.upload_video !== this.session.upload_video) return this.send({ type: 'broken', message: 'the notice has changed' });
         this.session = fresh;
       } catch (e) {
         return this.send({ type: 'broken', message: e instanceof Error ? e.message : 'the session cannot be renewed' });

@@ -4,8 +4,8 @@
 
 import { answer, Code, ERRNO_DENIED, prefixed, type Outcome, type VerifyAnswer } from '../core/errors';
 import type { Lang } from '../core/text/text';
-import { ApiError, post, type Configured, type Session, type Support } from './api';
-import { allowed, API, CHECK, generationOf, KNOWN, type Api } from './apis';
+import { ApiError, post, type Configured, type LoginCode, type Session, type Support } from './api';
+import { allowed, API, CHECK, generationOf, KNOWN, LOGIN, type Api } from './apis';
 import { BRIDGE_CHECK, BRIDGE_VERIFY, notThere, offline, readAlive, readVerify, snake, type BridgeAnswer, type Invoke } from './bridge';
 import { cameraPossible } from './camera';
 
@@ -50,6 +50,12 @@ export interface RequestOptions extends Callbacks<VerifyAnswer> {
   verifyId: string;
 }
 
+export interface LoginAnswer {
+  errMsg: string;
+  /** for the backend's jscode2session: 5 minutes, once */
+  code?: string;
+}
+
 export interface JsApiAnswer {
   errMsg: string;
   checkResult: Record<string, boolean>;
@@ -65,6 +71,7 @@ export interface Wx {
   ready(f: () => void): void;
   error(f: (res: { errMsg: string }) => void): void;
   checkJsApi(o: JsApiOptions): void;
+  login(o?: Callbacks<LoginAnswer>): void;
   /** undefined until wx.config was called with beta: true, as in WeChat's JS-SDK */
   readonly invoke: Invoke | undefined;
   checkIsSupportFacialRecognition(o?: CheckOptions): void;
@@ -82,6 +89,8 @@ export interface Ground {
   /** the page's URL without its fragment, as it was signed */
   page(): string;
   call: typeof post;
+  /** what this browser keeps for an app between visits; a value replaces it */
+  visitor(appId: string, value?: string): string;
   /** what this device lacks: null, or the text of WeChat's answer 10001 */
   lacks(): Promise<string | null>;
   run(job: { server: string; lang: Lang; session: Session; renew: () => Promise<Session> }): Promise<Outcome>;
@@ -99,6 +108,7 @@ export function makeWx(g: Ground): Wx {
     ready: (f) => page.whenReady(f),
     error: (f) => page.whenFailed(f),
     checkJsApi: (o) => page.checkJsApi(o ?? {}),
+    login: (o) => void page.login(o ?? {}),
     get invoke() { return page.beta ? page.invoke : undefined; },
     checkIsSupportFacialRecognition: (o) => void page.check(o ?? {}),
     startFacialRecognitionVerify: (o) => void page.start(API.start, o ?? {}),
@@ -162,6 +172,22 @@ class Page {
     const list = Array.isArray(o.jsApiList) ? o.jsApiList : [];
     const checkResult = Object.fromEntries(list.map((n) => [String(n), KNOWN.has(String(n))]));
     this.tell(o, { errMsg: 'checkJsApi:ok', checkResult });
+  }
+
+  async login(o: Callbacks<LoginAnswer>): Promise<void> {
+    const appId = this.options?.appId ?? '';
+    const ask = (visitor: string): Promise<LoginCode> => this.signed<LoginCode>(LOGIN, '/v1/sdk/code', { visitor });
+    try {
+      const kept = this.g.visitor(appId);
+      const a = await ask(kept).catch((e: unknown) => {
+        if (kept && e instanceof ApiError && e.field === 'visitor') return ask(''); // not of this server
+        throw e;
+      });
+      this.g.visitor(appId, a.visitor);
+      this.tell(o, { errMsg: `${LOGIN}:ok`, code: a.code });
+    } catch (e) {
+      this.tell(o, { errMsg: answer(LOGIN, refused(e), 2).errMsg });
+    }
   }
 
   async check(o: CheckOptions): Promise<void> {

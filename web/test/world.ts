@@ -17,13 +17,15 @@ export interface Call { url: string; body: Record<string, unknown>; token: strin
 /** A server in memory: answers by path, or throws what it is given. */
 export function world(answers: Record<string, unknown> = {}, outcome: Outcome = { kind: 'pass', verifyResult: 'R' }, lacks: string | null = null): { wx: Wx; calls: Call[] } {
   const calls: Call[] = [];
+  const kept = new Map<string, string>();
   const all: Record<string, unknown> = {
     '/v1/sdk/config': { page_token: 'T', expires_in: 7200, app: { name: 'A' }, apis: Object.fromEntries(ALL.map((n) => [n, true])) },
     '/v1/sdk/support': { errCode: 0, errMsg: 'checkIsSupportFacialRecognition:ok', libVersionCode: 1 },
-    '/v1/sdk/sessions': SESSION, ...answers,
+    '/v1/sdk/sessions': SESSION, '/v1/sdk/code': { code: 'J', visitor: 'W', expires_in: 300 }, ...answers,
   };
   const ground: Ground = {
-    server: () => 'https://s', lang: () => 'zh', page: () => 'https://app/page?x=1', lacks: async () => lacks, log: () => undefined,
+    server: () => 'https://s',
+    visitor: (appId, value) => { if (value !== undefined) kept.set(appId, value); return kept.get(appId) ?? ''; }, lang: () => 'zh', page: () => 'https://app/page?x=1', lacks: async () => lacks, log: () => undefined,
     run: async () => outcome,
     call: async <T>(url: string, body: unknown, token?: string): Promise<T> => {
       calls.push({ url, body: body as Record<string, unknown>, token });

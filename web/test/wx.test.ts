@@ -224,6 +224,19 @@ test('a device without a camera is "face detect not support"', async () => {
   assert.equal(calls.filter((c) => c.url.endsWith('/sessions')).length, 0);
 });
 
+test('wx.login gives a code, and the browser stays the same one', async () => {
+  const { wx, calls } = world();
+  wx.config(OPTIONS);
+  for (let i = 0; i < 2; i++) assert.deepEqual(await ask((cb) => wx.login(cb)), ['success', { errMsg: 'login:ok', code: 'J' }]);
+  assert.deepEqual(calls.slice(1).map((c) => [c.url, c.body, c.token]), [['https://s/v1/sdk/code', { visitor: '' }, 'T'], ['https://s/v1/sdk/code', { visitor: 'W' }, 'T']]);
+  const strange = world({ '/v1/sdk/code': [{ code: '1', visitor: 'old' }, new ApiError(400, 'login:fail visitor must be one that this server gave', 10001, undefined, 'visitor'), { code: '2', visitor: 'new' }] });
+  strange.wx.config(OPTIONS);
+  await ask((cb) => strange.wx.login(cb));
+  assert.deepEqual(await ask((cb) => strange.wx.login(cb)), ['success', { errMsg: 'login:ok', code: '2' }]);
+  assert.deepEqual(strange.calls.slice(1).map((c) => c.body['visitor']), ['', 'old', '']);
+  assert.deepEqual(await ask((cb) => world().wx.login(cb)), ['fail', { errMsg: 'login:fail call wx.config first' }]);
+});
+
 test('checkJsApi knows the face interfaces under both kinds of name', async () => {
   const { wx } = world();
   const names = [...ALL, 'checkIsSupportFaceDetect', 'requestWxFacePictureVerify', 'requestWxFacePictureVerifyUnionVideo'];
