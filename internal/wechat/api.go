@@ -76,6 +76,8 @@ type Config struct {
 	// China's time; 0: not limited. Needs Calls.
 	DailyCalls int
 	Calls      Calls
+	// Compat says which devices and versions may verify; nil: the embedded table.
+	Compat *Compat
 }
 
 // Calls counts calls by the day.
@@ -127,6 +129,7 @@ func New(c Config) (*API, error) {
 	} {
 		a.mux.HandleFunc(path, a.serveSDK(f))
 	}
+	a.mux.HandleFunc("GET /v1/sdk/compat", a.compat)
 	return a, nil
 }
 

@@ -39,6 +39,7 @@ var jsAPIs = map[string]faceproof.Permission{
 const (
 	clientArgs        = 10001 // 参数错误
 	clientNoModel     = 10002 // of "is supported" only: this method is not offered
+	clientBlocked     = 10003 // of "is supported" only: the device is on the black-list
 	clientNoRight     = 10006 // appid没有权限
 	clientIdentifyID  = 10017 // 非法identify_id
 	clientUserIDKey   = 10041 // 非法user_id_key
@@ -136,6 +137,7 @@ func (a *API) sdkConfig(c *sdkCall) (any, error) {
 // supportRequest is the body of /v1/sdk/support.
 type supportRequest struct {
 	CheckAliveType *aliveNumber `json:"check_alive_type"`
+	Device         *deviceClaim `json:"device"` // from a Mini Program
 }
 
 type supportAnswer struct {
@@ -162,7 +164,16 @@ func (a *API) sdkSupport(c *sdkCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !offered(app, alive) {
+	if q.Device != nil {
+		if err := q.Device.check(c); err != nil {
+			return nil, err
+		}
+	}
+	fit := a.cfg.Compat.current().fitOf(c.r.UserAgent(), q.Device)
+	if fit.blocked {
+		return supportAnswer{clientBlocked, apiCheck + ":fail Device is blacklisted", libVersionCode}, nil
+	}
+	if !offered(app, alive) || !fit.serves(alive) {
 		return supportAnswer{clientNoModel, apiCheck + ":fail No necessary model found", libVersionCode}, nil
 	}
 	return supportAnswer{0, apiCheck + ":ok", libVersionCode}, nil
@@ -327,6 +338,11 @@ type sdkCall struct {
 // decode reads the body into a struct. Only our own SDK calls these paths, so
 // unknown members are mistakes.
 func (c *sdkCall) decode(into any) error {
+	if _, twice, err := members(c.body); err != nil {
+		return c.invalid("body", "must be one JSON object")
+	} else if twice {
+		return c.invalid("body", "must not name a member twice")
+	}
 	dec := json.NewDecoder(strings.NewReader(string(c.body)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {

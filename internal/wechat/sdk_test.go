@@ -141,7 +141,7 @@ func TestConfigRefusals(t *testing.T) {
 		{"opaque origin", body(nil), "null", 403, "url", "invalid url domain"},
 		{"timestamp is text", body(map[string]any{"timestamp": "now"}), "", 400, "timestamp", "documented"},
 		{"unknown member", body(map[string]any{"debug": true}), "", 400, "body", "documented"},
-		{"no JSON", "{", "", 400, "body", "documented"},
+		{"no JSON", "{", "", 400, "body", "one JSON object"},
 		{"two objects", body(nil) + "{}", "", 400, "body", "one JSON object"},
 		{"GBK", "\xd5\xc5", "", 400, "body", "UTF-8"},
 		{"too large", `{"url":"` + strings.Repeat("x", maxBody) + `"}`, "", 413, "body", "bytes"},
