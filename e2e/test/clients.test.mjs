@@ -1,12 +1,13 @@
 // Front-end code as apps have it, unchanged: the documentation's sample beside
 // another wx, an H5 page of 1.0 with wx.invoke, a 2.0 page of the JS-SDK.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { launch } from '../harness/browser.mjs';
 import { cameraContext } from '../harness/camera.mjs';
 import { person } from '../harness/identities.mjs';
 import { register } from '../harness/register.mjs';
-import { call, startServer } from '../harness/server.mjs';
+import { accessToken, call, startServer } from '../harness/server.mjs';
 import { agree, carryOn, outcome, redeem, screenOf, waitScreen } from '../harness/session.mjs';
 
 const anna = person(0);
@@ -175,4 +176,57 @@ test('where the recording is kept, the person reads so before consenting', () =>
     await page.waitForFunction(() => window.completed > 0);
     assert.equal(await page.evaluate(() => { window.completed = 0; return window.outcome.res.errCode; }), 90002);
   }
+}));
+
+/** An app of a business that may keep the recording, and what its own server does for a page. */
+async function videoApp() {
+  const made = await server.cli('app', 'create', '--name', 'Video bank', '--handler', 'Bank', '--contact', 'bank@bank.example', '--grant', 'all',
+    '--purpose', 'Open an account', '--necessity', 'The law asks for a recording', '--alternative', 'Come to the desk', '--origin', 'https://bank.example');
+  const app = { id: made.app_id, secret: made.app_secret };
+  const token = await accessToken(server, app);
+  const { ticket } = await call(server, `/cgi-bin/ticket/getticket?type=jsapi&access_token=${token}`);
+  const sign = (url, nonceStr = 'n0nce', timestamp = 1700000000) => ({
+    appId: app.id, nonceStr, timestamp, beta: true,
+    signature: createHash('sha1').update(`jsapi_ticket=${ticket}&noncestr=${nonceStr}&timestamp=${timestamp}&url=${url}`).digest('hex'),
+    jsApiList: ['checkIsSupportFaceDetect', 'requestWxFacePictureVerifyUnionVideo'],
+  });
+  return { ...app, token, sign };
+}
+
+test('the form with video: told before, kept after a pass, fetched with getvideo', () => withPage({ seed: 77 }, '/demo/e2e-video.html', `
+<script src="/sdk/faceproof.js"></script>
+<script>
+faceproof.install(window)
+function go(config, person) {
+  wx.error(record('error'))
+  wx.ready(function () {
+    wx.invoke('requestWxFacePictureVerifyUnionVideo', { request_verify_pre_info: JSON.stringify(person), check_alive_type: '1' },
+      function (res) { record('done')(res); complete() })
+  })
+  wx.config(config)
+}
+</script>`, async (page) => {
+  const app = await videoApp();
+  const url = page.url();
+  await page.evaluate(([c, p]) => go(c, p), [app.sign(url), { name: anna.name, id_card_number: anna.idCardNumber }]);
+  await waitScreen(page, 'consent');
+  assert.match(await page.locator('[data-testid="fp-video"]').textContent(), /保留面部录像，最多 30 天/);
+  await agree(page);
+  await carryOn(page);
+  const { res } = await outcome(page);
+  assert.deepEqual([res.err_code, res.err_msg], [0, 'requestWxFacePictureVerifyUnionVideo:ok'], JSON.stringify(res));
+  const r = await fetch(`${server.url}/cityservice/face/identify/getvideo?access_token=${app.token}`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ verify_result: res.verify_result }),
+  });
+  const zip = Buffer.from(await r.arrayBuffer());
+  assert.equal(r.headers.get('content-type'), 'application/zip', zip.toString('utf8', 0, 200));
+  assert.match(r.headers.get('content-disposition') ?? '', /filename/);
+  assert.equal(zip.toString('latin1', 0, 2), 'PK');
+  assert.ok(zip.includes('meta.json') && zip.includes('frames/0000.jpg'));
+  // The browser's name for the same page: wx.login, then the server's half.
+  await page.evaluate(() => new Promise((ok) => wx.login({ complete: (r) => { window.login = r; ok(); } })));
+  const login = await page.evaluate(() => window.login);
+  assert.equal(login.errMsg, 'login:ok', JSON.stringify(login));
+  const session = await call(server, `/sns/jscode2session?appid=${app.id}&secret=${app.secret}&js_code=${login.code}&grant_type=authorization_code`);
+  assert.match(session.openid ?? '', /^o[A-Za-z0-9_-]{27}$/, JSON.stringify(session));
 }));
