@@ -40,6 +40,10 @@ type serveFlags struct {
 	verbose      bool
 }
 
+// compatFile is the operator's table of devices and versions, in the data
+// folder. It is read again when it changes.
+const compatFile = "compat.toml"
+
 // defaultPort is the server's when PORT says nothing.
 const defaultPort = "8080"
 
@@ -115,7 +119,11 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return err
 	}
 	defer b.close()
-	api, err := wechat.New(wechat.Config{Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log,
+	compat, err := wechat.OpenCompat(filepath.Join(g.DataDir, compatFile), log)
+	if err != nil {
+		return err
+	}
+	api, err := wechat.New(wechat.Config{Compat: compat, Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log,
 		DailyCalls: f.dailyCalls, Calls: b.store})
 	if err != nil {
 		return err

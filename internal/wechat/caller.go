@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,4 +146,18 @@ func (f fit) serves(alive faceproof.AliveType) bool {
 		return f.digits
 	}
 	return f.flash
+}
+
+// compat answers GET /v1/sdk/compat: the table in force, for whoever builds a
+// page. How many devices are blocked is said, which is not.
+func (a *API) compat(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Access-Control-Allow-Origin", "*")
+	t := a.cfg.Compat.current()
+	writeJSON(w, struct {
+		Minimum []minimumRow `json:"minimum"`
+		Blocked int          `json:"blocked"`
+	}{t.Minimum, len(t.Blocked)})
 }

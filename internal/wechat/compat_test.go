@@ -198,3 +198,88 @@ func FuzzCallerOf(f *testing.F) {
 		}
 	})
 }
+
+// What a page is told, by its User-Agent, its claim and the operator's file.
+func TestSupportByDevice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "compat.toml")
+	if err := os.WriteFile(path, []byte("[[blocked]]\nmodel = \"SM-G991B\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t)
+	var err error
+	if f.api.cfg.Compat, err = OpenCompat(path, nil); err != nil {
+		t.Fatal(err)
+	}
+	page := f.page(appA, "https://shop.example/pay")
+	for _, c := range []struct {
+		name, agent, body string
+		status, code      int
+		says              string
+	}{
+		{"a browser of today", agentED, `{}`, 200, 0, "checkIsSupportFacialRecognition:ok"},
+		{"no User-Agent", "", `{}`, 200, 0, "checkIsSupportFacialRecognition:ok"},
+		{"an old browser", agentCD, `{}`, 200, 10002, "checkIsSupportFacialRecognition:fail No necessary model found"},
+		{"a blocked device", agentWX, `{}`, 200, 10003, "checkIsSupportFacialRecognition:fail Device is blacklisted"},
+		{"a blocked device that asks for digits", agentWX, `{"check_alive_type":0}`, 200, 10003, "checkIsSupportFacialRecognition:fail Device is blacklisted"},
+		{"a blocked device by its claim", "", `{"device":{"model":"sm-g991b"}}`, 200, 10003, "checkIsSupportFacialRecognition:fail Device is blacklisted"},
+		{"an old Mini Program", "", `{"device":{"platform":"android","version":"6.7.1","model":"x"}}`, 200, 10002, "checkIsSupportFacialRecognition:fail No necessary model found"},
+		{"a Mini Program", "", `{"check_alive_type":1,"device":{"platform":"ios","version":"8.0.49","model":"iPhone 14"}}`, 200, 0, "checkIsSupportFacialRecognition:ok"},
+		{"no claim", "", `{"device":null}`, 200, 0, "checkIsSupportFacialRecognition:ok"},
+		{"a bad version", "", `{"device":{"version":"eight"}}`, 400, 10001, "checkIsSupportFacialRecognition:fail device.version must be numbers with dots between, such as 8.0.49"},
+		{"a long model", "", `{"device":{"model":"` + strings.Repeat("x", 65) + `"}}`, 400, 10001, "checkIsSupportFacialRecognition:fail device.model must be at most 64 characters"},
+		{"a wrong type", "", `{"device":{"model":1}}`, 400, 10001, "checkIsSupportFacialRecognition:fail model must be as documented"},
+		{"an unknown member", "", `{"device":{"root":true}}`, 400, 10001, "checkIsSupportFacialRecognition:fail body must be as documented"},
+	} {
+		w := f.sdk("support", page, c.body, "User-Agent", c.agent)
+		var a struct {
+			ErrCode int    `json:"errCode"`
+			ErrMsg  string `json:"errMsg"`
+		}
+		f.decode(w, &a)
+		if w.Code != c.status || a.ErrCode != c.code || a.ErrMsg != c.says {
+			t.Errorf("%s: %d %s", c.name, w.Code, w.Body)
+		}
+	}
+	w := f.do("GET", "/v1/sdk/compat", "")
+	var table struct {
+		Minimum []minimumRow `json:"minimum"`
+		Blocked int          `json:"blocked"`
+	}
+	f.decode(w, &table)
+	if w.Code != 200 || len(table.Minimum) != len(builtIn().Minimum) || table.Blocked != 1 || strings.Contains(w.Body.String(), "g991b") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// The document has the embedded table's versions, and its example is one.
+func TestDocumentedCompat(t *testing.T) {
+	b, err := os.ReadFile("../../docs/compatibility.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(b)
+	_, example, _ := strings.Cut(doc, "```toml\n")
+	example, _, _ = strings.Cut(example, "```")
+	if table, err := parseCompat([]byte(example)); err != nil || len(table.Minimum) != 1 || len(table.Blocked) != 1 {
+		t.Errorf("the example: %v", err)
+	}
+	for _, r := range builtIn().Minimum {
+		found := false
+		for _, line := range strings.Split(doc, "\n") {
+			cells := strings.Split(line, "|")
+			if len(cells) != 7 || !strings.HasPrefix(strings.TrimSpace(cells[1]), "`"+r.Caller+"`") || strings.Trim(cells[2], " `") != r.Platform {
+				continue
+			}
+			digits, flash := strings.TrimSpace(cells[3]), strings.TrimSpace(cells[4])
+			found = (r.Method == "flash" || digits == r.Version) && (r.Method == "digits" || flash == r.Version)
+		}
+		if !found {
+			t.Errorf("%+v is not documented", r)
+		}
+	}
+	for _, word := range append(append([]string{}, compatCallers...), compatPlatforms...) {
+		if !strings.Contains(doc, word) {
+			t.Errorf("%s is not documented", word)
+		}
+	}
+}
