@@ -82,9 +82,12 @@ function go(name, idCardNumber) {
   assert.deepEqual(await page.evaluate(() => [wx.env, wx.version, 'ready' in wx]), ['kept', '1.6.0', false]);
 }));
 
-test('an H5 page of 1.0 with wx.invoke: the demo’s own', () => withPage({ seed: 72 }, '/demo/h5.html', null, async (page) => {
-  await page.locator('[data-testid="h5-name"]').fill(anna.name);
-  await page.locator('[data-testid="h5-id"]').fill(anna.idCardNumber);
+test('an H5 page of 1.0 with wx.invoke: the demo’s own', () => withPage({ seed: 72 }, '/demo/', null, async (page) => {
+  await page.locator('[data-testid="demo-name"]').fill(anna.name);
+  await page.locator('[data-testid="demo-id"]').fill(anna.idCardNumber);
+  await page.locator('[data-testid="demo-h5"]').click();
+  await page.waitForURL('**/demo/h5.html');
+  assert.equal(await page.locator('[data-testid="h5-id"]').inputValue(), anna.idCardNumber, 'the person comes along');
   await page.locator('[data-testid="h5-verify"]').click();
   await agree(page);
   await carryOn(page);

@@ -10,8 +10,10 @@ function verify(config, name, idCardNumber, done) {
     signature: config.signature,
     jsApiList: ['checkIsSupportFaceDetect', 'requestWxFacePictureVerify'],
   });
-  wx.error(done);
-  wx.ready(function () {
+  var refused = false;
+  wx.error(function (res) { refused = true; done(res); });
+  wx.ready(function () { // runs after wx.error too, as in WeChat
+    if (refused) return;
     wx.invoke('checkIsSupportFaceDetect', { check_alive_type: '2' }, function (res) {
       if (Number(res.err_code) !== 0) return done(res);
       wx.invoke('requestWxFacePictureVerify', {
@@ -30,6 +32,10 @@ faceproof.install(window);
   var post = function (path, body) {
     return fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }).then(function (r) { return r.json(); });
   };
+  try { // the person of the first page
+    var person = JSON.parse(sessionStorage.getItem('faceproof-demo-person') || 'null');
+    if (person) { at('h5-name').value = person.name; at('h5-id').value = person.idCardNumber; }
+  } catch (e) { /* storage may be switched off */ }
   var show = function (what) { at('h5-answer').textContent = JSON.stringify(what, null, 2); };
   at('h5-verify').addEventListener('click', function () {
     show({});
