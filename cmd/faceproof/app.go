@@ -130,10 +130,13 @@ func newApp(a *faceproof.App) faceproof.Token {
 	return keys.NewHex(nil, 32)
 }
 
-// warnImage says what getimage means.
+// warnImage says what getimage and getvideo mean.
 func warnImage(g *globals, a faceproof.App) {
-	if slices.Contains(a.Permissions, faceproof.PermGetImage) {
-		fmt.Fprintf(g.Err, "Note: %s lets %s read a face image of each verification; it is kept, sealed, until then.\n", faceproof.PermGetImage, a.ID)
+	for p, what := range map[faceproof.Permission]string{faceproof.PermGetImage: "a face image of each verification",
+		faceproof.PermGetVideo: "the whole capture of a verification that asks for it"} {
+		if slices.Contains(a.Permissions, p) {
+			fmt.Fprintf(g.Err, "Note: %s lets %s read %s; it is kept, sealed, until then.\n", p, a.ID, what)
+		}
 	}
 }
 
