@@ -18,7 +18,7 @@ func person(id string, index byte) faceproof.Person {
 
 func TestApps(t *testing.T) {
 	s := open(t)
-	a := faceproof.App{ID: "wx00000000000000a3", Name: "店", Notice: faceproof.Notice{Handler: "h", Contact: "c", RetentionDays: 7},
+	a := faceproof.App{ID: "wx00000000000000a3", Name: "店", Notice: faceproof.Notice{Handler: "h", Contact: "c", Purpose: "p", Necessity: "n", Alternative: "a", RetentionDays: 7},
 		Permissions: faceproof.DefaultPermissions(), Origins: []string{"https://a.example"}, Alive: faceproof.AliveAuto, CreatedAt: t0}
 	must(t, s.CreateApp(ctx, a, []byte("secret")))
 	want(t, s.CreateApp(ctx, a, []byte("other")), faceproof.CodeConflict)
@@ -27,12 +27,21 @@ func TestApps(t *testing.T) {
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", a) || string(hash) != "secret" {
 		t.Errorf("got %+v, %s", got, hash)
 	}
-	a.Revoked, a.Permissions = true, nil
+	for field, change := range map[string]func(*faceproof.Notice){"purpose": func(n *faceproof.Notice) { n.Purpose = "" },
+		"retention_days": func(n *faceproof.Notice) { n.RetentionDays = 0 }, "alternative": func(n *faceproof.Notice) { n.Alternative = "" }} {
+		b := a
+		b.ID = "wx00000000000000a4"
+		change(&b.Notice)
+		if err := s.CreateApp(ctx, b, nil); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("without %s: %v", field, err)
+		}
+	}
+	a.Revoked, a.Permissions = true, nil // the latter is left alone
 	must(t, s.UpdateApp(ctx, a))
 	must(t, s.SetAppSecret(ctx, a.ID, []byte("new")))
 	got, hash, err = s.App(ctx, a.ID)
 	must(t, err)
-	if !got.Revoked || len(got.Permissions) != 0 || string(hash) != "new" {
+	if !got.Revoked || len(got.Permissions) != len(faceproof.DefaultPermissions()) || string(hash) != "new" {
 		t.Errorf("got %+v, %s", got, hash)
 	}
 	list, err := s.ListApps(ctx)
