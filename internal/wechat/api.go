@@ -75,7 +75,7 @@ type Config struct {
 	// DailyCalls bounds the calls of each interface by one app on one day of
 	// China's time; 0: not limited. Needs Calls.
 	DailyCalls int
-	Calls      Calls
+	Calls      Calls // nil: forced refreshes of a token are not limited either
 	// Compat says which devices and versions may verify; nil: the embedded table.
 	Compat *Compat
 }

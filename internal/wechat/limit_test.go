@@ -63,3 +63,31 @@ func TestDailyCalls(t *testing.T) {
 		t.Error("a limit without a counter")
 	}
 }
+
+// An app forces twenty new stable tokens a day; the twenty-first is refused and
+// the token of before lives on.
+func TestForcedRefreshes(t *testing.T) {
+	f := newFixture(t)
+	f.api.cfg.Calls = dayCalls{}
+	last := f.token(appA)
+	force := toJSON(map[string]any{"grant_type": "client_credential", "appid": appA, "secret": secret, "force_refresh": true})
+	for i := range 22 {
+		f.now = f.now.Add(forceSpacing)
+		w := f.do("POST", "/cgi-bin/stable_token", force)
+		if i >= forceDaily {
+			if code := f.errcode(w); code != codeDailyQuota {
+				t.Errorf("refresh %d: %s", i, w.Body)
+			}
+			continue
+		}
+		var a tokenAnswer
+		f.decode(w, &a)
+		if a.AccessToken == "" || a.AccessToken == last {
+			t.Fatalf("refresh %d: %s", i, w.Body)
+		}
+		last = a.AccessToken
+	}
+	if got := f.token(appA); got != last {
+		t.Error("the last token is gone")
+	}
+}

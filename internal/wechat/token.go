@@ -32,6 +32,8 @@ const (
 	// forceSpacing is the least time between two forced refreshes of a stable
 	// token; a refresh that comes earlier gives the same token.
 	forceSpacing = 30 * time.Second
+	// forceDaily is how many forced refreshes an app has a day, as WeChat's.
+	forceDaily = 20
 	// tokenBytes of randomness in each token: 256 bits.
 	tokenBytes = 32
 )
@@ -94,12 +96,27 @@ func (a *API) stableToken(c *call) (any, error) {
 			// Sealed under a key that is gone: issue another.
 		}
 		if force {
+			if err := a.mayForce(ctx, app.ID); err != nil {
+				return nil, err
+			}
 			if err := a.retire(ctx, app.ID, kindStable, 0); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return a.issueAccess(ctx, app.ID, kindStable)
+}
+
+// mayForce counts a forced refresh. Errors: CodeRateLimited with field "app".
+func (a *API) mayForce(ctx context.Context, app faceproof.AppID) error {
+	if a.cfg.Calls == nil {
+		return nil
+	}
+	ok, err := a.cfg.Calls.Call(ctx, app, "stable_token force_refresh", a.cfg.Now().UnixMilli(), forceDaily)
+	if err == nil && !ok {
+		err = faceproof.Errorf(faceproof.CodeRateLimited, "app", "has forced its refreshes of today")
+	}
+	return err
 }
 
 // clientCredential is the grant_type of access tokens.
