@@ -30,15 +30,21 @@ const (
 	PermGetVerifyID  Permission = "getverifyid"                  // 2.0 server
 	PermQueryInfo    Permission = "queryverifyinfo"              // 2.0 server
 	PermGetImage     Permission = "getimage"                     // both; keeps a face image, so never granted by default
+
+	// The forms that keep the whole capture, so never granted by default.
+	PermStartVideo   Permission = "startFacialRecognitionVerifyAndUploadVideo" // 1.0 client
+	PermRequestVideo Permission = "requestFacialVerifyAndUploadVideo"          // 2.0 client
+	PermGetVideo     Permission = "getvideo"                                   // both, server; this server's own
 )
 
 // Permissions lists every permission, in the order of the documentation.
 func Permissions() []Permission {
 	return []Permission{PermCheckSupport, PermStartVerify, PermRequest,
-		PermGetUserIDKey, PermGetInfo, PermGetVerifyID, PermQueryInfo, PermGetImage}
+		PermGetUserIDKey, PermGetInfo, PermGetVerifyID, PermQueryInfo,
+		PermGetImage, PermStartVideo, PermRequestVideo, PermGetVideo}
 }
 
-// DefaultPermissions are those that hand out no face image.
+// DefaultPermissions are those that keep and hand out no face image.
 func DefaultPermissions() []Permission { return Permissions()[:7] }
 
 // Notice is what the person reads before consenting; every field is shown, so

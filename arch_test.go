@@ -38,8 +38,10 @@ var imports = map[string][]string{
 	// level 2
 	"internal/analysis": {".", "internal/capture", "internal/face", "internal/flash", "internal/imaging"},
 	"internal/verify":   {".", "internal/capture", "internal/flash", "internal/keys"},
+	// one desk for the command line and the admin API: the same steps, in the same order
+	"internal/onboarding": {"."},
 	// level 3
-	"internal/server": {".", "internal/verify", "internal/capture", "internal/registry", "web"},
+	"internal/server": {".", "internal/verify", "internal/capture", "internal/onboarding", "internal/registry", "web"},
 	"internal/wechat": {".", "internal/verify"},
 	// level 4
 	"cmd/faceproof": {"*"},

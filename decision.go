@@ -38,6 +38,7 @@ const (
 	ReasonNameMismatch     Reason = "name_mismatch"
 	ReasonOtherModel       Reason = "other_model"
 	ReasonFaceMismatch     Reason = "face_mismatch"
+	ReasonLimit            Reason = "limit" // too many failures for this person; the face does not count
 	ReasonCancelled        Reason = "cancelled"
 	ReasonTimeout          Reason = "timeout"
 	ReasonAlternative      Reason = "alternative"     // the person chose another method
@@ -52,6 +53,7 @@ type Decision struct {
 	Reasons  []Reason `json:"reasons"` // most important first, never empty
 	Hint     Hint     `json:"hint,omitempty"`
 	PolicyID string   `json:"policy_id"`
+	Light    Light    `json:"light,omitempty"` // of the room, for checkAliveType 2; empty: not measured
 }
 
 // Pass says whether the person was verified.
@@ -101,8 +103,9 @@ func DefaultPolicy() Policy {
 // is it live and fresh, is it one person, and only then what the registry says,
 // so that nothing about the registry shows before liveness has passed.
 func Decide(p Policy, e Evidence) Decision {
+	light := MeasureLight(p, e)
 	out := func(o Outcome, h Hint, r ...Reason) Decision {
-		return Decision{Outcome: o, Reasons: r, Hint: h, PolicyID: p.ID}
+		return Decision{Outcome: o, Reasons: r, Hint: h, PolicyID: p.ID, Light: light}
 	}
 	if !e.finite() {
 		return out(OutcomeInconclusive, HintHoldStill, ReasonQuality) // NaN compares false with everything: fail closed

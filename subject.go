@@ -86,6 +86,9 @@ func ParseName(s, field string) (Name, error) {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			return Name{}, Errorf(CodeInvalid, field, "must not hold control characters")
 		}
+		if r == utf8.RuneError { // what a decoder leaves of half a character
+			return Name{}, Errorf(CodeInvalid, field, "must be valid Unicode")
+		}
 	}
 	return Name{sensitive{s}}, nil
 }

@@ -79,7 +79,10 @@ if has web; then
   step 'TypeScript tests' web_script test
   step 'SDK size' check_size
 fi
-if has e2e; then step 'browser tests' e2e_tests; fi
+if has e2e; then
+  step 'clients of others' make --no-print-directory e2e-clients
+  step 'browser tests' e2e_tests
+fi
 
 printf '\n\033[1m== summary\033[0m\n'
 printf '%s\n' "${summary[@]}"

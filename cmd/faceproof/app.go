@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,7 +34,8 @@ func appCommand(g *globals) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(appCreateCommand(g), appListCommand(g), appGrantCommand(g), appRevokeCommand(g))
+	c.AddCommand(appCreateCommand(g), appListCommand(g), appApplyCommand(g), appApplicationsCommand(g), appReviewCommand(g),
+		appSwitchCommand(g, true), appSwitchCommand(g, false), appRevokeCommand(g))
 	return c
 }
 
@@ -63,9 +63,11 @@ func appCreateCommand(g *globals) *cobra.Command {
 	var grant []string
 	c := &cobra.Command{
 		Use:   "create",
-		Short: "Register an app and print its AppID and secret, once",
-		Long: "Registers a business app. The notice is what a person reads before they consent,\n" +
-			"so none of its parts may be blank. The secret is printed once; only its hash is kept.",
+		Short: "Register an app of your own and print its AppID and secret, once",
+		Long: "Registers a business app without an application (app apply): the operator's own short\n" +
+			"way. It is recorded as an application that was approved at once. The notice is what a\n" +
+			"person reads before they consent, so none of its parts may be blank. The secret is\n" +
+			"printed once; only its hash is kept.",
 		Example: `  faceproof app create --name "City Library" --handler "City Library, 1 Main St" --contact "privacy@library.example" \
     --purpose "Check that a reader's card is theirs" --necessity "Cards are shared; a face is compared once with the registered portrait" \
     --alternative "Show your ID card at the desk" --origin https://library.example`,
@@ -95,7 +97,7 @@ func appCreateCommand(g *globals) *cobra.Command {
 	f.IntVar(&a.Notice.RetentionDays, "retention-days", 30, "days that results are kept")
 	f.StringArrayVar(&a.Origins, "origin", nil, "a site whose pages may run the SDK, https://host[:port]; may be repeated")
 	f.StringVar(&alive, "alive", "flash", "liveness methods allowed: flash, digits or auto (both)")
-	f.StringSliceVar(&grant, "grant", []string{"default"}, "permissions: all, default (all but getimage), or names")
+	f.StringSliceVar(&grant, "grant", []string{"default"}, "permissions: all, default (none that hands out face images), or names")
 	return c
 }
 
@@ -128,10 +130,13 @@ func newApp(a *faceproof.App) faceproof.Token {
 	return keys.NewHex(nil, 32)
 }
 
-// warnImage says what getimage means.
+// warnImage says what getimage and getvideo mean.
 func warnImage(g *globals, a faceproof.App) {
-	if slices.Contains(a.Permissions, faceproof.PermGetImage) {
-		fmt.Fprintf(g.Err, "Note: %s lets %s read a face image of each verification; it is kept, sealed, until then.\n", faceproof.PermGetImage, a.ID)
+	for p, what := range map[faceproof.Permission]string{faceproof.PermGetImage: "a face image of each verification",
+		faceproof.PermGetVideo: "the whole capture of a verification that asks for it"} {
+		if slices.Contains(a.Permissions, p) {
+			fmt.Fprintf(g.Err, "Note: %s lets %s read %s; it is kept, sealed, until then.\n", p, a.ID, what)
+		}
 	}
 }
 
@@ -179,24 +184,7 @@ func checkApp(a *faceproof.App) error {
 	return nil
 }
 
-// parseOrigin gives an origin as a browser writes it (RFC 6454): lower case,
-// without a path and without the scheme's own port. A browser opens the camera
-// on https pages and on this machine's own only.
-func parseOrigin(s string) (string, error) {
-	u, err := url.Parse(strings.ToLower(strings.TrimSuffix(strings.TrimSpace(s), "/")))
-	if err != nil || u.Host == "" || u.Hostname() == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.ContainsAny(s, "*?#") {
-		return "", faceproof.Errorf(faceproof.CodeInvalid, "--origin", "must be https://host[:port] and nothing more")
-	}
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
-		return "", faceproof.Errorf(faceproof.CodeInvalid, "--origin", "must begin with https:// (http:// for localhost): a browser gives no camera otherwise")
-	}
-	if u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
-		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
-	}
-	return u.Scheme + "://" + u.Host, nil
-}
+func parseOrigin(s string) (string, error) { return faceproof.ParseOrigin(s, "--origin") }
 
 func parseAlive(s string) (faceproof.AliveType, error) {
 	switch s {
@@ -279,51 +267,22 @@ func words(permissions []faceproof.Permission) []string {
 	return out
 }
 
-func appGrantCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:   "grant APPID PERMISSION...",
-		Short: "Let an app call more interfaces",
-		Args:  cobra.MinimumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			more, err := parsePermissions(args[1:])
-			if err != nil {
-				return err
-			}
-			return changeApp(g, cmd, args[0], func(a *faceproof.App) error {
-				if a.Revoked {
-					return faceproof.Errorf(faceproof.CodeConflict, "app_id", "the app is revoked for good; create another")
-				}
-				a.Permissions = inOrder(append(a.Permissions, more...))
-				warnImage(g, *a)
-				return nil
-			})
-		},
-	}
-}
-
 func appRevokeCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke APPID [PERMISSION...]",
-		Short: "Take permissions from an app, or, without any named, the whole app's for good",
+		Short: "Switch interfaces off, or, without any named, take the whole app's rights for good",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			less, err := parsePermissions(args[1:])
-			if err != nil {
-				return err
+			if len(args) > 1 {
+				return switchApp(g, cmd, args[0], args[1:], false)
 			}
-			return changeApp(g, cmd, args[0], func(a *faceproof.App) error {
-				if len(less) == 0 {
-					a.Revoked = true
-				}
-				a.Permissions = slices.DeleteFunc(a.Permissions, func(p faceproof.Permission) bool { return slices.Contains(less, p) })
-				return nil
-			})
+			return revokeApp(g, cmd, args[0])
 		},
 	}
 }
 
-// changeApp reads an app, changes it and prints it.
-func changeApp(g *globals, cmd *cobra.Command, id string, change func(*faceproof.App) error) error {
+// revokeApp takes everything from an app, for good.
+func revokeApp(g *globals, cmd *cobra.Command, id string) error {
 	if !faceproof.AppID(id).Valid() {
 		return faceproof.Errorf(faceproof.CodeInvalid, "app_id", "must be wx and 16 hex digits")
 	}
@@ -336,17 +295,9 @@ func changeApp(g *globals, cmd *cobra.Command, id string, change func(*faceproof
 	if err != nil {
 		return err
 	}
-	if err := change(&a); err != nil {
-		return err
-	}
+	a.Revoked = true
 	if err := s.UpdateApp(cmd.Context(), a); err != nil {
 		return err
 	}
-	return answer(g, printable(a), func(w io.Writer) {
-		if a.Revoked {
-			fmt.Fprintf(w, "%s is revoked\n", a.ID)
-			return
-		}
-		fmt.Fprintf(w, "%s may call: %s\n", a.ID, strings.Join(words(a.Permissions), " "))
-	})
+	return answer(g, printable(a), func(w io.Writer) { fmt.Fprintf(w, "%s is revoked\n", a.ID) })
 }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -35,8 +36,13 @@ type serveFlags struct {
 	publicOrigin string
 	proxies      []string
 	maxCaptures  int
+	dailyCalls   int
 	verbose      bool
 }
+
+// compatFile is the operator's table of devices and versions, in the data
+// folder. It is read again when it changes.
+const compatFile = "compat.toml"
 
 // defaultPort is the server's when PORT says nothing.
 const defaultPort = "8080"
@@ -65,6 +71,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
 	fs.StringSliceVar(&f.proxies, "trust-proxy", nil, "address range of proxies whose X-Forwarded-For is believed (default: this machine)")
 	fs.IntVar(&f.maxCaptures, "max-captures", 0, "captures at once (default 8 for each processor)")
+	fs.IntVar(&f.dailyCalls, "daily-calls", 0, "calls of each interface by one app on one day (0: not limited)")
 	fs.BoolVar(&f.verbose, "verbose", false, "log debug messages")
 	return c
 }
@@ -112,7 +119,12 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return err
 	}
 	defer b.close()
-	api, err := wechat.New(wechat.Config{Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log})
+	compat, err := wechat.OpenCompat(filepath.Join(g.DataDir, compatFile), log)
+	if err != nil {
+		return err
+	}
+	api, err := wechat.New(wechat.Config{Compat: compat, Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log,
+		DailyCalls: f.dailyCalls, Calls: b.store})
 	if err != nil {
 		return err
 	}
@@ -122,6 +134,9 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		AllowOrigin: func(r *http.Request, sessionID, origin string) bool {
 			return b.allowOrigin(r, f.publicOrigin, sessionID, origin)
 		},
+	}
+	if c.Admin, err = openAdmin(g, b); err != nil {
+		return err
 	}
 	if f.demo {
 		if c.Demo, err = openDemo(ctx, g, b); err != nil {
@@ -225,6 +240,7 @@ func greet(g *globals, addr net.Addr, secure bool, demo *server.Demo, b *backend
 	if web.Placeholder() {
 		fmt.Fprintln(out, "\n! 浏览器 SDK 未构建，请先运行 make build\n! built without the browser SDK; run make build")
 	}
+	fmt.Fprintf(out, "\n管理接口的令牌在 · the admin API's token is in %s\n", filepath.Join(g.DataDir, adminFile))
 	if demo == nil {
 		fmt.Fprintf(out, "\n服务已启动 · serving on %s\n\n", urls[0])
 		return

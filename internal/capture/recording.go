@@ -21,7 +21,7 @@ const (
 
 // Recording is one attempt as a file: a zip of meta.json and frames/NNNN.jpg,
 // numbered from 0 in order. It holds a face, and no name or token. A server
-// makes none; tools, evaluation and tests do.
+// makes one only for the forms with video; tools, evaluation and tests do.
 type Recording struct {
 	Meta   RecordingMeta
 	Frames []Frame // without previews, in order of T

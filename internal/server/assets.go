@@ -32,7 +32,7 @@ type assets map[string]asset
 // types of the files that a build makes; the system's table may lack them.
 var types = map[string]string{
 	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-	".mjs": "text/javascript; charset=utf-8", ".json": "application/json", ".svg": "image/svg+xml", ".png": "image/png",
+	".mjs": "text/javascript; charset=utf-8", ".ts": "text/plain; charset=utf-8", ".json": "application/json", ".svg": "image/svg+xml", ".png": "image/png",
 	".map": "application/json", ".ico": "image/x-icon", ".webmanifest": "application/manifest+json",
 }
 

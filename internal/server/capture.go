@@ -58,7 +58,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(capture.MaxMessage + 1)
 	// A socket that was taken over is no longer bound to the request's context.
-	ctx, cancel := context.WithTimeout(s.ctx, socketWithin)
+	ctx, cancel := context.WithTimeout(verify.WithCaller(s.ctx, s.caller(r)), socketWithin)
 	defer cancel()
 	live, err := s.open(ctx, conn, r)
 	if err != nil {

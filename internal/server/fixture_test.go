@@ -122,6 +122,7 @@ func testNotice() faceproof.Notice {
 var testAssets = fstest.MapFS{
 	"faceproof.js":    {Data: []byte("var faceproof = {}" + strings.Repeat(" // sdk", 400))},
 	"faceproof.mjs":   {Data: []byte("export const wx = {}")},
+	"faceproof.d.ts":  {Data: []byte("export declare const wx: {}")},
 	"demo/index.html": {Data: []byte("<!doctype html><title>demo</title>")},
 	"demo/demo.css":   {Data: []byte("body{}")},
 	"placeholder.txt": {Data: []byte("not for the web")},
@@ -149,7 +150,7 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 		check(t, f.store.CreateApp(ctx, faceproof.App{ID: id, Name: "示例", Notice: testNotice(), Permissions: faceproof.DefaultPermissions(),
 			Origins: []string{"https://shop.example"}, Alive: faceproof.AliveAuto, CreatedAt: f.now.Load()}, keys.HashToken(testSecret)))
 	}
-	v, err := verify.New(verify.Config{Store: f.store, Subjects: f.store, Apps: f.store, Audit: f.store, Registry: f.registry, Keys: ring, Blob: blobs,
+	v, err := verify.New(verify.Config{Store: f.store, Subjects: f.store, Apps: f.store, Audit: f.store, Registry: f.registry, Keys: ring, Blob: blobs, Attempts: f.store,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return &analysis{f} }), Now: now, Log: log})
 	check(t, err)
 	api, err := wechat.New(wechat.Config{Store: f.store, Verify: v, Keys: ring, Now: now, Log: log})

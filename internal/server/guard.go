@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/verify"
 )
 
 // guard stands in front of every route: headers that bind browsers, one log
@@ -17,6 +18,7 @@ import (
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
+		r = r.WithContext(verify.WithCaller(r.Context(), s.caller(r)))
 		rec := &recorder{ResponseWriter: w}
 		h := rec.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -41,6 +43,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// caller is who counts for the budgets of failures.
+func (s *Server) caller(r *http.Request) verify.Caller {
+	return verify.Caller{Address: network(s.clientIP(r)), Agent: r.UserAgent()}
 }
 
 // method keeps the log to the known ones: an invented method is a text of the

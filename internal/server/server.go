@@ -40,7 +40,8 @@ type Config struct {
 	Web          fs.FS        // built assets: faceproof.js, faceproof.mjs, demo/…; what is missing answers 404
 	Ready        func() error // nil, or why the server can't serve yet
 	Version      string
-	Demo         *Demo // nil: no demo
+	Demo         *Demo  // nil: no demo
+	Admin        *Admin // nil: no admin API
 	// AllowOrigin says whether a page of this origin may open a session's
 	// socket. Nil: only pages of this server may.
 	AllowOrigin func(r *http.Request, sessionID, origin string) bool
@@ -126,6 +127,7 @@ func (s *Server) routes() ([]route, error) {
 		{"GET /v1/capture", http.HandlerFunc(s.capture)},
 		{"GET /sdk/faceproof.js", assets.script("faceproof.js")},
 		{"GET /sdk/faceproof.mjs", assets.script("faceproof.mjs")},
+		{"GET /sdk/faceproof.d.ts", assets.script("faceproof.d.ts")},
 		{"/", http.HandlerFunc(s.notFound)},
 	}
 	for _, prefix := range s.cfg.WeChatPaths {
@@ -134,6 +136,13 @@ func (s *Server) routes() ([]route, error) {
 			h = s.limited(h)
 		}
 		table = append(table, route{prefix, h})
+	}
+	if s.cfg.Admin != nil {
+		admin, err := newAdmin(s, s.cfg.Admin)
+		if err != nil {
+			return nil, err
+		}
+		table = append(table, admin.routes()...)
 	}
 	if s.cfg.Demo != nil {
 		demo, err := newDemo(s, s.cfg.Demo)

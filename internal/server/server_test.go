@@ -75,7 +75,7 @@ func TestAssets(t *testing.T) {
 		t.Error("the plain script differs, or shares its tag with the zipped one")
 	}
 	for path, status := range map[string]int{"/": 302, "/demo/": 200, "/demo/demo.css": 200, "/demo": 301, "/demo/none.js": 404, "/demo/../placeholder.txt": 301,
-		"/placeholder.txt": 404, "/demo/%2e%2e/placeholder.txt": 404, "/sdk/": 404, "/sdk/faceproof.mjs": 200} {
+		"/placeholder.txt": 404, "/demo/%2e%2e/placeholder.txt": 404, "/sdk/": 404, "/sdk/faceproof.mjs": 200, "/sdk/faceproof.d.ts": 200} {
 		if resp, _ := f.do("GET", path, ""); resp.StatusCode != status && !(status == 301 && resp.StatusCode == 307) {
 			t.Errorf("%s: %d, want %d", path, resp.StatusCode, status)
 		}

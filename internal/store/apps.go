@@ -5,37 +5,59 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"faceproof"
 )
 
 const appColumns = `id, name, secret_hash, notice, permissions, origins, alive, revoked, created_at`
 
-// CreateApp adds an app. secretHash is the SHA-256 of its secret; the secret
-// itself is never stored. Errors: CodeConflict when the id exists.
+// CreateApp adds an app by the operator's own short way: with it goes an
+// application, approved at once, so that every app has one. secretHash is the
+// SHA-256 of its secret; the secret itself is never stored. Errors:
+// CodeConflict when the id exists, or a permission may not be on: see
+// Application.MaySwitchOn.
 func (s *Store) CreateApp(ctx context.Context, a faceproof.App, secretHash []byte) error {
+	application := faceproof.Application{ID: "ap_" + strings.TrimPrefix(string(a.ID), "wx"), State: faceproof.ApplicationApproved, Source: faceproof.SourceOperator,
+		Name: a.Name, Notice: a.Notice, Category: faceproof.CategoryOther, Interfaces: a.Permissions, Origins: a.Origins, Alive: a.Alive,
+		AppID: a.ID, Version: 1, CreatedAt: a.CreatedAt, UpdatedAt: a.CreatedAt}
+	for _, p := range a.Permissions {
+		if err := application.MaySwitchOn(a, p); err != nil {
+			return err
+		}
+	}
+	return s.change(ctx, s.entry("", "app.create", string(a.ID), ""), func(tx *sql.Tx) error {
+		if err := insertApp(ctx, tx, a, secretHash); err != nil {
+			return err
+		}
+		if err := addAudit(ctx, tx, s.entry("", "application.approve", application.ID, faceproof.SourceOperator)); err != nil {
+			return err
+		}
+		return insertApplication(ctx, tx, application)
+	})
+}
+
+func insertApp(ctx context.Context, tx *sql.Tx, a faceproof.App, secretHash []byte) error {
 	notice, permissions, origins, err := appJSON(a)
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, s.entry("", "app.create", string(a.ID), ""), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO apps (`+appColumns+`, retention_days) VALUES (`+list(10)+`)`,
-			string(a.ID), a.Name, secretHash, notice, permissions, origins, int64(a.Alive), a.Revoked, a.CreatedAt, a.Notice.RetentionDays)
-		return err
-	})
+	_, err = tx.ExecContext(ctx, `INSERT INTO apps (`+appColumns+`, retention_days) VALUES (`+list(10)+`)`,
+		string(a.ID), a.Name, secretHash, notice, permissions, origins, int64(a.Alive), a.Revoked, a.CreatedAt, a.Notice.RetentionDays)
+	return err
 }
 
-// UpdateApp replaces everything but the id, the secret and the day of creation.
-// Errors: CodeNotFound.
+// UpdateApp replaces everything but the id, the secret, the day of creation
+// and the permissions, which SwitchPermissions alone changes. Errors:
+// CodeNotFound.
 func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
-	notice, permissions, origins, err := appJSON(a)
+	notice, _, origins, err := appJSON(a)
 	if err != nil {
 		return err
 	}
 	return s.change(ctx, s.entry("", "app.update", string(a.ID), ""), func(tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `UPDATE apps SET name = $2, notice = $3, permissions = $4, origins = $5, alive = $6, revoked = $7,
-			retention_days = $8 WHERE id = $1`,
-			string(a.ID), a.Name, notice, permissions, origins, int64(a.Alive), a.Revoked, a.Notice.RetentionDays))("app")
+		return one(tx.ExecContext(ctx, `UPDATE apps SET name = $2, notice = $3, origins = $4, alive = $5, revoked = $6, retention_days = $7 WHERE id = $1`,
+			string(a.ID), a.Name, notice, origins, int64(a.Alive), a.Revoked, a.Notice.RetentionDays))("app")
 	})
 }
 

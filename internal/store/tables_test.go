@@ -18,7 +18,7 @@ func person(id string, index byte) faceproof.Person {
 
 func TestApps(t *testing.T) {
 	s := open(t)
-	a := faceproof.App{ID: "wx00000000000000a3", Name: "店", Notice: faceproof.Notice{Handler: "h", Contact: "c", RetentionDays: 7},
+	a := faceproof.App{ID: "wx00000000000000a3", Name: "店", Notice: faceproof.Notice{Handler: "h", Contact: "c", Purpose: "p", Necessity: "n", Alternative: "a", RetentionDays: 7},
 		Permissions: faceproof.DefaultPermissions(), Origins: []string{"https://a.example"}, Alive: faceproof.AliveAuto, CreatedAt: t0}
 	must(t, s.CreateApp(ctx, a, []byte("secret")))
 	want(t, s.CreateApp(ctx, a, []byte("other")), faceproof.CodeConflict)
@@ -27,12 +27,21 @@ func TestApps(t *testing.T) {
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", a) || string(hash) != "secret" {
 		t.Errorf("got %+v, %s", got, hash)
 	}
-	a.Revoked, a.Permissions = true, nil
+	for field, change := range map[string]func(*faceproof.Notice){"purpose": func(n *faceproof.Notice) { n.Purpose = "" },
+		"retention_days": func(n *faceproof.Notice) { n.RetentionDays = 0 }, "alternative": func(n *faceproof.Notice) { n.Alternative = "" }} {
+		b := a
+		b.ID = "wx00000000000000a4"
+		change(&b.Notice)
+		if err := s.CreateApp(ctx, b, nil); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("without %s: %v", field, err)
+		}
+	}
+	a.Revoked, a.Permissions = true, nil // the latter is left alone
 	must(t, s.UpdateApp(ctx, a))
 	must(t, s.SetAppSecret(ctx, a.ID, []byte("new")))
 	got, hash, err = s.App(ctx, a.ID)
 	must(t, err)
-	if !got.Revoked || len(got.Permissions) != 0 || string(hash) != "new" {
+	if !got.Revoked || len(got.Permissions) != len(faceproof.DefaultPermissions()) || string(hash) != "new" {
 		t.Errorf("got %+v, %s", got, hash)
 	}
 	list, err := s.ListApps(ctx)
@@ -67,6 +76,20 @@ func TestTokens(t *testing.T) {
 	for _, err := range []error{second(s.Token(ctx, []byte("x"))), second(s.CurrentToken(ctx, app1, "stable")), second(s.CurrentToken(ctx, app2, "access"))} {
 		want(t, err, faceproof.CodeNotFound)
 	}
+}
+
+// A token for one use is used once, by its own app, in time; of many callers
+// one wins.
+func TestUseToken(t *testing.T) {
+	s := open(t)
+	must(t, s.PutToken(ctx, faceproof.TokenRecord{Hash: []byte("c"), AppID: app1, Kind: "js_code", Sealed: []byte("s"), ExpiresAt: t0 + 10}))
+	want(t, second(s.UseToken(ctx, []byte("c"), app2, "js_code", t0)), faceproof.CodeNotFound)
+	want(t, second(s.UseToken(ctx, []byte("c"), app1, "access", t0)), faceproof.CodeNotFound)
+	want(t, second(s.UseToken(ctx, []byte("c"), app1, "js_code", t0+10)), faceproof.CodeNotFound)
+	if won := race(t, 50, func(int) error { return second(s.UseToken(ctx, []byte("c"), app1, "js_code", t0)) }, faceproof.CodeConflict); won != 1 {
+		t.Errorf("used %d times", won)
+	}
+	want(t, second(s.UseToken(ctx, []byte("c"), app2, "js_code", t0)), faceproof.CodeNotFound)
 }
 
 func TestUserIDKeys(t *testing.T) {
@@ -217,6 +240,11 @@ func TestNothingScans(t *testing.T) {
 		`SELECT p.id FROM persons p JOIN templates t ON t.person_id = p.id WHERE p.subject_index >= x'00' ORDER BY p.subject_index LIMIT 1`,
 		`SELECT p.id FROM persons p JOIN templates t ON t.person_id = p.id WHERE p.id > 'a' AND p.id <> 'decoy' ORDER BY p.id LIMIT 9`,
 		`SELECT COALESCE(MAX(seq), 0) + 1 FROM audit`,
+		`SELECT id FROM applications WHERE app_id = 'a' AND app_id <> ''`,
+		`UPDATE applications SET state = 'x' WHERE id = 'a' AND version = 1`,
+		`SELECT at FROM attempts WHERE kind = 'a' AND key = x'00' AND at > 1 ORDER BY at DESC LIMIT 9`,
+		`SELECT ref FROM attempts WHERE at <= 1 LIMIT 9`,
+		`DELETE FROM attempts WHERE kind = 'a' AND key = x'00' AND app_id = 'b'`,
 		`SELECT at FROM audit WHERE seq >= 1 ORDER BY seq LIMIT 9`,
 	} {
 		rows, err := s.reader.Query(`EXPLAIN QUERY PLAN ` + query)

@@ -37,6 +37,35 @@ func (s *Store) CurrentToken(ctx context.Context, app faceproof.AppID, kind stri
 		ORDER BY issued_at DESC LIMIT 1`, string(app), kind))
 }
 
+// UseToken uses a token that may be used once, before its expiry; one
+// conditional UPDATE, so that one caller wins. The record stays, marked by its
+// kind, until the sweep. Errors: CodeConflict when it was used before;
+// CodeNotFound when it is unknown, expired, another app's or of another kind.
+func (s *Store) UseToken(ctx context.Context, hash []byte, app faceproof.AppID, kind string, at int64) (t faceproof.TokenRecord, err error) {
+	a := faceproof.AuditEntry{At: at, Actor: "app:" + string(app), Action: "token.use", Object: string(app), Detail: kind}
+	used := "used " + kind
+	err = s.change(ctx, a, func(tx *sql.Tx) error {
+		t, err = scanToken(tx.QueryRowContext(ctx, `UPDATE tokens SET kind = $5 WHERE hash = $1 AND app_id = $2 AND kind = $3 AND expires_at > $4
+			RETURNING `+tokenColumns, hash, string(app), kind, at, used))
+		if faceproof.ErrorCode(err) != faceproof.CodeNotFound {
+			return err
+		}
+		var n int
+		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM tokens WHERE hash = $1 AND app_id = $2 AND kind = $3`, hash, string(app), used).Scan(&n); err != nil {
+			return err
+		}
+		if n > 0 {
+			return faceproof.Errorf(faceproof.CodeConflict, "", "the token was used before")
+		}
+		return err
+	})
+	if err != nil {
+		return faceproof.TokenRecord{}, err
+	}
+	t.Kind = kind
+	return t, nil
+}
+
 func scanToken(row scanner) (t faceproof.TokenRecord, err error) {
 	err = row.Scan(&t.Hash, &t.AppID, &t.Kind, &t.Sealed, &t.IssuedAt, &t.ExpiresAt)
 	if errors.Is(err, sql.ErrNoRows) {

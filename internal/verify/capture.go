@@ -17,7 +17,8 @@ var errSession = faceproof.Errorf(faceproof.CodeNotFound, "hello.session_id", "i
 // with ctx. Errors: CodeNotFound when the session is unknown or the token is
 // wrong or outdated, CodeExpired, CodeConflict for a second socket, CodeInvalid
 // with field "hello.consent.notice" when another notice was shown,
-// CodeForbidden when the app was revoked. None of them changes anything.
+// CodeForbidden when the app was revoked, CodeRateLimited when a budget of
+// failures was used up meanwhile. None of them changes anything.
 func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live, error) {
 	hash := keys.HashToken(hello.CaptureToken.Reveal())
 	v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: hello.SessionID})
@@ -31,7 +32,8 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 	if v.State != faceproof.StateCreated {
 		return nil, faceproof.Errorf(faceproof.CodeConflict, "hello.session_id", "the session has begun on another connection or is over")
 	}
-	if now.UnixMilli() >= min(v.ExpiresAt, tokenUntil(hello.CaptureToken.Reveal())) {
+	token := tokenFacts(hello.CaptureToken.Reveal())
+	if now.UnixMilli() >= min(v.ExpiresAt, token.until) {
 		return nil, faceproof.Errorf(faceproof.CodeExpired, "hello.session_id", "the session was not begun in time")
 	}
 	app, _, err := s.cfg.Apps.App(ctx, v.AppID)
@@ -43,6 +45,9 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 	}
 	if hello.Consent.Notice != app.Shown().Hash() {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "hello.consent.notice", "is not the notice that this session showed")
+	}
+	if err := s.allowed(ctx, v.AppID, v.SubjectIndex); err != nil {
+		return nil, err
 	}
 	sub, err := s.openSubject(v.SubjectSealed, subjectAAD(v.ID))
 	if err != nil {
@@ -63,5 +68,8 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 		return nil, err
 	}
 	s.log.Info("capture begun", "session", v.ID, "app", v.AppID)
-	return s.goLive(ctx, v, sub, app.Has(faceproof.PermGetImage)), nil
+	w := &worker{s: s, v: v, subject: sub, hello: hello, caller: callerOf(ctx), state: faceproof.StateCapturing,
+		portrait: app.Has(faceproof.PermGetImage), video: token.video && app.Has(faceproof.PermGetVideo)}
+	w.hello.CaptureToken = faceproof.Token{} // used up
+	return s.goLive(ctx, w), nil
 }

@@ -42,6 +42,7 @@ type Started struct {
 	Method       faceproof.AliveType // AliveFlash or AliveDigits
 	MaskedName   string              // for the person's own eyes
 	OpenID       string
+	Video        bool // the capture will be kept for getvideo, if the person passes
 }
 
 var outSeqNoForm = regexp.MustCompile(`^[A-Za-z0-9_-]{5,32}$`)
@@ -180,34 +181,48 @@ func (s *Service) certIndex(certHash string) string {
 	return hex.EncodeToString(s.cfg.Keys.Index("cert_hash", []byte(certHash)))
 }
 
-// captureToken is 256 random bits and the time until which it may open a
-// capture. The stored hash covers both, so that the time cannot be changed.
-func (s *Service) captureToken(until int64) (faceproof.Token, error) {
+// facts are what a capture token says about its capture.
+type facts struct {
+	until int64 // it must begin before
+	video bool  // it is to be kept for getvideo
+}
+
+// captureToken is 256 random bits and the facts. The stored hash covers all of
+// it, so that nothing can be changed.
+func (s *Service) captureToken(f facts) (faceproof.Token, error) {
 	b, err := s.random(tokenBytes)
 	if err != nil {
 		return faceproof.Token{}, err
 	}
-	return faceproof.NewToken(base64url(binary.BigEndian.AppendUint64(b, uint64(until)))), nil
+	b = binary.BigEndian.AppendUint64(b, uint64(f.until))
+	if f.video {
+		b = append(b, 1)
+	}
+	return faceproof.NewToken(base64url(b)), nil
 }
 
-// tokenUntil reads the time out of a token that was found to be ours.
-func tokenUntil(token string) int64 {
+// tokenFacts reads a token that was found to be ours.
+func tokenFacts(token string) facts {
 	b, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(b) != tokenBytes+8 {
-		return 0
+	if err != nil || len(b) < tokenBytes+8 || len(b) > tokenBytes+9 {
+		return facts{}
 	}
-	return int64(binary.BigEndian.Uint64(b[tokenBytes:]))
+	return facts{int64(binary.BigEndian.Uint64(b[tokenBytes:])), len(b) > tokenBytes+8}
 }
 
 // Start1 creates a verification for the 1.0 client call and hands out its
-// capture token.
-func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.Subject, alive faceproof.AliveType, openID string) (Started, error) {
+// capture token; video asks to keep the capture for getvideo. Errors:
+// CodeRateLimited when a budget of failures is used up.
+func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.Subject, alive faceproof.AliveType, openID string, video bool) (Started, error) {
 	v, err := s.draft(app, sub, alive, openID, StartTTL)
 	if err != nil {
 		return Started{}, err
 	}
+	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {
+		return Started{}, err
+	}
 	v.Generation = faceproof.Gen1
-	token, err := s.captureToken(v.ExpiresAt)
+	token, err := s.captureToken(facts{v.ExpiresAt, video})
 	if err != nil {
 		return Started{}, err
 	}
@@ -217,7 +232,7 @@ func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.S
 	}
 	s.log.Info("verification created", "session", v.ID, "app", v.AppID, "generation", int(v.Generation))
 	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: StartTTL, Method: v.Alive,
-		MaskedName: sub.Name.Masked(), OpenID: openID}, nil
+		MaskedName: sub.Name.Masked(), OpenID: openID, Video: video}, nil
 }
 
 // errVerifyID is the one answer for a verify_id that is unknown, another app's,
@@ -226,8 +241,8 @@ var errVerifyID = faceproof.Errorf(faceproof.CodeNotFound, "verify_id", "is unkn
 
 // Start2 hands out the capture token of a created verification; each call makes
 // a new one and kills the one before. Errors: CodeNotFound, CodeExpired,
-// CodeConflict once the capture has begun.
-func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string) (Started, error) {
+// CodeConflict once the capture has begun, CodeRateLimited.
+func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string, video bool) (Started, error) {
 	if app.Revoked {
 		return Started{}, faceproof.Errorf(faceproof.CodeForbidden, "app", "is revoked")
 	}
@@ -245,12 +260,15 @@ func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string
 	if v.ExpiresAt <= now {
 		return Started{}, faceproof.Errorf(faceproof.CodeExpired, "verify_id", "has expired")
 	}
+	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {
+		return Started{}, err
+	}
 	sub, err := s.openSubject(v.SubjectSealed, subjectAAD(v.ID))
 	if err != nil {
 		return Started{}, err
 	}
 	until := min(v.ExpiresAt, now+StartTTL.Milliseconds())
-	token, err := s.captureToken(until)
+	token, err := s.captureToken(facts{until, video})
 	if err != nil {
 		return Started{}, err
 	}
@@ -258,7 +276,7 @@ func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string
 		return Started{}, err
 	}
 	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: time.Duration(until-now) * time.Millisecond,
-		Method: v.Alive, MaskedName: sub.Name.Masked(), OpenID: v.OpenID}, nil
+		Method: v.Alive, MaskedName: sub.Name.Masked(), OpenID: v.OpenID, Video: video}, nil
 }
 
 var userIDKeyForm = regexp.MustCompile(`^[0-9a-f]{32}$`)

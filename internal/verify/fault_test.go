@@ -105,7 +105,7 @@ func faulty(t *testing.T, op string, how outcome, always bool, evidence string) 
 // tryOnce plays up to two attempts and gives the final result, nil when the
 // session ended without one.
 func (w *world) tryOnce(t *testing.T) map[string]any {
-	st, err := w.s.Start1(ctx, w.app, w.subject, faceproof.AliveFlash, "")
+	st, err := w.s.Start1(ctx, w.app, w.subject, faceproof.AliveFlash, "", false)
 	if err != nil {
 		return nil
 	}

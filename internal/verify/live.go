@@ -45,11 +45,10 @@ type message struct {
 }
 
 // goLive starts the two goroutines of a begun capture.
-func (s *Service) goLive(ctx context.Context, v faceproof.Verification, sub faceproof.Subject, portrait bool) *Live {
+func (s *Service) goLive(ctx context.Context, w *worker) *Live {
 	l := &Live{s: s, parent: ctx, in: make(chan message), jobs: make(chan job), reports: make(chan report),
 		out: make(chan []byte, outLen), done: make(chan struct{}), closed: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(ctx)
-	w := &worker{s: s, v: v, subject: sub, portrait: portrait, state: faceproof.StateCapturing}
 	go func() {
 		defer close(l.done)
 		l.run(w)

@@ -43,7 +43,7 @@ func (c *caller) anyApp() faceproof.App {
 func (c *caller) step() {
 	switch c.r.IntN(14) {
 	case 0, 1:
-		if st, err := c.s.Start1(ctx, c.anyApp(), c.subject, faceproof.AliveType(c.r.IntN(4)), ""); err == nil {
+		if st, err := c.s.Start1(ctx, c.anyApp(), c.subject, faceproof.AliveType(c.r.IntN(4)), "", false); err == nil {
 			c.started = append(c.started, st)
 		}
 	case 2:
@@ -54,7 +54,7 @@ func (c *caller) step() {
 		}
 	case 3:
 		if cr, ok := pick(c.r, c.created); ok {
-			if st, err := c.s.Start2(ctx, c.anyApp(), cr.VerifyID.Reveal()); err == nil {
+			if st, err := c.s.Start2(ctx, c.anyApp(), cr.VerifyID.Reveal(), false); err == nil {
 				c.started = append(c.started, st)
 			}
 		}

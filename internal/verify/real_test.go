@@ -153,7 +153,7 @@ func TestRealStore2(t *testing.T) {
 		if n != 1 {
 			t.Fatalf("%d verify_ids", n)
 		}
-		st, err := w.s.Start2(ctx, w.app, id)
+		st, err := w.s.Start2(ctx, w.app, id, false)
 		if err != nil {
 			t.Fatal(err)
 		}

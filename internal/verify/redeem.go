@@ -102,9 +102,13 @@ func (s *Service) find2(ctx context.Context, app faceproof.AppID, verifyID, outS
 
 func portraitKey(id string) string { return portraitPrefix + id }
 
-const portraitPrefix = "portrait/"
+// What is kept of a face, by the names of the blobs.
+const (
+	portraitPrefix = "portrait/"
+	videoPrefix    = "video/"
+)
 
-// portraitUntil is when a kept portrait must go.
+// portraitUntil is when a kept portrait or video must go.
 func portraitUntil(v faceproof.Verification) int64 {
 	return v.FinishedAt + CredentialTTL.Milliseconds()
 }
@@ -134,7 +138,35 @@ func (s *Service) Portrait(ctx context.Context, app faceproof.App, by PortraitKe
 	return b, err
 }
 
-// portraitOf finds the verification, and the error that means "no portrait".
+// Video gives the recording, a zip, of a passed verification that was started
+// with video, on the terms of Portrait. Errors: CodeForbidden with field
+// "getvideo", CodeNotFound.
+func (s *Service) Video(ctx context.Context, app faceproof.App, by PortraitKey) ([]byte, error) {
+	if !app.Has(faceproof.PermGetVideo) {
+		return nil, faceproof.Errorf(faceproof.CodeForbidden, string(faceproof.PermGetVideo), "the app has no such permission")
+	}
+	v, none, err := s.portraitOf(ctx, app.ID, by)
+	if err != nil {
+		return nil, err
+	}
+	now := s.millis()
+	if v.FinishedAt == 0 || portraitUntil(v) <= now {
+		return nil, none
+	}
+	b, err := s.cfg.Blob.Get(ctx, videoPrefix+v.ID)
+	if faceproof.ErrorCode(err) == faceproof.CodeNotFound {
+		return nil, none
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cfg.Audit.Audit(ctx, faceproof.AuditEntry{At: now, Actor: appActor(app.ID), Action: "video.read", Object: v.ID}); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// portraitOf finds the verification, and the error that means "nothing kept".
 func (s *Service) portraitOf(ctx context.Context, app faceproof.AppID, by PortraitKey) (v faceproof.Verification, none, err error) {
 	if by.Credential == "" {
 		v, err = s.find2(ctx, app, by.VerifyID, by.OutSeqNo, by.CertHash, by.OpenID)
@@ -151,8 +183,8 @@ func (s *Service) portraitOf(ctx context.Context, app faceproof.AppID, by Portra
 }
 
 // Retain deletes what is due: overdue sessions end, expired tokens, keys and
-// credentials go, and portraits whose time has passed. It also finds portraits
-// that an earlier deletion missed.
+// credentials go, and portraits and videos whose time has passed. It also finds
+// those that an earlier deletion missed.
 func (s *Service) Retain(ctx context.Context) error {
 	now := s.millis()
 	ids, err := s.cfg.Store.Sweep(ctx, now)
@@ -162,28 +194,40 @@ func (s *Service) Retain(ctx context.Context) error {
 	if err != nil {
 		return err // what was not deleted is still listed below the next time
 	}
-	kept, err := s.cfg.Blob.List(ctx, portraitPrefix)
-	if err != nil {
-		return err
-	}
 	deleted := len(ids)
+	for _, prefix := range []string{portraitPrefix, videoPrefix} {
+		n, err := s.retain(ctx, prefix, now)
+		if err != nil {
+			return err
+		}
+		deleted += n
+	}
+	if deleted > 0 {
+		s.log.Info("face data deleted", "count", deleted)
+	}
+	return nil
+}
+
+// retain deletes the blobs of a kind whose time has passed.
+func (s *Service) retain(ctx context.Context, prefix string, now int64) (deleted int, err error) {
+	kept, err := s.cfg.Blob.List(ctx, prefix)
+	if err != nil {
+		return 0, err
+	}
 	for _, key := range kept {
-		v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: key[len(portraitPrefix):]})
+		v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: key[len(prefix):]})
 		switch {
 		case err != nil && faceproof.ErrorCode(err) != faceproof.CodeNotFound:
-			return err
-		case err == nil && v.HasPortrait && portraitUntil(v) > now:
+			return deleted, err
+		case err == nil && (v.HasPortrait || prefix == videoPrefix) && portraitUntil(v) > now:
 			continue
 		}
 		if err := s.cfg.Blob.Delete(ctx, key); err != nil {
-			return err
+			return deleted, err
 		}
 		deleted++
 	}
-	if deleted > 0 {
-		s.log.Info("portraits deleted", "count", deleted)
-	}
-	return nil
+	return deleted, nil
 }
 
 // retainEvery is how late a deletion may come.

@@ -49,6 +49,9 @@ func New(c Config) (*Service, error) {
 	if c.Policy.ID == "" || c.Policy.MaxAttempts < 1 || c.Policy.MaxAttempts > 3 {
 		return nil, errors.New("verify: a policy needs an ID and 1 to 3 attempts")
 	}
+	if c.Budget == (Budget{}) {
+		c.Budget = DefaultBudget()
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

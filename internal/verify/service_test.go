@@ -141,17 +141,17 @@ func TestStart2RotatesTheToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.s.Start2(ctx, w.other, c.VerifyID.Reveal()); err != errVerifyID {
+		if _, err := w.s.Start2(ctx, w.other, c.VerifyID.Reveal(), false); err != errVerifyID {
 			t.Errorf("another app: %v", err)
 		}
-		if _, err := w.s.Start2(ctx, w.app, "unknown"); err != errVerifyID {
+		if _, err := w.s.Start2(ctx, w.app, "unknown", false); err != errVerifyID {
 			t.Errorf("unknown: %v", err)
 		}
-		first, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal())
+		first, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal())
+		second, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false)
 		if err != nil || second.ExpiresIn != StartTTL || second.OpenID != "o-1" {
 			t.Fatalf("%+v, %v", second, err)
 		}
@@ -163,19 +163,19 @@ func TestStart2RotatesTheToken(t *testing.T) {
 		if _, err := w.s.Capture(ctx, hello(second)); faceproof.ErrorCode(err) != faceproof.CodeExpired {
 			t.Errorf("a late token: %v", err)
 		}
-		third, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal())
+		third, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.play(ctx, third).live.Close(faceproof.ReasonCancelled)
-		if _, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal()); faceproof.ErrorCode(err) != faceproof.CodeConflict {
+		if _, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false); faceproof.ErrorCode(err) != faceproof.CodeConflict {
 			t.Errorf("after the capture: %v", err)
 		}
 	})
 	w := newWorld(t)
 	c, _ := w.s.Create(ctx, w.request("order-1"))
 	w.ahead = VerifyIDTTL
-	if _, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal()); faceproof.ErrorCode(err) != faceproof.CodeExpired {
+	if _, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false); faceproof.ErrorCode(err) != faceproof.CodeExpired {
 		t.Errorf("after its time: %v", err)
 	}
 }
@@ -190,7 +190,7 @@ func TestTokenTimeCannotBeChanged(t *testing.T) {
 	if _, err := w.s.Capture(ctx, hello(st)); faceproof.ErrorCode(err) != faceproof.CodeNotFound {
 		t.Errorf("%v", err)
 	}
-	if tokenUntil("AAAA") != 0 || tokenUntil("!") != 0 {
+	if tokenFacts("AAAA") != (facts{}) || tokenFacts("!") != (facts{}) {
 		t.Error("a token without a time has one")
 	}
 }
@@ -341,7 +341,7 @@ func TestGeneration2(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal())
+		st, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false)
 		if err != nil {
 			t.Fatal(err)
 		}

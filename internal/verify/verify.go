@@ -97,6 +97,8 @@ type Config struct {
 	Analyzer Analyzer    // needed
 	Keys     Keys        // needed
 	Blob     Blobs       // needed
+	Attempts Attempts    // the same *store.Store; nil: failures are not limited
+	Budget   Budget      // zero: DefaultBudget
 
 	Policy       faceproof.Policy                         // zero: faceproof.DefaultPolicy
 	NewChallenge func() (faceproof.FlashChallenge, error) // nil: flash.New with Rand

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,7 +31,11 @@ type worker struct {
 	s        *Service
 	v        faceproof.Verification
 	subject  faceproof.Subject
-	portrait bool            // keep one for getimage
+	portrait bool // keep one for getimage
+	video    bool // keep the capture for getvideo
+	hello    capture.ClientHello
+	frames   []capture.Frame // of this attempt, for the video
+	caller   Caller          // for the budget of failures
 	state    faceproof.State // as far as this process knows
 	analysis Analysis
 }
@@ -75,6 +80,9 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 		g, err := w.analysis.Preview(ctx, j.frame.JPEG)
 		return report{guidance: &g, err: err}
 	}
+	if w.video {
+		w.frames = append(w.frames, *j.frame)
+	}
 	return report{err: w.analysis.Frame(ctx, *j.frame)}
 }
 
@@ -112,9 +120,13 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 			return capture.Verdict{}, err
 		}
 		w.analysis.Reset()
+		w.frames = nil
 		return capture.Verdict{Outcome: capture.ResultRetry, Hint: d.Hint}, nil
 	}
-	return w.decide(ctx, d, numbers, portrait)
+	if d, err = w.s.charge(ctx, w.v, w.caller, d); err != nil {
+		return capture.Verdict{}, err
+	}
+	return w.decide(ctx, d, numbers, portrait, a.Transcript)
 }
 
 // measure asks the analysis. An attempt that was cut short is only counted:
@@ -131,8 +143,8 @@ func (w *worker) measure(ctx context.Context, a capture.Analyse, ref faceproof.R
 }
 
 // decide commits the decision with a new credential, and then keeps the
-// portrait of a person who passed, if the app may have it.
-func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, portrait []byte) (capture.Verdict, error) {
+// portrait and the video of a person who passed, if the app may have them.
+func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, portrait []byte, t capture.Transcript) (capture.Verdict, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	secret, err := w.s.random(credentialBytes)
@@ -152,11 +164,19 @@ func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, port
 		return capture.Verdict{}, err
 	}
 	w.state = faceproof.StateDecided
+	if d.Pass() {
+		w.s.forgive(ctx, w.v)
+	}
 	if keep {
 		// After the commit: then the row names it, and Retain deletes it, whether
 		// or not this worked.
 		if err := w.s.cfg.Blob.Put(ctx, portraitKey(w.v.ID), portrait); err != nil {
 			w.s.log.Error("portrait not kept", "session", w.v.ID, "error", faceproof.LogText(err))
+		}
+	}
+	if w.video && d.Pass() {
+		if err := w.keepVideo(ctx, t); err != nil {
+			w.s.log.Error("video not kept", "session", w.v.ID, "error", faceproof.LogText(err))
 		}
 	}
 	verdict := capture.Verdict{Outcome: capture.ResultFail, ErrCode: capture.ErrCodeFail}
@@ -168,6 +188,16 @@ func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, port
 		verdict.VerifyResult = faceproof.NewToken(token)
 	}
 	return verdict, nil
+}
+
+// keepVideo keeps the attempt that passed. Retain finds it by its name, so that
+// nothing else needs to know of it.
+func (w *worker) keepVideo(ctx context.Context, t capture.Transcript) error {
+	var b bytes.Buffer
+	if err := capture.NewRecording(w.hello, t, w.frames).Write(&b); err != nil {
+		return err
+	}
+	return w.s.cfg.Blob.Put(ctx, videoPrefix+w.v.ID, b.Bytes())
 }
 
 // committed says, after an error of Decide, whether this very credential is in
@@ -203,6 +233,7 @@ func (w *worker) finish(r faceproof.Reason) {
 		w.analysis.Reset()
 		w.analysis = nil
 	}
+	w.frames = nil
 	if w.state == faceproof.StateDecided {
 		return
 	}

@@ -106,7 +106,7 @@ func newWorld(t testing.TB, change ...func(c *Config)) *world {
 
 func (w *world) start1() Started {
 	w.t.Helper()
-	st, err := w.s.Start1(context.Background(), w.app, w.subject, faceproof.AliveAuto, "")
+	st, err := w.s.Start1(context.Background(), w.app, w.subject, faceproof.AliveAuto, "", false)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -133,7 +133,15 @@ type player struct {
 
 func (w *world) play(ctx context.Context, st Started) *player {
 	w.t.Helper()
-	live, err := w.s.Capture(ctx, hello(st))
+	h := hello(st)
+	v, err := w.s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: st.SessionID})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if v.AppID == w.other.ID {
+		h.Consent.Notice = w.other.Shown().Hash()
+	}
+	live, err := w.s.Capture(ctx, h)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -35,6 +35,10 @@ type Store interface {
 	Token(ctx context.Context, hash []byte) (faceproof.TokenRecord, error)
 	// CurrentToken gives the app's latest record of a kind; CodeNotFound.
 	CurrentToken(ctx context.Context, app faceproof.AppID, kind string) (faceproof.TokenRecord, error)
+	// UseToken uses a token of a kind that may be used once, before its expiry:
+	// CodeConflict when it was used before; CodeNotFound when it is unknown,
+	// expired, another app's or of another kind.
+	UseToken(ctx context.Context, hash []byte, app faceproof.AppID, kind string, at int64) (faceproof.TokenRecord, error)
 }
 
 // Keys seals what must be given out again, and names a person to one app.
@@ -49,11 +53,12 @@ type Verifier interface {
 	Create(ctx context.Context, r verify.CreateRequest) (verify.Created, error)
 	UserIDKey(ctx context.Context, app faceproof.App, s faceproof.Subject) (faceproof.Token, time.Duration, error)
 	SubjectOf(ctx context.Context, app faceproof.AppID, key string) (faceproof.Subject, error)
-	Start1(ctx context.Context, app faceproof.App, s faceproof.Subject, alive faceproof.AliveType, openID string) (verify.Started, error)
-	Start2(ctx context.Context, app faceproof.App, verifyID string) (verify.Started, error)
+	Start1(ctx context.Context, app faceproof.App, s faceproof.Subject, alive faceproof.AliveType, openID string, video bool) (verify.Started, error)
+	Start2(ctx context.Context, app faceproof.App, verifyID string, video bool) (verify.Started, error)
 	Redeem(ctx context.Context, app faceproof.App, credential string) (verify.Info, error)
 	Query(ctx context.Context, app faceproof.App, verifyID, outSeqNo, certHash, openID string) (verify.Info, error)
 	Portrait(ctx context.Context, app faceproof.App, by verify.PortraitKey) ([]byte, error)
+	Video(ctx context.Context, app faceproof.App, by verify.PortraitKey) ([]byte, error)
 }
 
 // Config of an API.
@@ -67,6 +72,18 @@ type Config struct {
 	Now          func() time.Time // nil: time.Now
 	Rand         io.Reader        // nil: crypto/rand
 	Log          *slog.Logger     // nil: nothing is logged
+	// DailyCalls bounds the calls of each interface by one app on one day of
+	// China's time; 0: not limited. Needs Calls.
+	DailyCalls int
+	Calls      Calls // nil: forced refreshes of a token are not limited either
+	// Compat says which devices and versions may verify; nil: the embedded table.
+	Compat *Compat
+}
+
+// Calls counts calls by the day.
+type Calls interface {
+	// Call counts one call, and says whether it is within the limit of its day.
+	Call(ctx context.Context, app faceproof.AppID, iface string, at int64, limit int) (bool, error)
 }
 
 // API answers the WeChat-compatible paths and /v1/sdk/*. It is safe for
@@ -83,6 +100,9 @@ func New(c Config) (*API, error) {
 	if c.Store == nil || c.Verify == nil || c.Keys == nil {
 		return nil, errors.New("wechat: Store, Verify and Keys are needed")
 	}
+	if c.DailyCalls > 0 && c.Calls == nil {
+		return nil, errors.New("wechat: a limit of calls needs Calls")
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -96,7 +116,7 @@ func New(c Config) (*API, error) {
 	for _, e := range endpoints() {
 		a.mux.HandleFunc(e.path, a.serve(e))
 	}
-	for _, prefix := range []string{"/cgi-bin/", "/cityservice/"} {
+	for _, prefix := range []string{"/cgi-bin/", "/cityservice/", "/sns/"} {
 		a.mux.HandleFunc(prefix, func(w http.ResponseWriter, r *http.Request) {
 			a.answer(w, r, nil, fail(codeInvalidURL, ""))
 		})
@@ -105,9 +125,11 @@ func New(c Config) (*API, error) {
 		"/v1/sdk/config":   a.sdkConfig,
 		"/v1/sdk/support":  a.sdkSupport,
 		"/v1/sdk/sessions": a.sdkSessions,
+		"/v1/sdk/code":     a.sdkCode,
 	} {
 		a.mux.HandleFunc(path, a.serveSDK(f))
 	}
+	a.mux.HandleFunc("GET /v1/sdk/compat", a.compat)
 	return a, nil
 }
 
@@ -116,7 +138,7 @@ func New(c Config) (*API, error) {
 const SDKPrefix = "/v1/sdk/"
 
 // Prefixes are the paths under which a server mounts the API.
-func Prefixes() []string { return []string{"/cgi-bin/", "/cityservice/", SDKPrefix} }
+func Prefixes() []string { return []string{"/cgi-bin/", "/cityservice/", "/sns/", SDKPrefix} }
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
@@ -128,8 +150,11 @@ type call struct {
 	r    *http.Request
 }
 
-// image is an answer that is a JPEG, not JSON.
-type image []byte
+// file is an answer that is no JSON.
+type file struct {
+	kind, name string
+	data       []byte
+}
 
 // endpoint is one row of the table of WeChat-compatible interfaces.
 type endpoint struct {
@@ -148,9 +173,11 @@ func endpoints() []endpoint {
 		{path: "/cgi-bin/token", open: true, do: (*API).token},
 		{path: "/cgi-bin/stable_token", post: true, open: true, do: (*API).stableToken},
 		{path: "/cgi-bin/ticket/getticket", do: (*API).getTicket},
+		{path: "/sns/jscode2session", open: true, do: (*API).jsCode2Session},
 		{path: face + "getuseridkey", post: true, perm: faceproof.PermGetUserIDKey, do: (*API).getUserIDKey},
 		{path: face + "getinfo", post: true, perm: faceproof.PermGetInfo, form: codeIdentifyID, do: (*API).getInfo},
 		{path: face + "getimage", post: true, perm: faceproof.PermGetImage, form: codeIdentifyID, do: (*API).getImage},
+		{path: face + "getvideo", post: true, perm: faceproof.PermGetVideo, form: codeIdentifyID, do: (*API).getVideo},
 		{path: face + "getverifyid", post: true, perm: faceproof.PermGetVerifyID, do: (*API).getVerifyID},
 		{path: face + "queryverifyinfo", post: true, perm: faceproof.PermQueryInfo, do: (*API).queryVerifyInfo},
 	}
@@ -187,6 +214,9 @@ func (a *API) perform(e endpoint, w http.ResponseWriter, r *http.Request) (any, 
 		if e.perm != "" && !app.Has(e.perm) {
 			return nil, fail(codeUnauthorized, "the app lacks the permission %s", e.perm)
 		}
+		if err := a.within(r.Context(), app, e.path); err != nil {
+			return nil, err
+		}
 	}
 	if e.post {
 		body, f := readObject(w, r)
@@ -201,6 +231,19 @@ func (a *API) perform(e endpoint, w http.ResponseWriter, r *http.Request) (any, 
 	return e.do(a, c)
 }
 
+// within counts a call against the app's day. Errors: CodeRateLimited with
+// field "app".
+func (a *API) within(ctx context.Context, app faceproof.App, iface string) error {
+	if a.cfg.DailyCalls <= 0 {
+		return nil
+	}
+	ok, err := a.cfg.Calls.Call(ctx, app.ID, iface, a.cfg.Now().UnixMilli(), a.cfg.DailyCalls)
+	if err == nil && !ok {
+		err = faceproof.Errorf(faceproof.CodeRateLimited, "app", "has made its calls of today")
+	}
+	return err
+}
+
 // isForm says whether the caller declared an HTML form.
 func isForm(r *http.Request) bool {
 	t := r.Header.Get("Content-Type")
@@ -213,12 +256,12 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, result any, f *fail
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if img, ok := result.(image); ok && f == nil {
+	if out, ok := result.(file); ok && f == nil {
 		// SKIT counts an image as one only with a Content-Disposition.
-		h.Set("Content-Type", "image/jpeg")
-		h.Set("Content-Disposition", `attachment; filename="face.jpg"`)
-		h.Set("Content-Length", strconv.Itoa(len(img)))
-		_, _ = w.Write(img)
+		h.Set("Content-Type", out.kind)
+		h.Set("Content-Disposition", `attachment; filename="`+out.name+`"`)
+		h.Set("Content-Length", strconv.Itoa(len(out.data)))
+		_, _ = w.Write(out.data)
 		return
 	}
 	if f != nil {

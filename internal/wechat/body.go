@@ -42,11 +42,47 @@ func parseObject(data []byte) (object, *failure) {
 	if !utf8.Valid(data) {
 		return nil, fail(codeData, "the body must be UTF-8")
 	}
-	var o object
-	if err := json.Unmarshal(data, &o); err != nil || o == nil {
+	o, twice, err := members(data)
+	switch {
+	case err != nil:
 		return nil, fail(codeData, "the body must be one JSON object")
+	case twice:
+		return nil, fail(codeData, "the body names a member twice")
 	}
 	return o, nil
+}
+
+var errNoObject = errors.New("no JSON object")
+
+// members reads a JSON object. twice says that a name comes twice, in any case
+// of its letters: readers differ in which of the two they take, and a check in
+// front of this server might see the other one.
+func members(data []byte) (o object, twice bool, err error) {
+	if !json.Valid(data) {
+		return nil, false, errNoObject
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, false, errNoObject
+	}
+	o = object{}
+	seen := map[string]bool{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, false, errNoObject
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, false, errNoObject
+		}
+		name := key.(string) // in an object a name stands before each value
+		folded := strings.ToLower(name)
+		twice = twice || seen[folded]
+		seen[folded] = true
+		o[name] = value
+	}
+	return o, twice, nil
 }
 
 // has says whether the member is there and not null.
@@ -100,9 +136,12 @@ func (o object) sub(key string) (object, *failure) {
 	if !o.has(key) {
 		return object{}, nil
 	}
-	var s object
-	if err := json.Unmarshal(o[key], &s); err != nil {
+	s, twice, err := members(o[key])
+	switch {
+	case err != nil:
 		return nil, fail(codeData, "%s must be an object", key)
+	case twice:
+		return nil, fail(codeData, "%s names a member twice", key)
 	}
 	return s, nil
 }

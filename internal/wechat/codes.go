@@ -15,13 +15,16 @@ const (
 	codeSystem        = -1    // our fault; a client repeats
 	codeCredential    = 40001 // access_token unknown; a client drops it and asks for another
 	codeGrantType     = 40002
-	codeInvalidURL    = 40066
 	codeAppID         = 40013
+	codeCode          = 40029
+	codeInvalidURL    = 40066
 	codeInvalidArgs   = 40097
 	codeAppSecret     = 40125
+	codeCodeUsed      = 40163
 	codeTokenMissing  = 41001
 	codeAppIDMissing  = 41002
 	codeSecretMissing = 41004
+	codeCodeMissing   = 41008
 	codeTokenExpired  = 42001
 	codeNeedGET       = 43001
 	codeNeedPOST      = 43002
@@ -43,6 +46,9 @@ var texts = map[int]string{
 	codeCredential:    "invalid credential, access_token is invalid or not latest",
 	codeGrantType:     "invalid grant_type",
 	codeAppID:         "invalid appid",
+	codeCode:          "invalid code",
+	codeCodeUsed:      "code been used",
+	codeCodeMissing:   "missing code",
 	codeInvalidURL:    "invalid url",
 	codeInvalidArgs:   "invalid args",
 	codeAppSecret:     "invalid appsecret",
@@ -129,56 +135,82 @@ func translate(err error, idField string) *failure {
 	case faceproof.CodeForbidden:
 		return &failure{Code: codeUnauthorized, Hint: e.Field}
 	case faceproof.CodeRateLimited:
+		if e.Field == "app" {
+			return &failure{Code: codeDailyQuota}
+		}
 		return &failure{Code: codeTooFast}
 	}
 	return &failure{Code: codeSystem, Err: err}
 }
 
-// Results of a verification, as identify_ret (1.0) and verify_ret (2.0) give
-// them.
+// Results of a verification that stand for no Reason.
 const (
-	retPass1       = 0     // 1.0: passed
-	retPass2       = 10000 // 2.0: passed
-	retNoFace      = 10002 // 人脸特征检测失败
-	retNameDiffers = 10003 // 身份证号不匹配
-	retFaceDiffers = 10004 // 比对人脸信息不匹配
-	retInProgress  = 10005 // 2.0: 正在检测中
-	retQuality     = 10010 // 照片质量不满足比对要求
-	retNotOpen     = 10011 // 身份证信息未开通比对权限: enrolled under another model
-	retTimeout     = 10020 // 认证超时
-	retAbsent      = 10026 // 用户身份证数据不在比对数据库中
-	retSystem      = 10045 // 系统失败
-	retOtherFace   = 10057 // 检测过程中人脸主体不一致
-	retUnfinished  = 10300 // 2.0: 未完成核身
-	retCaptureBad  = 90011 // 人脸数据采集无效
-	retCancelled   = 90100 // 用户取消
+	retPass1      = 0     // 1.0: passed
+	retPass2      = 10000 // 2.0: passed
+	retNoFace     = 10002 // 人脸特征检测失败; also what an undocumented decision gives
+	retInProgress = 10005 // 2.0: 正在检测中
+	retQuality    = 10010 // 照片质量不满足比对要求
+	retUnfinished = 10300 // 2.0: 未完成核身
 )
 
-// reasonRet maps every Reason; a test walks the closed set.
-var reasonRet = map[faceproof.Reason]int{
-	faceproof.ReasonPass:             retPass1,
-	faceproof.ReasonTooFewFrames:     retCaptureBad,
-	faceproof.ReasonTiming:           retCaptureBad,
-	faceproof.ReasonNoFace:           retNoFace,
-	faceproof.ReasonManyFaces:        retOtherFace,
-	faceproof.ReasonSubjectChanged:   retOtherFace,
-	faceproof.ReasonQuality:          retQuality,
-	faceproof.ReasonWeakLight:        retQuality,
-	faceproof.ReasonNotFresh:         retNoFace,
-	faceproof.ReasonFreshUnsure:      retQuality,
-	faceproof.ReasonLatency:          retNoFace,
-	faceproof.ReasonBackground:       retNoFace,
-	faceproof.ReasonBackgroundUnsure: retQuality,
-	faceproof.ReasonAbsent:           retAbsent,
-	faceproof.ReasonNameMismatch:     retNameDiffers,
-	faceproof.ReasonOtherModel:       retNotOpen,
-	faceproof.ReasonFaceMismatch:     retFaceDiffers,
-	faceproof.ReasonCancelled:        retCancelled,
-	faceproof.ReasonTimeout:          retTimeout,
-	faceproof.ReasonAlternative:      retCancelled,
-	faceproof.ReasonDisconnected:     retCaptureBad,
-	faceproof.ReasonInvalidCapture:   retCaptureBad,
-	faceproof.ReasonInternal:         retSystem,
+// codeRow says what one Reason is to each of its readers.
+type codeRow struct {
+	Reason faceproof.Reason
+	Ret1   int // identify_ret, for a 1.0 backend
+	Ret2   int // verify_ret, for a 2.0 backend
+	Client int // errCode, for the page: 10004 for whatever a face may have done
+	Zh, En string
+}
+
+// codeTable is the one place where a Reason becomes a number; docs/wechat.md
+// shows it. The numbers are the contract's merged list.
+var codeTable = []codeRow{
+	{faceproof.ReasonPass, retPass1, retPass2, 0, "识别成功", "passed"},
+	{faceproof.ReasonNoFace, retNoFace, retNoFace, 10004, "未检测到人脸", "no face in the picture"},
+	{faceproof.ReasonNotFresh, retNoFace, retNoFace, 10004, "脸上的光与本次随机光不符", "the light on the face is not this challenge's: a photo, a screen, a recording"},
+	{faceproof.ReasonLatency, retNoFace, retNoFace, 10004, "脸上的光来得过早或过晚（无法判定时为 10010）", "the light came too early or too late (10010 when it could not be told)"},
+	{faceproof.ReasonBackground, retNoFace, retNoFace, 10004, "整个画面随光变化，像翻拍", "the whole scene answers the light, as a print or a tint does"},
+	{faceproof.ReasonNameMismatch, 10003, 10003, 10004, "身份证号与姓名不匹配", "the ID number is registered under another name"},
+	{faceproof.ReasonFaceMismatch, 10004, 10004, 10004, "比对人脸信息不匹配", "another person's face"},
+	{faceproof.ReasonQuality, retQuality, retQuality, 10004, "照片质量不满足比对要求", "the pictures are too poor to compare"},
+	{faceproof.ReasonWeakLight, retQuality, retQuality, 10004, "屏幕光太弱或环境光太强", "the screen's light is too weak for the room"},
+	{faceproof.ReasonFreshUnsure, retQuality, retQuality, 10004, "无法判定脸上的光", "the light on the face could not be told"},
+	{faceproof.ReasonBackgroundUnsure, retQuality, retQuality, 10004, "无法判定背景的光", "the light on the background could not be told"},
+	{faceproof.ReasonOtherModel, 10011, 10011, 10004, "登记所用的模型不同，需重新登记", "registered under another model pack: register again"},
+	{faceproof.ReasonAbsent, 10026, 10026, 10004, "登记库中没有此身份证号", "nobody is registered under the ID number"},
+	{faceproof.ReasonLimit, 10052, 10052, 10004, "此人的失败次数已达上限", "too many failures for this person in 24 hours; what the face was does not count"},
+	{faceproof.ReasonManyFaces, 10057, 10057, 10004, "画面中不止一人", "more than one face"},
+	{faceproof.ReasonSubjectChanged, 10057, 10057, 10004, "检测过程中人脸主体不一致", "the face changed during the capture"},
+	{faceproof.ReasonTooFewFrames, 90011, 90011, 10004, "可用的画面太少", "too few usable frames: slow network or device"},
+	{faceproof.ReasonTiming, 90011, 90011, 10004, "画面的时间不可信", "implausible times"},
+	{faceproof.ReasonInvalidCapture, 90011, retUnfinished, 90011, "采集无效", "the client broke the capture's rules"},
+	{faceproof.ReasonDisconnected, 90011, retUnfinished, 90007, "网络中断", "the connection was lost"},
+	{faceproof.ReasonTimeout, 10020, retUnfinished, 90107, "认证超时", "the person took too long"},
+	{faceproof.ReasonCancelled, 90100, retUnfinished, 90100, "用户取消", "the person left (the page learns at which step: 90002–90006)"},
+	{faceproof.ReasonAlternative, 90100, retUnfinished, 90100, "用户选择了其他方式", "the person chose another method"},
+	{faceproof.ReasonInternal, 10045, retUnfinished, 90199, "系统失败", "a failure of this server"},
+}
+
+// rowOf finds the row of a Reason.
+func rowOf(r faceproof.Reason) (codeRow, bool) {
+	for _, row := range codeTable {
+		if row.Reason == r {
+			return row, true
+		}
+	}
+	return codeRow{}, false
+}
+
+// decidedRow is the row of a decision's first reason. A latency that could not
+// be measured is not one that was wrong.
+func decidedRow(d faceproof.Decision) (codeRow, bool) {
+	if len(d.Reasons) == 0 {
+		return codeRow{}, false
+	}
+	if d.Reasons[0] == faceproof.ReasonLatency && d.Outcome == faceproof.OutcomeInconclusive {
+		return codeRow{Ret1: retQuality, Ret2: retQuality}, true
+	}
+	return rowOf(d.Reasons[0])
 }
 
 // identifyRet is the result for a 1.0 caller. Only an outcome of pass gives 0:
@@ -187,14 +219,8 @@ func identifyRet(d faceproof.Decision) int {
 	if d.Pass() {
 		return retPass1
 	}
-	if len(d.Reasons) > 0 {
-		r := d.Reasons[0]
-		if r == faceproof.ReasonLatency && d.Outcome == faceproof.OutcomeInconclusive {
-			return retQuality
-		}
-		if ret, ok := reasonRet[r]; ok && ret != retPass1 {
-			return ret
-		}
+	if row, ok := decidedRow(d); ok && row.Ret1 != retPass1 {
+		return row.Ret1
 	}
 	return retNoFace
 }
@@ -206,7 +232,10 @@ func verifyRet(v faceproof.Verification, d faceproof.Decision) int {
 		if d.Pass() {
 			return retPass2
 		}
-		return identifyRet(d)
+		if row, ok := decidedRow(d); ok && row.Ret2 != retPass2 {
+			return row.Ret2
+		}
+		return retNoFace
 	case faceproof.StateCapturing, faceproof.StateCaptured:
 		return retInProgress
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/capture"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -45,8 +46,16 @@ func TestErrorAnswers(t *testing.T) {
 		{"stable_token: force_refresh is a string", "POST", "/cgi-bin/stable_token", `{"grant_type":"client_credential","force_refresh":"true"}`, ""},
 		{"getticket: no token", "GET", "/cgi-bin/ticket/getticket?type=jsapi", "", ""},
 		{"getticket: wrong type", "GET", "/cgi-bin/ticket/getticket?type=wx_card&access_token=" + good, "", ""},
+		{"jscode2session: wrong grant_type", "GET", "/sns/jscode2session?grant_type=client_credential", "", ""},
+		{"jscode2session: no appid", "GET", "/sns/jscode2session?grant_type=authorization_code", "", ""},
+		{"jscode2session: unknown appid", "GET", "/sns/jscode2session?grant_type=authorization_code&appid=wxffffffffffffffff&secret=x&js_code=y", "", ""},
+		{"jscode2session: no secret", "GET", "/sns/jscode2session?grant_type=authorization_code&appid=" + string(appA), "", ""},
+		{"jscode2session: wrong secret", "GET", "/sns/jscode2session?grant_type=authorization_code&secret=x&js_code=y&appid=" + string(appA), "", ""},
+		{"jscode2session: no js_code", "GET", "/sns/jscode2session?grant_type=authorization_code&secret=" + secret + "&appid=" + string(appA), "", ""},
+		{"jscode2session: unknown js_code", "GET", session(appA, "nothing"), "", ""},
+		{"jscode2session: an access token", "GET", session(appA, good), "", ""},
 		{"unknown path", "POST", "/cgi-bin/nothing", "{}", ""},
-		{"unknown face path", "POST", face + "getvideo", "{}", ""},
+		{"unknown face path", "POST", face + "getphoto", "{}", ""},
 		{"getinfo: GET", "GET", face + "getinfo?access_token=" + good, "", ""},
 		{"getinfo: no token", "POST", face + "getinfo", `{"verify_result":"x"}`, ""},
 		{"getinfo: token in the body", "POST", face + "getinfo", `{"verify_result":"x","access_token":"` + good + `"}`, ""},
@@ -66,6 +75,9 @@ func TestErrorAnswers(t *testing.T) {
 		{"getinfo: over 64 KiB", "POST", face + "getinfo?access_token=" + good, `{"verify_result":"` + strings.Repeat("x", maxBody) + `"}`, ""},
 		{"getimage: unknown", "POST", face + "getimage?access_token=" + good, `{"verify_result":"x"}`, ""},
 		{"getimage: no permission", "POST", face + "getimage?access_token=" + bare, `{"verify_result":"x"}`, ""},
+		{"getvideo: unknown", "POST", face + "getvideo?access_token=" + good, `{"verify_result":"x"}`, ""},
+		{"getvideo: no permission", "POST", face + "getvideo?access_token=" + bare, `{"verify_result":"x"}`, ""},
+		{"getvideo: nothing", "POST", face + "getvideo?access_token=" + good, `{}`, ""},
 		{"getuseridkey: no name", "POST", face + "getuseridkey?access_token=" + good, `{"id_card_number":"` + testNumber + `"}`, ""},
 		{"getuseridkey: no number", "POST", face + "getuseridkey?access_token=" + good, `{"name":"` + testName + `"}`, ""},
 		{"getuseridkey: blank name", "POST", face + "getuseridkey?access_token=" + good, `{"name":"  ","id_card_number":"` + testNumber + `"}`, ""},
@@ -200,12 +212,13 @@ func TestEveryReasonIsMapped(t *testing.T) {
 		text, _ := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
 		r := faceproof.Reason(text)
 		n++
-		ret, ok := reasonRet[r]
-		if !ok {
-			t.Errorf("reason %q has no result", r)
+		row, ok := rowOf(r)
+		if !ok || row.Zh == "" || row.En == "" {
+			t.Errorf("reason %q has no row, or a row without words", r)
 		}
-		if (ret == retPass1) != (r == faceproof.ReasonPass) {
-			t.Errorf("reason %q gives %d", r, ret)
+		pass := r == faceproof.ReasonPass
+		if (row.Ret1 == retPass1) != pass || (row.Ret2 == retPass2) != pass || (row.Client == capture.ErrCodePass) != pass {
+			t.Errorf("reason %q gives %d, %d and %d", r, row.Ret1, row.Ret2, row.Client)
 		}
 		for _, o := range []faceproof.Outcome{faceproof.OutcomeReject, faceproof.OutcomeInconclusive, ""} {
 			d := faceproof.Decision{Outcome: o, Reasons: []faceproof.Reason{r}}
@@ -220,8 +233,20 @@ func TestEveryReasonIsMapped(t *testing.T) {
 		}
 		return true
 	})
-	if n < 19 || n != len(reasonRet) {
-		t.Errorf("%d reasons, %d results", n, len(reasonRet))
+	if n < 19 || n != len(codeTable) {
+		t.Errorf("%d reasons, %d rows", n, len(codeTable))
+	}
+}
+
+// What the page is told about a face is one code, whatever the registry or the
+// liveness test said: it is no oracle.
+func TestPageLearnsNothing(t *testing.T) {
+	own := map[faceproof.Reason]bool{faceproof.ReasonPass: true, faceproof.ReasonInvalidCapture: true, faceproof.ReasonDisconnected: true,
+		faceproof.ReasonTimeout: true, faceproof.ReasonCancelled: true, faceproof.ReasonAlternative: true, faceproof.ReasonInternal: true}
+	for _, row := range codeTable {
+		if !own[row.Reason] && row.Client != capture.ErrCodeFail {
+			t.Errorf("%s shows the page %d", row.Reason, row.Client)
+		}
 	}
 }
 

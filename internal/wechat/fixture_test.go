@@ -90,6 +90,22 @@ func (m *memStore) CurrentToken(_ context.Context, app faceproof.AppID, kind str
 	return *best, nil
 }
 
+func (m *memStore) UseToken(_ context.Context, hash []byte, app faceproof.AppID, kind string, at int64) (faceproof.TokenRecord, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.tokens[string(hash)]
+	switch {
+	case ok && t.AppID == app && t.Kind == "used "+kind:
+		return faceproof.TokenRecord{}, faceproof.Errorf(faceproof.CodeConflict, "", "used")
+	case !ok || t.AppID != app || t.Kind != kind || t.ExpiresAt <= at:
+		return faceproof.TokenRecord{}, faceproof.Errorf(faceproof.CodeNotFound, "", "token")
+	}
+	used := t
+	used.Kind = "used " + kind
+	m.tokens[string(hash)] = used
+	return t, nil
+}
+
 // fakeVerify answers by what a test put into it.
 type fakeVerify struct {
 	created  []verify.CreateRequest
@@ -134,23 +150,23 @@ func (f *fakeVerify) SubjectOf(_ context.Context, app faceproof.AppID, key strin
 	return s, nil
 }
 
-func (f *fakeVerify) Start1(_ context.Context, app faceproof.App, s faceproof.Subject, _ faceproof.AliveType, openID string) (verify.Started, error) {
+func (f *fakeVerify) Start1(_ context.Context, app faceproof.App, s faceproof.Subject, _ faceproof.AliveType, openID string, video bool) (verify.Started, error) {
 	if f.err != nil {
 		return verify.Started{}, f.err
 	}
 	f.started, f.openIDs = append(f.started, s), append(f.openIDs, openID)
 	return verify.Started{SessionID: strings.Repeat("ab", 16), CaptureToken: faceproof.NewToken("cap"), ExpiresIn: 180 * time.Second,
-		Method: faceproof.AliveFlash, MaskedName: s.Name.Masked(), OpenID: openID}, nil
+		Method: faceproof.AliveFlash, MaskedName: s.Name.Masked(), OpenID: openID, Video: video}, nil
 }
 
-func (f *fakeVerify) Start2(_ context.Context, app faceproof.App, verifyID string) (verify.Started, error) {
+func (f *fakeVerify) Start2(_ context.Context, app faceproof.App, verifyID string, video bool) (verify.Started, error) {
 	if f.err != nil {
 		return verify.Started{}, f.err
 	}
 	if verifyID != "the-verify-id" || app.ID != appA {
 		return verify.Started{}, faceproof.Errorf(faceproof.CodeNotFound, "verify_id", "unknown")
 	}
-	return verify.Started{SessionID: strings.Repeat("cd", 16), CaptureToken: faceproof.NewToken("cap2"), ExpiresIn: 180 * time.Second, Method: faceproof.AliveFlash, MaskedName: "*三"}, nil
+	return verify.Started{SessionID: strings.Repeat("cd", 16), CaptureToken: faceproof.NewToken("cap2"), ExpiresIn: 180 * time.Second, Method: faceproof.AliveFlash, MaskedName: "*三", Video: video}, nil
 }
 
 func (f *fakeVerify) Redeem(_ context.Context, app faceproof.App, credential string) (verify.Info, error) {
@@ -185,6 +201,11 @@ func (f *fakeVerify) Portrait(_ context.Context, app faceproof.App, by verify.Po
 		return nil, faceproof.Errorf(faceproof.CodeNotFound, "", "no portrait")
 	}
 	return f.portrait, nil
+}
+
+func (f *fakeVerify) Video(ctx context.Context, app faceproof.App, by verify.PortraitKey) ([]byte, error) {
+	b, err := f.Portrait(ctx, app, by)
+	return append([]byte("PK"), b...), err
 }
 
 // fixture is an API with two apps and a clock that a test moves.

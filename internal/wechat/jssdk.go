@@ -19,6 +19,7 @@ const (
 	apiCheck   = "checkIsSupportFacialRecognition"
 	apiStart   = "startFacialRecognitionVerify"
 	apiRequest = "requestFacialVerify"
+	withVideo  = "AndUploadVideo" // of the latter two: the same, and the capture is kept
 )
 
 // jsAPIs says which permission each name in a jsApiList needs.
@@ -28,17 +29,23 @@ var jsAPIs = map[string]faceproof.Permission{
 	apiStart:                     faceproof.PermStartVerify,
 	"requestWxFacePictureVerify": faceproof.PermStartVerify,
 	apiRequest:                   faceproof.PermRequest,
+	apiStart + withVideo:         faceproof.PermStartVideo,
+	apiRequest + withVideo:       faceproof.PermRequestVideo,
+
+	"requestWxFacePictureVerifyUnionVideo": faceproof.PermStartVideo,
 }
 
 // Client error codes (errCode), from the merged table of the contract.
 const (
 	clientArgs        = 10001 // 参数错误
 	clientNoModel     = 10002 // of "is supported" only: this method is not offered
+	clientBlocked     = 10003 // of "is supported" only: the device is on the black-list
 	clientNoRight     = 10006 // appid没有权限
 	clientIdentifyID  = 10017 // 非法identify_id
 	clientUserIDKey   = 10041 // 非法user_id_key
 	clientTooFast     = 10042 // 请求过于频繁
 	clientSystem      = 10045 // 系统失败
+	clientLimit       = 10052 // 请求数超限制
 	clientUnavailable = 10069 // 活体检测暂时不可用
 	clientNotice      = 90105 // 获取确认页信息失败
 	errnoDenied       = 102   // the platform's own number for a missing permission
@@ -130,6 +137,7 @@ func (a *API) sdkConfig(c *sdkCall) (any, error) {
 // supportRequest is the body of /v1/sdk/support.
 type supportRequest struct {
 	CheckAliveType *aliveNumber `json:"check_alive_type"`
+	Device         *deviceClaim `json:"device"` // from a Mini Program
 }
 
 type supportAnswer struct {
@@ -156,7 +164,16 @@ func (a *API) sdkSupport(c *sdkCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !offered(app, alive) {
+	if q.Device != nil {
+		if err := q.Device.check(c); err != nil {
+			return nil, err
+		}
+	}
+	fit := a.cfg.Compat.current().fitOf(c.r.UserAgent(), q.Device)
+	if fit.blocked {
+		return supportAnswer{clientBlocked, apiCheck + ":fail Device is blacklisted", libVersionCode}, nil
+	}
+	if !offered(app, alive) || !fit.serves(alive) {
 		return supportAnswer{clientNoModel, apiCheck + ":fail No necessary model found", libVersionCode}, nil
 	}
 	return supportAnswer{0, apiCheck + ":ok", libVersionCode}, nil
@@ -189,17 +206,19 @@ type sessionAnswer struct {
 	MaskedName     string              `json:"masked_name"`
 	Notice         faceproof.Notice    `json:"notice"`
 	NoticeHash     string              `json:"notice_hash"`
+	UploadVideo    bool                `json:"upload_video"` // the person must be told
 }
 
 // sdkSessions opens a capture for startFacialRecognitionVerify or
-// requestFacialVerify. Its answer never depends on the registry.
+// requestFacialVerify, with or without AndUploadVideo. Its answer never depends on the registry.
 func (a *API) sdkSessions(c *sdkCall) (any, error) {
 	var q sessionRequest
 	if err := c.decode(&q); err != nil {
 		return nil, err
 	}
-	if q.API != apiStart && q.API != apiRequest {
-		return nil, c.invalid("api", "must be %s or %s", apiStart, apiRequest)
+	base, video := strings.CutSuffix(q.API, withVideo)
+	if base != apiStart && base != apiRequest {
+		return nil, c.invalid("api", "must be %s or %s, or one of them with %s", apiStart, apiRequest, withVideo)
 	}
 	c.api = q.API
 	app, err := a.page(c)
@@ -213,11 +232,14 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 		return nil, &sdkFailure{Status: http.StatusServiceUnavailable, Code: faceproof.CodeUnavailable, Field: "notice." + f,
 			ErrCode: clientNotice, Message: "the app's notice lacks " + f + "; the operator must fill it in"}
 	}
+	if err := a.within(c.ctx, app, q.API); err != nil {
+		return nil, err
+	}
 	var started verify.Started
-	if q.API == apiStart {
-		started, err = a.start1(c, app, q)
+	if base == apiStart {
+		started, err = a.start1(c, app, q, video)
 	} else {
-		started, err = a.start2(c, app, q)
+		started, err = a.start2(c, app, q, video)
 	}
 	if err != nil {
 		return nil, err
@@ -226,11 +248,11 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 		SessionID: started.SessionID, CaptureToken: started.CaptureToken.Reveal(),
 		ExpiresIn: int(started.ExpiresIn / time.Second), Method: "flash", CheckAliveType: started.Method,
 		App: appAnswer{app.ID, app.Name}, MaskedName: started.MaskedName,
-		Notice: app.Shown(), NoticeHash: app.Shown().Hash(),
+		Notice: app.Shown(), NoticeHash: app.Shown().Hash(), UploadVideo: started.Video,
 	}, nil
 }
 
-func (a *API) start1(c *sdkCall, app faceproof.App, q sessionRequest) (verify.Started, error) {
+func (a *API) start1(c *sdkCall, app faceproof.App, q sessionRequest, video bool) (verify.Started, error) {
 	alive, err := c.alive(q.CheckAliveType)
 	if err != nil {
 		return verify.Started{}, err
@@ -256,17 +278,17 @@ func (a *API) start1(c *sdkCall, app faceproof.App, q sessionRequest) (verify.St
 	if err != nil {
 		return verify.Started{}, err
 	}
-	return a.cfg.Verify.Start1(c.ctx, app, s, alive, a.openID(app.ID, s.IDNumber))
+	return a.cfg.Verify.Start1(c.ctx, app, s, alive, a.openID(app.ID, s.IDNumber), video)
 }
 
-func (a *API) start2(c *sdkCall, app faceproof.App, q sessionRequest) (verify.Started, error) {
+func (a *API) start2(c *sdkCall, app faceproof.App, q sessionRequest, video bool) (verify.Started, error) {
 	if q.VerifyID == "" || len(q.VerifyID) > 256 {
 		return verify.Started{}, c.invalid("verifyId", "must be 1 to 256 characters")
 	}
 	if !offered(app, faceproof.AliveAuto) {
 		return verify.Started{}, c.notOffered()
 	}
-	started, err := a.cfg.Verify.Start2(c.ctx, app, q.VerifyID)
+	started, err := a.cfg.Verify.Start2(c.ctx, app, q.VerifyID, video)
 	switch faceproof.ErrorCode(err) {
 	case faceproof.CodeNotFound, faceproof.CodeExpired, faceproof.CodeConflict:
 		// One answer, whether it is unknown, another app's, over or in use.
@@ -316,6 +338,11 @@ type sdkCall struct {
 // decode reads the body into a struct. Only our own SDK calls these paths, so
 // unknown members are mistakes.
 func (c *sdkCall) decode(into any) error {
+	if _, twice, err := members(c.body); err != nil {
+		return c.invalid("body", "must be one JSON object")
+	} else if twice {
+		return c.invalid("body", "must not name a member twice")
+	}
 	dec := json.NewDecoder(strings.NewReader(string(c.body)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {

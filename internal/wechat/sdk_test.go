@@ -141,7 +141,7 @@ func TestConfigRefusals(t *testing.T) {
 		{"opaque origin", body(nil), "null", 403, "url", "invalid url domain"},
 		{"timestamp is text", body(map[string]any{"timestamp": "now"}), "", 400, "timestamp", "documented"},
 		{"unknown member", body(map[string]any{"debug": true}), "", 400, "body", "documented"},
-		{"no JSON", "{", "", 400, "body", "documented"},
+		{"no JSON", "{", "", 400, "body", "one JSON object"},
 		{"two objects", body(nil) + "{}", "", 400, "body", "one JSON object"},
 		{"GBK", "\xd5\xc5", "", 400, "body", "UTF-8"},
 		{"too large", `{"url":"` + strings.Repeat("x", maxBody) + `"}`, "", 413, "body", "bytes"},
@@ -386,6 +386,15 @@ func TestPermissionMatrix(t *testing.T) {
 		{faceproof.PermRequest, true, func(f *fixture, p string) *httptest.ResponseRecorder {
 			return f.sdk("sessions", p, `{"api":"requestFacialVerify","verify_id":"the-verify-id"}`)
 		}},
+		{faceproof.PermStartVideo, true, func(f *fixture, p string) *httptest.ResponseRecorder {
+			return f.sdk("sessions", p, toJSON(map[string]any{"api": apiStart + withVideo, "name": testName, "id_card_number": testNumber}))
+		}},
+		{faceproof.PermRequestVideo, true, func(f *fixture, p string) *httptest.ResponseRecorder {
+			return f.sdk("sessions", p, `{"api":"requestFacialVerifyAndUploadVideo","verify_id":"the-verify-id"}`)
+		}},
+		{faceproof.PermGetVideo, false, func(f *fixture, _ string) *httptest.ResponseRecorder {
+			return f.face(appA, "getvideo", `{"verify_result":"cred"}`)
+		}},
 		{faceproof.PermGetUserIDKey, false, func(f *fixture, _ string) *httptest.ResponseRecorder {
 			return f.face(appA, "getuseridkey", toJSON(map[string]string{"name": testName, "id_card_number": testNumber}))
 		}},
@@ -427,7 +436,7 @@ func TestPermissionMatrix(t *testing.T) {
 				if got := w.Code == 403 && e.Errno == 102 && e.ErrMsg == want; got != denied {
 					t.Errorf("%s without %s: %d %s", call.perm, missing, w.Code, w.Body)
 				}
-			} else if w.Header().Get("Content-Type") == "image/jpeg" {
+			} else if ct := w.Header().Get("Content-Type"); ct == "image/jpeg" || ct == "application/zip" {
 				if denied {
 					t.Errorf("%s without %s gave an image", call.perm, missing)
 				}

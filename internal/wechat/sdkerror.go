@@ -149,7 +149,14 @@ func (a *API) sdkTranslate(c *sdkCall, err error) *sdkFailure {
 		case faceproof.CodeForbidden:
 			return c.accessDenied()
 		case faceproof.CodeRateLimited:
-			return &sdkFailure{Status: http.StatusTooManyRequests, Code: e.Code, Field: e.Field, Message: "too many requests", ErrCode: clientTooFast}
+			f := &sdkFailure{Status: http.StatusTooManyRequests, Code: e.Code, Field: e.Field, Message: e.Message, ErrCode: clientTooFast}
+			switch e.Field {
+			case "subject":
+				f.ErrCode = clientLimit
+			case "app":
+				f.ErrCode = codeDailyQuota
+			}
+			return f
 		case faceproof.CodeUnavailable:
 			system.Status, system.Code, system.Message = http.StatusServiceUnavailable, e.Code, "try again later"
 		}

@@ -20,6 +20,7 @@ const (
 	kindTicket     = "jsapi_ticket"         // of getticket
 	kindLastTicket = "jsapi_ticket_earlier" // the ticket before it, still valid
 	kindPage       = "page"                 // of a page that passed wx.config
+	kindJSCode     = "js_code"              // of /v1/sdk/code, for one jscode2session
 )
 
 const (
@@ -31,6 +32,8 @@ const (
 	// forceSpacing is the least time between two forced refreshes of a stable
 	// token; a refresh that comes earlier gives the same token.
 	forceSpacing = 30 * time.Second
+	// forceDaily is how many forced refreshes an app has a day, as WeChat's.
+	forceDaily = 20
 	// tokenBytes of randomness in each token: 256 bits.
 	tokenBytes = 32
 )
@@ -45,7 +48,7 @@ type tokenAnswer struct {
 // valid for five minutes.
 func (a *API) token(c *call) (any, error) {
 	q := c.r.URL.Query()
-	app, err := a.login(c.r.Context(), q.Get("grant_type"), q.Get("appid"), q.Get("secret"))
+	app, err := a.login(c.r.Context(), clientCredential, q.Get("grant_type"), q.Get("appid"), q.Get("secret"))
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +73,7 @@ func (a *API) stableToken(c *call) (any, error) {
 		return nil, f
 	}
 	ctx := c.r.Context()
-	app, err := a.login(ctx, s[0], s[1], s[2])
+	app, err := a.login(ctx, clientCredential, s[0], s[1], s[2])
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +96,9 @@ func (a *API) stableToken(c *call) (any, error) {
 			// Sealed under a key that is gone: issue another.
 		}
 		if force {
+			if err := a.mayForce(ctx, app.ID); err != nil {
+				return nil, err
+			}
 			if err := a.retire(ctx, app.ID, kindStable, 0); err != nil {
 				return nil, err
 			}
@@ -101,12 +107,27 @@ func (a *API) stableToken(c *call) (any, error) {
 	return a.issueAccess(ctx, app.ID, kindStable)
 }
 
-// login checks who asks for a token. App ids are public (every page shows
+// mayForce counts a forced refresh. Errors: CodeRateLimited with field "app".
+func (a *API) mayForce(ctx context.Context, app faceproof.AppID) error {
+	if a.cfg.Calls == nil {
+		return nil
+	}
+	ok, err := a.cfg.Calls.Call(ctx, app, "stable_token force_refresh", a.cfg.Now().UnixMilli(), forceDaily)
+	if err == nil && !ok {
+		err = faceproof.Errorf(faceproof.CodeRateLimited, "app", "has forced its refreshes of today")
+	}
+	return err
+}
+
+// clientCredential is the grant_type of access tokens.
+const clientCredential = "client_credential"
+
+// login checks the app that asks, and its grant_type. App ids are public (every page shows
 // one), so an unknown one may be told from a wrong secret.
-func (a *API) login(ctx context.Context, grant, appID, secret string) (faceproof.App, error) {
+func (a *API) login(ctx context.Context, want, grant, appID, secret string) (faceproof.App, error) {
 	switch {
-	case grant != "client_credential":
-		return faceproof.App{}, fail(codeGrantType, "grant_type must be client_credential")
+	case grant != want:
+		return faceproof.App{}, fail(codeGrantType, "grant_type must be %s", want)
 	case appID == "":
 		return faceproof.App{}, fail(codeAppIDMissing, "appid")
 	case secret == "":
@@ -114,7 +135,7 @@ func (a *API) login(ctx context.Context, grant, appID, secret string) (faceproof
 	case !faceproof.AppID(appID).Valid():
 		return faceproof.App{}, fail(codeAppID, "appid")
 	}
-	app, want, err := a.cfg.Store.App(ctx, faceproof.AppID(appID))
+	app, hash, err := a.cfg.Store.App(ctx, faceproof.AppID(appID))
 	if faceproof.ErrorCode(err) == faceproof.CodeNotFound {
 		return faceproof.App{}, fail(codeAppID, "appid")
 	}
@@ -122,7 +143,7 @@ func (a *API) login(ctx context.Context, grant, appID, secret string) (faceproof
 		return faceproof.App{}, err
 	}
 	got := hashToken(secret)
-	if subtle.ConstantTimeCompare(got, want) != 1 {
+	if subtle.ConstantTimeCompare(got, hash) != 1 {
 		return faceproof.App{}, fail(codeAppSecret, "secret")
 	}
 	if app.Revoked {

@@ -8,11 +8,13 @@ export const Code = {
   noRight: 10006, // appid没有权限
   notPassed: 10004, // every failed face: one code whatever the cause
   limited: 10042, // 请求过于频繁
+  notSupported: 90001, // 设备不支持人脸检测
   interrupted: 90004, // left while the capture ran
   network: 90007, // 网络错误
-  cameraDenied: 90008, // 相机权限未授权
+  cameraDenied: 90008, // 相机权限未授权; 90009 and 90010 would be the microphone's, which is never asked for
   badCapture: 90011, // 人脸数据采集无效
-  timeout: 90017, // 识别过程超时
+  upload: 90012, // 网络错误上传失败
+  timeout: 90017, // 识别过程超时: what 2.0 calls captureTimeout
   cancel: 90100, // 用户取消
   config: 90104, // 获取配置信息出错
   camera: 90106, // 相机初始化失败
@@ -28,7 +30,8 @@ export const ERRNO_DENIED = 102;
 export type Outcome =
   | { kind: 'pass'; verifyResult: string }
   | { kind: 'fail'; errCode: number; verifyResult: string }
-  | { kind: 'cancel' }
+  /** stage: where the person left, 90002 to 90006 */
+  | { kind: 'cancel'; stage?: number }
   | { kind: 'error'; errCode: number; message: string; errno?: number };
 
 /** What success, fail and complete get. */
@@ -39,22 +42,32 @@ export interface VerifyAnswer {
   verifyResult?: string;
 }
 
+/** Which generation of the interfaces a call belongs to. */
+export type Generation = 1 | 2;
+
 /**
- * The answer of an API for an outcome. withResult: the 1.0 calls carry
- * verifyResult always, "" when there is none; the 2.0 calls never do.
+ * The answer of an API for an outcome. The 1.0 calls carry verifyResult always,
+ * "" when there is none, and one code for a cancel; the 2.0 calls never carry
+ * it, and say at which stage the person left.
  */
-export function answer(api: string, o: Outcome, withResult: boolean): VerifyAnswer {
+export function answer(api: string, o: Outcome, g: Generation): VerifyAnswer {
   const give = (errMsg: string, errCode: number, verifyResult = ''): VerifyAnswer =>
-    withResult ? { errMsg, errCode, verifyResult } : { errMsg, errCode };
+    g === 1 ? { errMsg, errCode, verifyResult } : { errMsg, errCode };
   switch (o.kind) {
     case 'pass': return give(`${api}:ok`, Code.ok, o.verifyResult);
-    case 'cancel': return give(`${api}:cancel`, Code.cancel);
+    case 'cancel': return give(`${api}:cancel`, g === 1 ? Code.cancel : o.stage ?? Code.cancel);
     case 'fail': return give(`${api}:fail face verification not passed`, o.errCode || Code.notPassed, o.verifyResult);
     case 'error': {
-      const a = give(prefixed(api, o.message), o.errCode);
+      const a = give(prefixed(api, o.message), late(o.errCode, g));
       return o.errno === undefined ? a : { ...a, errno: o.errno };
     }
   }
+}
+
+/** The two generations have a code of their own for "too late". */
+function late(code: number, g: Generation): number {
+  if (code !== Code.timeout && code !== Code.captureTimeout) return code;
+  return g === 1 ? Code.captureTimeout : Code.timeout;
 }
 
 /** Puts "api:fail " before a message, in place of such a beginning that is there already. */

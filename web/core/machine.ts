@@ -46,6 +46,8 @@ export type Event =
   | { type: 'broken'; message: string }
   // the page and the light
   | { type: 'hidden' }
+  /** the app's page is left, or has taken the SDK's element away */
+  | { type: 'torn' }
   | { type: 'drawn'; event: DisplayName; index: number; t: number }
   | { type: 'light_over' }
   | ({ type: 'flushed' } & Counts)
@@ -106,6 +108,7 @@ export function reduce(s: State, e: Event): Step {
       return s.screen === 'flash'
         ? abort(s, 'hidden', 'trouble.interrupted', { kind: 'error', errCode: Code.interrupted, message: 'interrupted: the page was hidden' })
         : [s, []];
+    case 'torn': return torn(s);
     case 'drawn':
       return s.screen === 'flash'
         ? [s, [{ do: 'send', message: { type: 'display', attempt: s.attempt, event: e.event, index: e.index, t: e.t } }]]
@@ -162,8 +165,14 @@ function abort(s: State, reason: AbortReason, key: TextKey, outcome: Outcome): S
 function cancel(s: State): Step {
   if (s.outcome) return finish(s, s.outcome);
   if (s.screen === 'camera_error' && s.fault) return finish(s, cameraOutcome(s.fault));
-  const [next, effects] = finish(s, { kind: 'cancel' });
+  const [next, effects] = finish(s, { kind: 'cancel', stage: stage(s.back ?? s.screen) });
   return [next, [{ do: 'dark' }, ...aborting(s, 'cancel'), ...effects]];
+}
+
+/** Nothing can be shown any more: WeChat's "not returned", unless the end is known. */
+function torn(s: State): Step {
+  const [next, effects] = finish(s, s.outcome ?? { kind: 'error', errCode: Code.notReturned, message: 'not returned' });
+  return [next, [{ do: 'dark' }, ...aborting(s, 'hidden'), ...effects]];
 }
 
 function decline(s: State): Step {
@@ -171,7 +180,7 @@ function decline(s: State): Step {
     case 'consent': case 'warning': case 'camera_error':
       return [{ ...s, screen: 'alternative', back: s.screen, outcome: null }, []];
     case 'camera': case 'guide': case 'retry': case 'flash': {
-      const outcome: Outcome = { kind: 'cancel' };
+      const outcome: Outcome = { kind: 'cancel', stage: stage(s.screen) };
       return [
         { ...s, screen: 'alternative', back: null, outcome, socket: 'closed' },
         [{ do: 'dark' }, ...aborting(s, 'alternative'), ...stop(s)],
@@ -289,7 +298,11 @@ function socketClosed(s: State, code: number): Step {
   };
   const known = server[code];
   if (known) return serverError(s, { type: 'error', code: known, field: '', message: '', err_code: 0 });
-  return trouble(s, 'trouble.network', { kind: 'error', errCode: Code.network, message: 'network error' });
+  // Once pictures are recorded, what is lost is the upload.
+  const uploading = s.screen === 'flash' || s.screen === 'analysing';
+  const outcome: Outcome = uploading
+    ? { kind: 'error', errCode: Code.upload, message: 'upload failed' } : { kind: 'error', errCode: Code.network, message: 'network error' };
+  return trouble(s, 'trouble.network', outcome);
 }
 
 function flushed(s: State, c: Counts): Step {

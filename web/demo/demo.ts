@@ -234,6 +234,13 @@ function begin(): void {
   at('demo-verify').addEventListener('click', () => void verify1());
   at('demo-verify2').addEventListener('click', () => void verify2());
   at('demo-redeem').addEventListener('click', () => void redeem());
+  at('demo-h5').addEventListener('click', () => {
+    try {
+      sessionStorage.setItem('faceproof-demo-person', JSON.stringify(who())); // for that page, in this tab
+    } catch {
+      // it then has to be typed again
+    }
+  });
   tell('demo-callback', () => say('s3.none'));
   showRedeem();
   speak();

@@ -34,6 +34,7 @@ export const zh = {
   's2.body': '下面就是页面运行的代码，与微信接口文档的示例相同：先检查，再核验。',
   's2.go': '开始核验（1.0 接口）',
   's2.go2': '用 2.0 接口（verifyId）',
+  's2.h5': '旧的公众号网页（1.0，wx.invoke）的例子',
   's2.two': '2.0 接口：业务后台先用 getverifyid 取得 verifyId，页面再调用 wx.requestFacialVerify，最后由业务后台调用 queryverifyinfo 查询结果。',
   's2.running': '核验进行中…',
 
@@ -127,6 +128,7 @@ export const en: Record<DemoKey, string> = {
   's2.body': 'This is the code that the page runs, the sample of WeChat\'s interface documentation: first check, then verify.',
   's2.go': 'Start verifying (interface 1.0)',
   's2.go2': 'Use interface 2.0 (verifyId)',
+  's2.h5': 'A page of the old JS-SDK (1.0, wx.invoke)',
   's2.two': 'Interface 2.0: the backend gets a verifyId with getverifyid, the page calls wx.requestFacialVerify, and the backend asks queryverifyinfo for the result.',
   's2.running': 'Verifying…',
 

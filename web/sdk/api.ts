@@ -24,6 +24,8 @@ export interface Session {
   expires_in: number;
   app: { name: string };
   masked_name: string;
+  /** the recording is kept for the app, which the person must be told */
+  upload_video?: boolean;
   notice: Notice;
   notice_hash: string;
 }
@@ -53,6 +55,12 @@ export interface Support {
   errCode: number;
   errMsg: string;
   libVersionCode: number;
+}
+
+/** The answer to wx.login: visitor proves that it is the same browser, and is kept. */
+export interface LoginCode {
+  code: string;
+  visitor: string;
 }
 
 /** A refusal of the server, or no answer (status 0). */

@@ -93,13 +93,16 @@ function consent(_: State, c: Setting): HTMLElement[] {
     if (both()) missing.textContent = '';
   };
   update();
-  const retention = c.say(notice.keeps_image ? 'consent.retention.image' : 'consent.retention', { app: app.name, days: notice.retention_days });
+  const video = c.session.upload_video === true;
+  const kept = video ? 'consent.retention.video' : notice.keeps_image ? 'consent.retention.image' : 'consent.retention';
+  const retention = c.say(kept, { app: app.name, days: notice.retention_days, handler: notice.handler });
   return [
     head(c.say('consent.title')),
     h('div', { class: 'box' },
       h('p', {}, c.say('context.confirm', { app: app.name, purpose: notice.purpose })),
       masked_name ? h('p', {}, c.say('context.subject', { name: masked_name })) : null),
     h('p', {}, c.say('consent.body', { purpose: notice.purpose, handler: notice.handler, retention })),
+    ...(video ? [h('p', { class: 'box warn', 'data-testid': 'fp-video' }, c.say('consent.video', { days: notice.retention_days }))] : []),
     details(c, retention),
     h('div', { class: 'box' }, separateRow, transferRow),
     missing,
@@ -112,7 +115,7 @@ function details(c: Setting, retention: string): HTMLElement {
   const n = c.session.notice;
   const items: [TextKey, string][] = [
     ['notice.handler', n.handler], ['notice.contact', n.contact], ['notice.purpose', n.purpose],
-    ['notice.method', c.say('notice.method.text')], ['notice.data', c.say('notice.data.text')],
+    ['notice.method', c.say('notice.method.text')], ['notice.data', c.say(c.session.upload_video ? 'notice.data.video' : 'notice.data.text')],
     ['notice.necessity', n.necessity], ['notice.retention', retention],
     ['notice.rights', c.say('notice.rights.text')], ['notice.automated', c.say('notice.automated.text')],
     ['notice.minor', c.say('notice.minor.text')],

@@ -31,6 +31,7 @@ export function make(scriptURL: string): Faceproof {
     lang: () => lang ?? languageOf(navigator.language),
     page: () => location.href.split('#')[0] ?? '',
     call: post,
+    visitor,
     lacks: deviceLacks,
     run: verifyOnScreen,
     log: (text) => console.info(text),
@@ -52,16 +53,45 @@ export function baseOf(scriptURL: string): string | null {
   return m?.[1] ?? null;
 }
 
+/** Without storage every visit is a new browser's. */
+function visitor(appId: string, value?: string): string {
+  try {
+    if (value !== undefined) localStorage.setItem(`faceproof-visitor-${appId}`, value);
+    return localStorage.getItem(`faceproof-visitor-${appId}`) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** The face interfaces: what we put there in any case. */
+const FACES: readonly (keyof Wx)[] = [
+  'checkIsSupportFacialRecognition', 'startFacialRecognitionVerify', 'startFacialRecognitionVerifyAndUploadVideo',
+  'requestFacialVerify', 'requestFacialVerifyAndUploadVideo',
+];
+
 /**
- * An existing wx (WeChat's own JS-SDK) keeps its members, config, ready and
- * error among them: then call faceproof.wx.config for this server.
+ * An existing wx (WeChat's own JS-SDK) keeps its members, config, ready, error
+ * and invoke among them: then call faceproof.wx.config for this server. One
+ * that takes no new members stays as it is, behind a new object that has it as
+ * its prototype. When target.wx itself cannot be set, only the answer has ours.
  */
 export function install(target: { wx?: object }, wx: Wx): object {
-  const there = target.wx as Partial<Wx> | undefined;
-  const { checkIsSupportFacialRecognition, startFacialRecognitionVerify, requestFacialVerify } = wx;
-  const faces = { checkIsSupportFacialRecognition, startFacialRecognitionVerify, requestFacialVerify };
-  if (!there) return (target.wx = { ...wx });
-  const add = typeof there.config === 'function' ? faces : { ...wx };
-  if (Object.isExtensible(there)) return Object.assign(there, add);
-  return (target.wx = Object.assign(Object.create(there) as object, add));
+  const there: unknown = target.wx;
+  const ours = Object.getOwnPropertyDescriptors(wx) as PropertyDescriptorMap;
+  if ((typeof there !== 'object' && typeof there !== 'function') || there === null) return put(target, Object.create(Object.prototype, ours) as object);
+  const configured = ['config', 'ready', 'error'].some((n) => n in there);
+  const add: PropertyDescriptorMap = {};
+  for (const [name, d] of Object.entries(ours)) {
+    if (FACES.includes(name as keyof Wx) || (!configured && !(name in there))) add[name] = d;
+  }
+  const takes = Object.keys(add).every((n) => {
+    const d = Object.getOwnPropertyDescriptor(there, n);
+    return d ? d.configurable === true : Object.isExtensible(there);
+  });
+  return takes ? Object.defineProperties(there, add) : put(target, Object.create(there, add) as object);
+}
+
+function put(target: { wx?: object }, wx: object): object {
+  Reflect.set(target, 'wx', wx);
+  return wx;
 }

@@ -48,6 +48,7 @@ class Run {
   private cameras: { id: string; label: string }[] = [];
   private readonly clocks = new Map<Timer, ReturnType<typeof setTimeout>>();
   private readonly queue: Event[] = [];
+  private readonly watch = new MutationObserver(() => { if (!this.view.shown()) this.send({ type: 'torn' }); });
   private working = false;
   private over = false;
 
@@ -62,13 +63,21 @@ class Run {
 
   start(): void {
     document.addEventListener('visibilitychange', this.visibility);
-    window.addEventListener('pagehide', this.hide);
+    window.addEventListener('pagehide', this.leave);
+    // A single-page app that swaps its content takes our element along.
+    this.watch.observe(document.documentElement, { childList: true });
+    this.watch.observe(document.body, { childList: true });
     this.render();
   }
 
   private readonly visibility = (): void => { if (document.visibilityState === 'hidden') this.hide(); };
 
   private readonly hide = (): void => this.send({ type: 'hidden' });
+
+  private readonly leave = (): void => {
+    this.hide();
+    this.send({ type: 'torn' });
+  };
 
   /** Takes one event; events that effects cause wait for their turn. */
   private send(e: Event): void {
@@ -175,7 +184,7 @@ class Run {
       try {
         const fresh = await this.job.renew();
         // What the person agreed to must be what they are told now.
-        if (fresh.notice_hash !== this.session.notice_hash) return this.send({ type: 'broken', message: 'the notice has changed' });
+        if (fresh.notice_hash !== this.session.notice_hash || fresh.upload_video !== this.session.upload_video) return this.send({ type: 'broken', message: 'the notice has changed' });
         this.session = fresh;
       } catch (e) {
         return this.send({ type: 'broken', message: e instanceof Error ? e.message : 'the session cannot be renewed' });
@@ -213,7 +222,8 @@ class Run {
     this.over = true;
     for (const c of this.clocks.values()) clearTimeout(c);
     document.removeEventListener('visibilitychange', this.visibility);
-    window.removeEventListener('pagehide', this.hide);
+    window.removeEventListener('pagehide', this.leave);
+    this.watch.disconnect();
     this.recorder?.stop();
     this.surface.off();
     this.socket?.close();

@@ -72,6 +72,9 @@ export class View {
     this.advise();
   }
 
+  /** The page still holds our element. */
+  shown(): boolean { return this.host.isConnected; }
+
   /** Removes everything and gives the page back as it was. */
   close(): void {
     clearTimeout(this.adviceClock);

@@ -1,13 +1,15 @@
 // The WeChat-compatible object: the interfaces, callbacks, errMsg and codes of
-// the contract (§1.1, §1.2, §1.4), so that an app's code runs unchanged after
+// the contract (§1.1 to §1.6), so that an app's code runs unchanged after
 // wx.config. What differs from WeChat is said in docs/wechat.md.
 
 import { answer, Code, ERRNO_DENIED, prefixed, type Outcome, type VerifyAnswer } from '../core/errors';
 import type { Lang } from '../core/text/text';
-import { ApiError, post, type Configured, type Session, type Support } from './api';
+import { ApiError, post, type Configured, type LoginCode, type Session, type Support } from './api';
+import { allowed, API, CHECK, generationOf, KNOWN, LOGIN, type Api } from './apis';
+import { BRIDGE_CHECK, BRIDGE_VERIFY, notThere, offline, readAlive, readVerify, snake, type BridgeAnswer, type Invoke } from './bridge';
 import { cameraPossible } from './camera';
 
-/** wx.config's argument; beta is accepted and means nothing here. */
+/** wx.config's argument; beta: true brings wx.invoke. */
 export interface ConfigOptions {
   debug?: boolean;
   appId: string;
@@ -18,10 +20,11 @@ export interface ConfigOptions {
   beta?: boolean;
 }
 
-/** The callbacks of every call. */
+/** The callbacks of every call; cancel is the JS-SDK's, without it a cancel comes to fail. */
 export interface Callbacks<T> {
   success?: (res: T) => void;
   fail?: (res: T) => void;
+  cancel?: (res: T) => void;
   complete?: (res: T) => void;
 }
 
@@ -47,14 +50,35 @@ export interface RequestOptions extends Callbacks<VerifyAnswer> {
   verifyId: string;
 }
 
+export interface LoginAnswer {
+  errMsg: string;
+  /** for the backend's jscode2session: 5 minutes, once */
+  code?: string;
+}
+
+export interface JsApiAnswer {
+  errMsg: string;
+  checkResult: Record<string, boolean>;
+}
+
+export interface JsApiOptions extends Callbacks<JsApiAnswer> {
+  jsApiList: string[];
+}
+
 /** The object that install() puts at window.wx. */
 export interface Wx {
   config(o: ConfigOptions): void;
   ready(f: () => void): void;
   error(f: (res: { errMsg: string }) => void): void;
+  checkJsApi(o: JsApiOptions): void;
+  login(o?: Callbacks<LoginAnswer>): void;
+  /** undefined until wx.config was called with beta: true, as in WeChat's JS-SDK */
+  readonly invoke: Invoke | undefined;
   checkIsSupportFacialRecognition(o?: CheckOptions): void;
   startFacialRecognitionVerify(o: StartOptions): void;
+  startFacialRecognitionVerifyAndUploadVideo(o: StartOptions): void;
   requestFacialVerify(o: RequestOptions): void;
+  requestFacialVerifyAndUploadVideo(o: RequestOptions): void;
 }
 
 /** What the wx object stands on; tests give their own. */
@@ -65,21 +89,16 @@ export interface Ground {
   /** the page's URL without its fragment, as it was signed */
   page(): string;
   call: typeof post;
+  /** what this browser keeps for an app between visits; a value replaces it */
+  visitor(appId: string, value?: string): string;
   /** what this device lacks: null, or the text of WeChat's answer 10001 */
   lacks(): Promise<string | null>;
   run(job: { server: string; lang: Lang; session: Session; renew: () => Promise<Session> }): Promise<Outcome>;
   log(text: string): void;
 }
 
-const CHECK = 'checkIsSupportFacialRecognition';
-const START = 'startFacialRecognitionVerify';
-const REQUEST = 'requestFacialVerify';
-
 /** Of "is supported" only, where 10001 means: no front camera (contract §1.1). */
 const NO_CAMERA = 10001;
-
-/** Names that web pages inside WeChat put into jsApiList for the same right. */
-const ALIAS: Record<string, string> = { [CHECK]: 'checkIsSupportFaceDetect', [START]: 'requestWxFacePictureVerify' };
 
 /** Makes a wx object. */
 export function makeWx(g: Ground): Wx {
@@ -88,9 +107,14 @@ export function makeWx(g: Ground): Wx {
     config: (o) => page.config(o),
     ready: (f) => page.whenReady(f),
     error: (f) => page.whenFailed(f),
+    checkJsApi: (o) => page.checkJsApi(o ?? {}),
+    login: (o) => void page.login(o ?? {}),
+    get invoke() { return page.beta ? page.invoke : undefined; },
     checkIsSupportFacialRecognition: (o) => void page.check(o ?? {}),
-    startFacialRecognitionVerify: (o) => void page.start(o ?? {}),
-    requestFacialVerify: (o) => void page.request(o ?? {}),
+    startFacialRecognitionVerify: (o) => void page.start(API.start, o ?? {}),
+    startFacialRecognitionVerifyAndUploadVideo: (o) => void page.start(API.startVideo, o ?? {}),
+    requestFacialVerify: (o) => void page.request(API.request, o ?? {}),
+    requestFacialVerifyAndUploadVideo: (o) => void page.request(API.requestVideo, o ?? {}),
   };
 }
 
@@ -99,77 +123,134 @@ class Page {
   private options: ConfigOptions | null = null;
   private configured: Promise<Configured> | null = null;
   private running = false;
-  private ready = false;
+  private settled = false;
   private failed: { errMsg: string } | null = null;
-  private readonly onReady: (() => void)[] = [];
-  private readonly onError: ((res: { errMsg: string }) => void)[] = [];
+  private onReady: (() => void)[] = [];
+  private onError: ((res: { errMsg: string }) => void) | null = null;
+  /** wx.config was called with beta: true */
+  beta = false;
 
   constructor(private readonly g: Ground) {}
 
   config(o: ConfigOptions): void {
     this.options = o;
-    this.ready = false;
+    this.settled = false;
     this.failed = null;
-    this.configured = this.askConfig(o);
-    this.configured.then(
-      () => {
-        this.log('config:ok');
-        this.ready = true;
-        for (const f of this.onReady.splice(0)) f();
-      },
+    if (o.beta === true) this.beta = true;
+    const asked = this.configured = this.askConfig(o);
+    asked.then(
+      () => { if (asked === this.configured) this.settle(null); },
       (e: unknown) => {
-        const failed = { errMsg: prefixed('config', e instanceof Error ? e.message : 'unknown error') };
-        this.failed = failed;
-        this.log(failed.errMsg);
-        for (const f of this.onError) f(failed);
+        if (asked === this.configured) this.settle({ errMsg: prefixed('config', e instanceof Error ? e.message : 'unknown error') });
       },
     );
   }
 
+  /** The JS-SDK's order: after a refusal the error comes first, and ready all the same. */
+  private settle(failed: { errMsg: string } | null): void {
+    this.log(failed?.errMsg ?? 'config:ok');
+    this.settled = true;
+    this.failed = failed;
+    const { onError, onReady } = this;
+    this.onReady = [];
+    if (failed && onError) apart(() => onError(failed));
+    for (const f of onReady) apart(f);
+  }
+
   whenReady(f: () => void): void {
-    if (this.ready) setTimeout(f, 0);
+    if (this.settled) f();
     else this.onReady.push(f);
   }
 
+  /** One place, as in the JS-SDK: the last one set counts. */
   whenFailed(f: (res: { errMsg: string }) => void): void {
-    this.onError.push(f);
-    const failed = this.failed;
-    if (failed) setTimeout(() => f(failed), 0);
+    this.onError = f;
+    if (this.failed) f(this.failed);
   }
 
-  async check(o: CheckOptions): Promise<void> {
-    const body = o.checkAliveType === undefined ? {} : { check_alive_type: o.checkAliveType };
+  checkJsApi(o: Partial<JsApiOptions>): void {
+    const list = Array.isArray(o.jsApiList) ? o.jsApiList : [];
+    const checkResult = Object.fromEntries(list.map((n) => [String(n), KNOWN.has(String(n))]));
+    this.tell(o, { errMsg: 'checkJsApi:ok', checkResult });
+  }
+
+  async login(o: Callbacks<LoginAnswer>): Promise<void> {
+    const appId = this.options?.appId ?? '';
+    const ask = (visitor: string): Promise<LoginCode> => this.signed<LoginCode>(LOGIN, '/v1/sdk/code', { visitor });
     try {
-      const s = await this.signed<Support>(CHECK, '/v1/sdk/support', body);
-      const lacks = await this.g.lacks();
-      if (lacks !== null) this.settle(o, false, { errMsg: `${CHECK}:fail ${lacks}`, errCode: NO_CAMERA });
-      else this.settle(o, s.errCode === 0, { errMsg: s.errMsg, errCode: s.errCode, libVersionCode: s.libVersionCode });
+      const kept = this.g.visitor(appId);
+      const a = await ask(kept).catch((e: unknown) => {
+        if (kept && e instanceof ApiError && e.field === 'visitor') return ask(''); // not of this server
+        throw e;
+      });
+      this.g.visitor(appId, a.visitor);
+      this.tell(o, { errMsg: `${LOGIN}:ok`, code: a.code });
     } catch (e) {
-      this.settle(o, false, answer(CHECK, refused(e), false));
+      this.tell(o, { errMsg: answer(LOGIN, refused(e), 2).errMsg });
     }
   }
 
-  async start(o: StartOptions): Promise<void> {
+  async check(o: CheckOptions): Promise<void> {
+    this.tell(o, await this.supported(CHECK, o.checkAliveType === undefined ? {} : { check_alive_type: o.checkAliveType }));
+  }
+
+  async start(api: Api, o: StartOptions): Promise<void> {
     const bad = wrong(o, ['name', 'idCardNumber', 'userIdKey'])
       ?? (!o.userIdKey && !o.name ? needs('name') : null)
       ?? (!o.userIdKey && !o.idCardNumber ? needs('idCardNumber') : null);
     const body: Record<string, unknown> = o.userIdKey
       ? { user_id_key: o.userIdKey } : { name: o.name, id_card_number: o.idCardNumber };
     if (o.checkAliveType !== undefined) body['check_alive_type'] = o.checkAliveType;
-    this.finish(START, o, bad ? badParameter(bad) : await this.verify(START, body), true);
+    this.tell(o, answer(api, bad ? badParameter(bad) : await this.verify(api, body), 1));
   }
 
-  async request(o: Partial<RequestOptions>): Promise<void> {
+  async request(api: Api, o: Partial<RequestOptions>): Promise<void> {
     const bad = wrong(o, ['verifyId']) ?? (!o.verifyId ? needs('verifyId') : null);
-    this.finish(REQUEST, o, bad ? badParameter(bad) : await this.verify(REQUEST, { verify_id: o.verifyId }), false);
+    this.tell(o, answer(api, bad ? badParameter(bad) : await this.verify(api, { verify_id: o.verifyId }), 2));
   }
 
-  private async verify(api: string, body: Record<string, unknown>): Promise<Outcome> {
+  readonly invoke: Invoke = (name, params, callback) => {
+    void this.bridge(String(name), (params ?? {}) as Record<string, unknown>).then((res) => {
+      this.log(res.err_msg);
+      if (typeof callback === 'function') setTimeout(() => callback(res), 0);
+    });
+  };
+
+  private async bridge(name: string, params: Record<string, unknown>): Promise<BridgeAnswer> {
+    const verify = Object.prototype.hasOwnProperty.call(BRIDGE_VERIFY, name) ? BRIDGE_VERIFY[name] : undefined;
+    if (!verify && name !== BRIDGE_CHECK) return notThere(name);
+    // A network that is down is no refusal, and is told as what it is.
+    const refusal = await this.configured?.then(() => null, (e: unknown) => e);
+    if (refusal instanceof ApiError && refusal.status >= 400 && refusal.status < 500) return offline(name);
+    if (!verify) {
+      const alive = readAlive(params);
+      const a = 'bad' in alive ? answer(name, badParameter(alive.bad), 2) : await this.supported(name, alive);
+      return { err_code: a.errCode, err_msg: a.errMsg, lib_version_code: 'libVersionCode' in a && a.libVersionCode || 1 };
+    }
+    const call = readVerify(verify, params);
+    return snake('bad' in call
+      ? answer(name, badParameter(call.bad), 1)
+      : answer(name, await this.verify(call.api, call.body), generationOf(call.api)));
+  }
+
+  /** "Is supported", with errMsg under the name that was called. */
+  private async supported(name: string, body: object): Promise<SupportAnswer> {
+    try {
+      const s = await this.signed<Support>(CHECK, '/v1/sdk/support', body);
+      const lacks = await this.g.lacks();
+      if (lacks !== null) return { errMsg: `${name}:fail ${lacks}`, errCode: NO_CAMERA };
+      return { errMsg: s.errCode === 0 ? `${name}:ok` : prefixed(name, s.errMsg), errCode: s.errCode, libVersionCode: s.libVersionCode };
+    } catch (e) {
+      return answer(name, refused(e), 2);
+    }
+  }
+
+  private async verify(api: Api, body: Record<string, unknown>): Promise<Outcome> {
     if (this.running) return { kind: 'error', errCode: Code.unknown, message: 'a face verification is already running' };
     this.running = true;
     try {
       const lacks = await this.g.lacks();
-      if (lacks !== null) return { kind: 'error', errCode: Code.camera, message: lacks };
+      if (lacks !== null) return { kind: 'error', errCode: Code.notSupported, message: `face detect not support: ${lacks}` };
       const open = (): Promise<Session> => this.signed<Session>(api, '/v1/sdk/sessions', { api, ...body });
       const session = await open();
       return await this.g.run({ server: this.g.server(), lang: this.g.lang(), session, renew: open });
@@ -191,7 +272,7 @@ class Page {
     const { g, options } = this;
     if (!this.configured || !options) throw new ApiError(0, 'call wx.config first', Code.config, undefined, '');
     const c = await this.configured;
-    if (c.apis[api] !== true && c.apis[ALIAS[api] ?? ''] !== true) {
+    if (!allowed(c.apis, api)) {
       throw new ApiError(403, 'access denied', Code.noRight, ERRNO_DENIED, '');
     }
     try {
@@ -203,22 +284,22 @@ class Page {
     }
   }
 
-  private finish(api: string, cb: Callbacks<VerifyAnswer>, o: Outcome, withResult: boolean): void {
-    this.settle(cb, o.kind === 'pass', answer(api, o, withResult));
-  }
-
-  private settle<T extends { errMsg: string }>(cb: Callbacks<T>, ok: boolean, res: T): void {
+  /** …:ok → success, …:cancel → cancel if the app has one, anything else → fail; then complete. */
+  private tell<T extends { errMsg: string }>(cb: Callbacks<T>, res: T): void {
     this.log(res.errMsg);
-    // Apart from our own stack: an app's exception is the app's.
-    const tell = (f: ((res: T) => void) | undefined): void => { if (typeof f === 'function') setTimeout(() => f(res), 0); };
-    tell(ok ? cb.success : cb.fail);
-    tell(cb.complete);
+    const how = res.errMsg.slice(res.errMsg.indexOf(':') + 1);
+    const later = (f: ((res: T) => void) | undefined): void => { if (typeof f === 'function') apart(() => f(res)); };
+    later(how === 'ok' ? cb.success : how === 'cancel' && cb.cancel || cb.fail);
+    later(cb.complete);
   }
 
   private log(text: string): void {
     if (this.options?.debug) this.g.log(`faceproof: ${text}`);
   }
 }
+
+/** Apart from our own stack: an app's exception is the app's. */
+function apart(f: () => void): void { setTimeout(f, 0); }
 
 function refused(e: unknown): Outcome {
   if (e instanceof ApiError) {

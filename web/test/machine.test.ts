@@ -88,7 +88,7 @@ test('declining leads to the other way, once back, then a cancel', () => {
   const { s } = go([{ type: 'decline' }]);
   assert.deepEqual([s.screen, s.back], ['alternative', 'consent']);
   assert.equal(go([{ type: 'decline' }, { type: 'back' }]).s.screen, 'consent');
-  assert.deepEqual(finished(go([{ type: 'decline' }, { type: 'cancel' }]).effects), { kind: 'cancel' });
+  assert.deepEqual(finished(go([{ type: 'decline' }, { type: 'cancel' }]).effects), { kind: 'cancel', stage: 90002 });
 });
 
 test('the other way stays open on every screen with a person to decide', () => {
@@ -137,6 +137,41 @@ test('what the caller hears of a cancel', () => {
   assert.equal(heard('trouble'), 'error 90199');
 });
 
+test('the caller hears at which stage the person left, by either door', () => {
+  const heard = (events: Event[]): number | undefined => {
+    const o = finished(go(events).effects)!;
+    return o.kind === 'cancel' ? o.stage : undefined;
+  };
+  for (const [screen, code] of [['consent', 90002], ['warning', 90002], ['camera', 90003], ['guide', 90004], ['flash', 90004], ['analysing', 90005], ['retry', 90006]] as [Screen, number][]) {
+    assert.equal(heard([...WAYS[screen]!, { type: 'cancel' }]), code, screen);
+    if (screen !== 'analysing') assert.equal(heard([...WAYS[screen]!, { type: 'decline' }, { type: 'cancel' }]), code, `${screen}, the other way`);
+  }
+  assert.equal(heard([...WAYS.camera_error!, { type: 'decline' }, { type: 'cancel' }]), 90003);
+});
+
+test('a page that goes away gets "not returned", with everything off', () => {
+  for (const [screen, way] of Object.entries(WAYS) as [Screen, Event[]][]) {
+    const { s, last } = go([...way, { type: 'torn' }]);
+    assert.equal(s.screen, 'closed', screen);
+    const all = did(last);
+    assert.equal(all[0], 'dark', screen);
+    assert(all.includes('camera_stop'), screen);
+    const open = ['guide', 'flash', 'analysing', 'retry'].includes(screen);
+    assert.deepEqual([all.includes('send abort'), all.includes('close')], [open, open], screen);
+    const o = finished(last)!;
+    if (screen === 'pass' || screen === 'fail') assert.equal(o.kind, screen, 'the decision stands');
+    else if (screen === 'trouble') assert.equal(o.kind, 'error', screen);
+    else assert.deepEqual(o, { kind: 'error', errCode: -1, message: 'not returned' }, screen);
+  }
+});
+
+test('a connection lost while pictures go up is a lost upload', () => {
+  for (const [screen, code] of [['guide', 90007], ['retry', 90007], ['flash', 90012], ['analysing', 90012]] as [Screen, number][]) {
+    const o = go([...WAYS[screen]!, { type: 'socket_closed', code: 1006 }]).s.outcome;
+    assert.equal(o?.kind === 'error' && o.errCode, code, screen);
+  }
+});
+
 test('the stage of a cancel', () => {
   const table: [Screen, number][] = [['consent', 90002], ['warning', 90002], ['camera', 90003], ['guide', 90004], ['flash', 90004], ['analysing', 90005], ['retry', 90006]];
   for (const [screen, code] of table) assert.equal(stage(screen), code, screen);
@@ -177,7 +212,7 @@ test('server errors become codes and words', () => {
     [error('rate_limited'), 10042, 'trouble.busy'], [error('unavailable'), 90007, 'trouble.busy'],
     [error('conflict'), 90199, 'trouble.elsewhere'], [error('invalid', { err_code: 90011 }), 90011, 'trouble.unknown'],
     [{ type: 'socket_closed', code: 4410 }, 90107, 'trouble.timeout'], [{ type: 'socket_closed', code: 4409 }, 90199, 'trouble.elsewhere'],
-    [{ type: 'socket_closed', code: 1006 }, 90007, 'trouble.network'], [{ type: 'socket_closed', code: 1000 }, 90007, 'trouble.network'],
+    [{ type: 'socket_closed', code: 1006 }, 90012, 'trouble.network'], [{ type: 'socket_closed', code: 1000 }, 90012, 'trouble.network'],
   ];
   for (const [e, code, key] of table) {
     const { s } = go([...toFlash, e]);
@@ -214,7 +249,7 @@ test('a camera that stops ends the session, one that never started does not', ()
 
 test('no order of events breaks the rules', () => {
   const events: Event[] = [
-    { type: 'agree' }, { type: 'decline' }, { type: 'back' }, { type: 'continue' }, { type: 'retry' }, { type: 'cancel' }, { type: 'done' },
+    { type: 'agree' }, { type: 'decline' }, { type: 'back' }, { type: 'continue' }, { type: 'retry' }, { type: 'cancel' }, { type: 'done' }, { type: 'torn' },
     { type: 'camera_on' }, { type: 'camera_off', fault: 'busy' }, { type: 'message', message: welcome }, { type: 'message', message: prepare },
     { type: 'message', message: challenge }, { type: 'light_over' }, { type: 'flushed', captured: 1, sent: 1, dropped: 0 }, { type: 'hidden' },
     { type: 'drawn', event: 'segment', index: 0, t: 1 }, result('retry'), result('pass'), error('internal'), { type: 'socket_closed', code: 1006 },

@@ -21,7 +21,8 @@ test('the built SDK is small and stands alone', (t) => {
       assert.doesNotMatch(text, /\beval\(|new Function\(|innerHTML|document\.write/, name);
       assert.doesNotMatch(text, /(^|;)\s*import\s*[{*"']|\brequire\(/, name);
     }
-    for (const name of ['index.html', 'demo.js', 'demo.css', 'sample.js']) assert(readFileSync(join(dist, 'demo', name)).length > 0, name);
+    assert(readFileSync(join(dist, 'faceproof.d.ts')).length > 0);
+    for (const name of ['index.html', 'h5.html', 'demo.js', 'demo.css', 'sample.js', 'h5.js']) assert(readFileSync(join(dist, 'demo', name)).length > 0, name);
   } finally {
     rmSync(dist, { recursive: true });
   }

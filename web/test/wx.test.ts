@@ -2,55 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { Outcome } from '../core/errors';
-import { ApiError, type Session } from '../sdk/api';
-import { baseOf, install } from '../sdk/sdk';
-import { makeWx, type ConfigOptions, type Ground, type Wx } from '../sdk/wx';
-
-const ALL = ['checkIsSupportFacialRecognition', 'startFacialRecognitionVerify', 'requestFacialVerify'];
-const OPTIONS: ConfigOptions = { debug: false, appId: 'wx0123456789abcdef', timestamp: 1, nonceStr: 'n', signature: 's', jsApiList: ALL, beta: true };
-const SESSION: Session = {
-  session_id: 'a', capture_token: 'b', expires_in: 180, app: { name: 'A' }, masked_name: '*', notice_hash: 'c',
-  notice: { handler: '', contact: '', purpose: '', necessity: '', retention_days: 1, alternative: '', alternative_to: '' },
-};
-
-interface Call { url: string; body: Record<string, unknown>; token: string | undefined }
-
-/** A server in memory: answers by path, or throws what it is given. */
-function world(answers: Record<string, unknown> = {}, outcome: Outcome = { kind: 'pass', verifyResult: 'R' }, lacks: string | null = null): { wx: Wx; calls: Call[] } {
-  const calls: Call[] = [];
-  const all: Record<string, unknown> = {
-    '/v1/sdk/config': { page_token: 'T', expires_in: 7200, app: { name: 'A' }, apis: Object.fromEntries(ALL.map((n) => [n, true])) },
-    '/v1/sdk/support': { errCode: 0, errMsg: 'checkIsSupportFacialRecognition:ok', libVersionCode: 1 },
-    '/v1/sdk/sessions': SESSION, ...answers,
-  };
-  const ground: Ground = {
-    server: () => 'https://s', lang: () => 'zh', page: () => 'https://app/page?x=1', lacks: async () => lacks, log: () => undefined,
-    run: async () => outcome,
-    call: async <T>(url: string, body: unknown, token?: string): Promise<T> => {
-      calls.push({ url, body: body as Record<string, unknown>, token });
-      let a = all[url.slice('https://s'.length)];
-      if (Array.isArray(a)) a = a.length > 1 ? a.shift() : a[0];
-      if (a instanceof Error) throw a;
-      return a as T;
-    },
-  };
-  return { wx: makeWx(ground), calls };
-}
-
-/** Calls an interface and waits for complete: [which callback came, its argument]. */
-function ask(f: (cb: object) => void): Promise<[string, Record<string, unknown>]> {
-  return new Promise((resolve, reject) => {
-    const seen: [string, Record<string, unknown>][] = [];
-    const note = (name: string) => (res: Record<string, unknown>) => { seen.push([name, res]); };
-    f({
-      success: note('success'), fail: note('fail'),
-      complete: (res: Record<string, unknown>) => {
-        if (seen.length !== 1 || seen[0]![1] !== res) reject(new Error(`before complete came ${JSON.stringify(seen)}`));
-        else resolve(seen[0]!);
-      },
-    });
-  });
-}
+import { ApiError } from '../sdk/api';
+import { baseOf } from '../sdk/sdk';
+import type { Wx } from '../sdk/wx';
+import { ALL, ask, OPTIONS, SESSION, world } from './world';
 
 const start = (wx: Wx, more: object = {}): Promise<[string, Record<string, unknown>]> =>
   ask((cb) => wx.startFacialRecognitionVerify({ name: '测试人', idCardNumber: '990000199001010019', checkAliveType: 2, ...more, ...cb }));
@@ -119,9 +74,10 @@ test('the names that pages inside WeChat list count too', async () => {
 test('every outcome has its callback, errMsg and code', async () => {
   const table: [Outcome, string, object][] = [
     [{ kind: 'pass', verifyResult: 'R' }, 'success', { errMsg: 'startFacialRecognitionVerify:ok', errCode: 0, verifyResult: 'R' }],
-    [{ kind: 'cancel' }, 'fail', { errMsg: 'startFacialRecognitionVerify:cancel', errCode: 90100, verifyResult: '' }],
+    [{ kind: 'cancel', stage: 90003 }, 'fail', { errMsg: 'startFacialRecognitionVerify:cancel', errCode: 90100, verifyResult: '' }],
     [{ kind: 'fail', errCode: 10004, verifyResult: 'R' }, 'fail', { errMsg: 'startFacialRecognitionVerify:fail face verification not passed', errCode: 10004, verifyResult: 'R' }],
     [{ kind: 'error', errCode: 90008, message: 'camera not authorized' }, 'fail', { errMsg: 'startFacialRecognitionVerify:fail camera not authorized', errCode: 90008, verifyResult: '' }],
+    [{ kind: 'error', errCode: 90017, message: 'timeout' }, 'fail', { errMsg: 'startFacialRecognitionVerify:fail timeout', errCode: 90107, verifyResult: '' }],
     [{ kind: 'error', errCode: 90199, message: '' }, 'fail', { errMsg: 'startFacialRecognitionVerify:fail unknown error', errCode: 90199, verifyResult: '' }],
     [{ kind: 'error', errCode: -1, message: 'not returned' }, 'fail', { errMsg: 'startFacialRecognitionVerify:fail not returned', errCode: -1, verifyResult: '' }],
   ];
@@ -136,6 +92,8 @@ test('the 2.0 call carries no verifyResult', async () => {
   for (const [outcome, name, errMsg, errCode] of [
     [{ kind: 'pass', verifyResult: 'R' }, 'success', 'requestFacialVerify:ok', 0],
     [{ kind: 'cancel' }, 'fail', 'requestFacialVerify:cancel', 90100],
+    [{ kind: 'cancel', stage: 90004 }, 'fail', 'requestFacialVerify:cancel', 90004],
+    [{ kind: 'error', errCode: 90107, message: 'timeout' }, 'fail', 'requestFacialVerify:fail timeout', 90017],
     [{ kind: 'fail', errCode: 10004, verifyResult: '' }, 'fail', 'requestFacialVerify:fail face verification not passed', 10004],
   ] as [Outcome, string, string, number][]) {
     const { wx, calls } = world({}, outcome);
@@ -182,14 +140,19 @@ test('an old page token is renewed once', async () => {
   assert.equal((await start(dead.wx))[1]['errCode'], 10006);
 });
 
-test('a refused config reaches wx.error and every call', async () => {
+test('a refused config reaches wx.error, then ready as in the JS-SDK, then every call', async () => {
   const { wx } = world({ '/v1/sdk/config': new ApiError(401, 'config:fail invalid signature', 10006, undefined, 'signature') });
-  const said = new Promise<unknown>((resolve) => wx.error(resolve));
-  wx.ready(() => assert(false, 'ready after a refusal'));
+  const order: unknown[] = [];
+  wx.error(() => order.push('an earlier handler'));
+  wx.error((res) => order.push(res.errMsg)); // the last one counts
+  const over = new Promise<void>((resolve) => wx.ready(() => { order.push('ready'); resolve(); }));
   wx.config(OPTIONS);
-  assert.deepEqual(await said, { errMsg: 'config:fail invalid signature' });
-  const late = await new Promise<unknown>((resolve) => wx.error(resolve));
-  assert.deepEqual(late, { errMsg: 'config:fail invalid signature' });
+  await over;
+  assert.deepEqual(order, ['config:fail invalid signature', 'ready']);
+  const late: unknown[] = [];
+  wx.error((res) => late.push(res.errMsg));
+  wx.ready(() => late.push('ready'));
+  assert.deepEqual(late, ['config:fail invalid signature', 'ready'], 'at once');
   assert.equal((await start(wx))[1]['errMsg'], 'startFacialRecognitionVerify:fail invalid signature');
 });
 
@@ -216,19 +179,71 @@ test('calls without callbacks, and without any argument, are no error', async ()
   await new Promise((r) => { setTimeout(r, 20); });
 });
 
-test('install keeps what an existing wx has', () => {
+test('the forms with video go under their own names', async () => {
+  const { wx, calls } = world();
+  wx.config(OPTIONS);
+  const one = await ask((cb) => wx.startFacialRecognitionVerifyAndUploadVideo({ name: '测试人', idCardNumber: '990000199001010019', ...cb }));
+  assert.deepEqual(one, ['success', { errMsg: 'startFacialRecognitionVerifyAndUploadVideo:ok', errCode: 0, verifyResult: 'R' }]);
+  const two = await ask((cb) => wx.requestFacialVerifyAndUploadVideo({ verifyId: 'V', ...cb }));
+  assert.deepEqual(two, ['success', { errMsg: 'requestFacialVerifyAndUploadVideo:ok', errCode: 0 }]);
+  assert.deepEqual(calls.slice(1).map((c) => c.body), [
+    { api: 'startFacialRecognitionVerifyAndUploadVideo', name: '测试人', id_card_number: '990000199001010019' },
+    { api: 'requestFacialVerifyAndUploadVideo', verify_id: 'V' },
+  ]);
+});
+
+test('the plain permission does not open the form with video', async () => {
+  const { wx, calls } = world({ '/v1/sdk/config': { page_token: 'T', expires_in: 1, app: { name: '' }, apis: { startFacialRecognitionVerify: true, requestFacialVerify: true } } });
+  wx.config(OPTIONS);
+  for (const f of [
+    (cb: object) => wx.startFacialRecognitionVerifyAndUploadVideo({ userIdKey: 'K', ...cb }),
+    (cb: object) => wx.requestFacialVerifyAndUploadVideo({ verifyId: 'V', ...cb }),
+  ]) {
+    const [how, res] = await ask(f);
+    assert.deepEqual([how, res['errno'], /:fail:access denied$/.test(String(res['errMsg']))], ['fail', 102, true]);
+  }
+  assert.equal(calls.length, 1);
+});
+
+test('a cancel comes to the cancel callback where there is one', async () => {
+  const { wx } = world({}, { kind: 'cancel', stage: 90004 });
+  wx.config(OPTIONS);
+  const heard: string[] = [];
+  await new Promise<void>((resolve) => wx.requestFacialVerify({
+    verifyId: 'V', success: () => heard.push('success'), fail: () => heard.push('fail'),
+    cancel: (res) => heard.push(`cancel ${res.errMsg} ${res.errCode}`), complete: () => { heard.push('complete'); resolve(); },
+  }));
+  assert.deepEqual(heard, ['cancel requestFacialVerify:cancel 90004', 'complete']);
+  assert.equal((await ask((cb) => wx.requestFacialVerify({ verifyId: 'V', ...cb })))[0], 'fail');
+});
+
+test('a device without a camera is "face detect not support"', async () => {
+  const { wx, calls } = world({}, undefined, 'No front camera');
+  wx.config(OPTIONS);
+  assert.deepEqual(await start(wx), ['fail', { errMsg: 'startFacialRecognitionVerify:fail face detect not support: No front camera', errCode: 90001, verifyResult: '' }]);
+  assert.equal(calls.filter((c) => c.url.endsWith('/sessions')).length, 0);
+});
+
+test('wx.login gives a code, and the browser stays the same one', async () => {
+  const { wx, calls } = world();
+  wx.config(OPTIONS);
+  for (let i = 0; i < 2; i++) assert.deepEqual(await ask((cb) => wx.login(cb)), ['success', { errMsg: 'login:ok', code: 'J' }]);
+  assert.deepEqual(calls.slice(1).map((c) => [c.url, c.body, c.token]), [['https://s/v1/sdk/code', { visitor: '' }, 'T'], ['https://s/v1/sdk/code', { visitor: 'W' }, 'T']]);
+  const strange = world({ '/v1/sdk/code': [{ code: '1', visitor: 'old' }, new ApiError(400, 'login:fail visitor must be one that this server gave', 10001, undefined, 'visitor'), { code: '2', visitor: 'new' }] });
+  strange.wx.config(OPTIONS);
+  await ask((cb) => strange.wx.login(cb));
+  assert.deepEqual(await ask((cb) => strange.wx.login(cb)), ['success', { errMsg: 'login:ok', code: '2' }]);
+  assert.deepEqual(strange.calls.slice(1).map((c) => c.body['visitor']), ['', 'old', '']);
+  assert.deepEqual(await ask((cb) => world().wx.login(cb)), ['fail', { errMsg: 'login:fail call wx.config first' }]);
+});
+
+test('checkJsApi knows the face interfaces under both kinds of name', async () => {
   const { wx } = world();
-  const none: { wx?: object } = {};
-  assert.deepEqual(Object.keys(install(none, wx)).sort(), Object.keys(wx).sort());
-  const config = (): void => undefined;
-  const there = { wx: { config, chooseImage: 1 } };
-  const kept = there.wx;
-  assert.equal(install(there, wx), kept);
-  assert.deepEqual([there.wx.config, there.wx.chooseImage], [config, 1]);
-  assert.equal((there.wx as unknown as Wx).requestFacialVerify, wx.requestFacialVerify);
-  const frozen = { wx: Object.freeze({ config, scan: 2 }) };
-  const now = install(frozen, wx) as Record<string, unknown>;
-  assert.deepEqual([now['scan'], now['config'], typeof now['requestFacialVerify']], [2, config, 'function']);
+  const names = [...ALL, 'checkIsSupportFaceDetect', 'requestWxFacePictureVerify', 'requestWxFacePictureVerifyUnionVideo'];
+  const [how, res] = await ask((cb) => wx.checkJsApi({ jsApiList: [...names, 'chooseImage', 'constructor'], ...cb }));
+  assert.deepEqual([how, res], ['success', {
+    errMsg: 'checkJsApi:ok', checkResult: { ...Object.fromEntries(names.map((n) => [n, true])), chooseImage: false, constructor: false },
+  }]);
 });
 
 test('the server is where the script came from', () => {

@@ -15,6 +15,8 @@ export const en: Record<TextKey, string> = {
 
   'consent.title': 'Separate consent for processing face information',
   'consent.body': 'To complete “{purpose}”, {handler} will record your face and compare it one-to-one with your registered photo. Face information is sensitive; a leak could harm your safety or property. It is sent encrypted to {handler}\'s server; after the comparison {retention}. We do not analyse emotion, health or preferences, nor use it for anything else.',
+  'consent.retention.video': 'the recording of your face is kept, encrypted, for {handler} to fetch afterwards; the recording and the result are kept for {days} days at most',
+  'consent.video': 'The recording of your face is kept this time, for {days} days at most.',
   'consent.retention': 'raw images are deleted at once and only the result is kept for {days} days',
   'consent.retention.image': 'raw images are deleted at once, except one image of your face, which is kept encrypted for up to 5 minutes so that “{app}” can fetch it; the result is kept for {days} days',
   'consent.separate': 'I have read this and separately consent to the processing of my face information',
@@ -30,6 +32,7 @@ export const en: Record<TextKey, string> = {
   'notice.method': 'Method',
   'notice.method.text': 'Your face is recorded, checked to be a live person and compared one-to-one with your registered photo; nobody is searched for in a crowd, no voiceprint is taken.',
   'notice.data': 'Kinds of information',
+  'notice.data.video': 'Name, identity number, images of the face with the recording that is kept, and the sizes of camera and screen.',
   'notice.data.text': 'Name, identity number, images of the face, and the sizes of camera and screen.',
   'notice.necessity': 'Why it is needed, and what it means for you',
   'notice.retention': 'How long it is kept',

@@ -1,0 +1,259 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"faceproof"
+	"faceproof/internal/onboarding"
+)
+
+// Admin is the operator's API, /v1/admin/: applications, reviews, switches.
+type Admin struct {
+	TokenHash []byte           // SHA-256 of the bearer token that opens everything here
+	Desk      *onboarding.Desk // needed
+}
+
+// adminActor is who the audit log names.
+const adminActor = "admin"
+
+// maxForm bounds an application's JSON; its longest texts are under 32 KiB.
+const maxForm = 64 << 10
+
+type admin struct {
+	s   *Server
+	cfg Admin
+}
+
+func newAdmin(s *Server, cfg *Admin) (*admin, error) {
+	if len(cfg.TokenHash) != sha256.Size || cfg.Desk == nil {
+		return nil, errors.New("server: the admin API needs TokenHash and Desk")
+	}
+	return &admin{s, *cfg}, nil
+}
+
+func (a *admin) routes() []route {
+	row := func(pattern string, do func(http.ResponseWriter, *http.Request) (int, any, error)) route {
+		return route{pattern, a.s.limited(a.guard(do))}
+	}
+	const applications, one = "/v1/admin/applications", "/v1/admin/applications/{id}"
+	return []route{
+		row("GET /v1/admin/categories", a.categories),
+		row("GET "+applications, a.list),
+		row("POST "+applications, a.draft),
+		row("GET "+one, a.show),
+		row("PUT "+one, a.revise),
+		row("POST "+one+"/licences/{kind}", a.attach),
+		row("GET "+one+"/licences/{licence}", a.licence),
+		row("POST "+one+"/submit", a.submit),
+		row("POST "+one+"/review", a.review),
+		row("POST /v1/admin/apps/{app}/switch", a.switchApp),
+	}
+}
+
+// guard asks for the token before anything of the request is read. There is
+// one answer to no token and to a wrong one.
+func (a *admin) guard(do func(http.ResponseWriter, *http.Request) (int, any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		hash := sha256.Sum256([]byte(token))
+		if right := subtle.ConstantTimeCompare(hash[:], a.cfg.TokenHash); right != 1 || !bearer {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="faceproof admin"`)
+			writeError(w, faceproof.Errorf(faceproof.CodeUnauthenticated, "authorization", "the admin token is missing or wrong"))
+			return
+		}
+		status, answer, err := do(w, r)
+		if err != nil {
+			if faceproof.ErrorCode(err) == faceproof.CodeInternal {
+				a.s.cfg.Log.ErrorContext(r.Context(), "admin failed", "route", r.Pattern, "error", faceproof.LogText(err))
+			}
+			writeError(w, err)
+			return
+		}
+		if status != 0 { // else the handler has answered
+			writeJSON(w, status, answer)
+		}
+	})
+}
+
+func (a *admin) categories(http.ResponseWriter, *http.Request) (int, any, error) {
+	return http.StatusOK, map[string]any{"categories": faceproof.Categories()}, nil
+}
+
+func (a *admin) list(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	list, err := a.cfg.Desk.Applications(r.Context(), faceproof.ApplicationState(r.URL.Query().Get("state")))
+	out := make([]onboarding.ApplicationJSON, len(list))
+	for i, x := range list {
+		out[i] = onboarding.Answer(x)
+	}
+	return http.StatusOK, map[string]any{"applications": out}, err
+}
+
+func (a *admin) show(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	x, err := a.cfg.Desk.Application(r.Context(), r.PathValue("id"))
+	return http.StatusOK, onboarding.Answer(x), err
+}
+
+func readForm(w http.ResponseWriter, r *http.Request) (faceproof.Application, error) {
+	var form onboarding.FormJSON
+	if err := readStrict(w, r, maxForm, &form); err != nil {
+		return faceproof.Application{}, err
+	}
+	return form.Application()
+}
+
+func (a *admin) draft(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	form, err := readForm(w, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	x, err := a.cfg.Desk.Draft(r.Context(), form, adminActor)
+	return http.StatusCreated, onboarding.Answer(x), err
+}
+
+func (a *admin) revise(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	form, err := readForm(w, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	x, err := a.cfg.Desk.Revise(r.Context(), r.PathValue("id"), form, adminActor)
+	return http.StatusOK, onboarding.Answer(x), err
+}
+
+// attach takes one licence file as the whole body.
+func (a *admin) attach(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	data, err := readBytes(w, r, faceproof.MaxLicenceBytes)
+	if err != nil {
+		return 0, nil, err
+	}
+	x, err := a.cfg.Desk.Attach(r.Context(), r.PathValue("id"), faceproof.LicenceKind(r.PathValue("kind")), data, adminActor)
+	return http.StatusCreated, onboarding.Answer(x), err
+}
+
+// licence gives a licence file to be saved: the bytes are the applicant's, so
+// no browser may show them as a page of ours.
+func (a *admin) licence(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	l, data, err := a.cfg.Desk.Licence(r.Context(), r.PathValue("id"), r.PathValue("licence"), adminActor)
+	if err != nil {
+		return 0, nil, err
+	}
+	h := w.Header()
+	h.Set("Content-Type", l.Type)
+	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", string(l.Kind)+"."+l.Type[strings.IndexByte(l.Type, '/')+1:]))
+	h.Set("Cache-Control", "no-store")
+	_, _ = w.Write(data)
+	return 0, nil, nil
+}
+
+func (a *admin) submit(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var none struct{}
+	if err := readStrict(w, r, maxForm, &none); err != nil {
+		return 0, nil, err
+	}
+	x, err := a.cfg.Desk.Submit(r.Context(), r.PathValue("id"), adminActor)
+	return http.StatusOK, onboarding.Answer(x), err
+}
+
+func (a *admin) review(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var q struct {
+		Decision string `json:"decision"` // approve, reject
+		Reason   string `json:"reason"`
+	}
+	if err := readStrict(w, r, maxForm, &q); err != nil {
+		return 0, nil, err
+	}
+	switch {
+	case q.Decision == "reject":
+		x, err := a.cfg.Desk.Reject(r.Context(), r.PathValue("id"), q.Reason, adminActor)
+		return http.StatusOK, onboarding.Answer(x), err
+	case q.Decision != "approve":
+		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "decision", "must be approve or reject")
+	case q.Reason != "":
+		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "reason", "comes with a rejection only")
+	}
+	x, secret, err := a.cfg.Desk.Approve(r.Context(), r.PathValue("id"), adminActor)
+	answer := onboarding.Answer(x)
+	answer.AppSecret = secret.Reveal()
+	return http.StatusOK, answer, err
+}
+
+func (a *admin) switchApp(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var q struct {
+		Permissions []faceproof.Permission `json:"permissions"`
+		On          *bool                  `json:"on"`
+	}
+	if err := readStrict(w, r, maxForm, &q); err != nil {
+		return 0, nil, err
+	}
+	if q.On == nil {
+		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "on", "must be true or false")
+	}
+	app, err := a.cfg.Desk.Switch(r.Context(), faceproof.AppID(r.PathValue("app")), q.Permissions, *q.On, adminActor)
+	return http.StatusOK, map[string]any{"app_id": app.ID, "permissions": append([]faceproof.Permission{}, app.Permissions...)}, err
+}
+
+func readBytes(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, faceproof.Errorf(faceproof.CodeInvalid, "body", "is over %d bytes", limit)
+	case err != nil:
+		return nil, faceproof.Errorf(faceproof.CodeInvalid, "body", "did not arrive whole")
+	}
+	return data, nil
+}
+
+// readStrict reads one JSON object in UTF-8 with known members, each once and
+// spelled as documented.
+func readStrict(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
+	data, err := readBytes(w, r, limit)
+	if err != nil {
+		return err
+	}
+	if !utf8.Valid(data) {
+		return faceproof.Errorf(faceproof.CodeInvalid, "body", "must be UTF-8")
+	}
+	if err := oneObject(data); err != nil {
+		return faceproof.Errorf(faceproof.CodeInvalid, "body", "must be one JSON object whose members are there once, in lower case")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	return readJSON(w, r, limit, into)
+}
+
+// oneObject refuses what encoding/json lets pass: null, members twice, and
+// members in another case.
+func oneObject(data []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return errors.New("no object")
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		t, err := dec.Token()
+		key, ok := t.(string)
+		if err != nil || !ok || seen[key] || key != strings.ToLower(key) {
+			return errors.New("a bad member")
+		}
+		seen[key] = true
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("more than one value")
+	}
+	return nil
+}
