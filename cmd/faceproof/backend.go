@@ -36,7 +36,7 @@ func (b *backend) close() {
 	}
 }
 
-func openBackend(ctx context.Context, g *globals, pack string, log *slog.Logger) (_ *backend, err error) {
+func openBackend(ctx context.Context, g *globals, pack string, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
 	b := &backend{}
 	defer func() {
 		if err != nil {
@@ -63,7 +63,7 @@ func openBackend(ctx context.Context, g *globals, pack string, log *slog.Logger)
 	policy := faceproof.DefaultPolicy()
 	policy.MinContinuity = b.engine.Pack().Continuity
 	b.verify, err = verify.New(verify.Config{
-		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store,
+		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Budget: budget,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return analyzer.Begin() }),
 		Policy:   policy,
 		CheckFrame: func(jpeg []byte) error {

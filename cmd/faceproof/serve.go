@@ -37,7 +37,9 @@ type serveFlags struct {
 	proxies      []string
 	maxCaptures  int
 	dailyCalls   int
-	verbose      bool
+
+	personFailures int
+	verbose        bool
 }
 
 // compatFile is the operator's table of devices and versions, in the data
@@ -72,8 +74,17 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.StringSliceVar(&f.proxies, "trust-proxy", nil, "address range of proxies whose X-Forwarded-For is believed (default: this machine)")
 	fs.IntVar(&f.maxCaptures, "max-captures", 0, "captures at once (default 8 for each processor)")
 	fs.IntVar(&f.dailyCalls, "daily-calls", 0, "calls of each interface by one app on one day (0: not limited)")
+	fs.IntVar(&f.personFailures, "person-failures", verify.DefaultBudget().Subject,
+		"failures of one person in one app in 24 hours after a live face was seen, twice as many over all apps (0: not limited)")
 	fs.BoolVar(&f.verbose, "verbose", false, "log debug messages")
 	return c
+}
+
+// failures is the budget with another number of failures of a person.
+func failures(person int) verify.Budget {
+	b := verify.DefaultBudget()
+	b.Subject, b.SubjectAll = person, 2*person
+	return b
 }
 
 // listenAddr is where to listen when the flags and PORT are taken together.
@@ -93,6 +104,12 @@ func listenAddr(f serveFlags, port string) string {
 // serve runs until ctx ends, then lets running requests finish.
 func serve(ctx context.Context, g *globals, f serveFlags) error {
 	log := newLog(g, f.verbose)
+	if f.personFailures < 0 {
+		return faceproof.Errorf(faceproof.CodeInvalid, "--person-failures", "must be 0 or more")
+	}
+	if f.dailyCalls < 0 {
+		return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "must be 0 or more")
+	}
 	if f.publicOrigin != "" {
 		origin, err := parseOrigin(f.publicOrigin)
 		if err != nil {
@@ -114,7 +131,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return &faceproof.Error{Code: faceproof.CodeUnavailable, Field: "--addr", Message: "cannot listen: " + err.Error(), Err: err}
 	}
 	defer ln.Close()
-	b, err := openBackend(ctx, g, f.pack, log)
+	b, err := openBackend(ctx, g, f.pack, failures(f.personFailures), log)
 	if err != nil {
 		return err
 	}
