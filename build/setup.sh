@@ -11,7 +11,7 @@ need() { # command, Debian package
 for part in "$@"; do
   case $part in
     base)
-      need gcc build-essential; need git git; need npm npm; need curl curl
+      need gcc build-essential; need git git; need npm npm
       ;;
     chromium)
       [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
