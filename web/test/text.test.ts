@@ -20,7 +20,7 @@ test('both languages have the same wordings, none empty', () => {
 });
 
 test('both languages have the same placeholders', () => {
-  const holes = (s: string): string => [...new Set(s.match(/\{\w+\}/g) ?? [])].sort().join();
+  const holes = (s: string): string => [...new Set(s.match(/\{\w+/g) ?? [])].sort().join();
   for (const k of keys) assert.equal(holes(en[k]), holes(zh[k]), k);
 });
 
@@ -55,6 +55,8 @@ test('values fill placeholders, and only their own', () => {
   assert.match(words('en')('result.retry', { n: 2 }), /2 left/);
   assert.equal(words('zh')('result.pass', { app: '{n}$&' }), '核验完成，请返回“{n}$&”。');
   assert.match(words('zh')('result.pass'), /\{app\}/);
+  assert.match(words('en')('consent.retention', { days: 1 }), / 1 day$/);
+  assert.match(words('en')('consent.retention', { days: 30 }), / 30 days$/);
 });
 
 test('Chinese comes first', () => {

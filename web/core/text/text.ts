@@ -9,7 +9,7 @@ export type { TextKey };
 /** The languages there are. */
 export type Lang = 'zh' | 'en';
 
-/** Gives wording in one language; the values fill its {placeholders}. */
+/** Gives wording in one language; the values fill its {placeholders}, {n|day|days} as "1 day" or "7 days". */
 export type Words = (key: TextKey, values?: Record<string, string | number>) => string;
 
 /** Chooses a language from a tag such as "zh-CN"; Chinese comes first. */
@@ -20,8 +20,11 @@ export function languageOf(tag: string | undefined): Lang {
 /** The words of a language. */
 export function words(lang: Lang): Words {
   const all = lang === 'en' ? en : zh;
-  return (key, values = {}) => all[key].replace(/\{(\w+)\}/g, (whole, name: string) =>
-    Object.prototype.hasOwnProperty.call(values, name) ? String(values[name]) : whole);
+  return (key, values = {}) => all[key].replace(/\{(\w+)(?:\|([^|}]+)\|([^|}]+))?\}/g, (whole, name: string, one?: string, many?: string) => {
+    if (!Object.prototype.hasOwnProperty.call(values, name)) return whole;
+    const value = String(values[name]);
+    return one && many ? `${value} ${value === '1' ? one : many}` : value;
+  });
 }
 
 /**
