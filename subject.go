@@ -143,12 +143,3 @@ func ParseIDNumber(s, field string, now time.Time) (IDNumber, error) {
 	}
 	return IDNumber{sensitive{id}}, nil
 }
-
-// BirthDate gives the date of birth that the number states, at UTC midnight.
-func (n IDNumber) BirthDate() time.Time {
-	if len(n.v) != 18 {
-		return time.Time{}
-	}
-	t, _ := time.Parse("20060102", n.v[6:14])
-	return t
-}

@@ -61,14 +61,6 @@ func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
 	})
 }
 
-// SetAppSecret replaces the hash of an app's secret; the old one is refused at
-// once. Errors: CodeNotFound.
-func (s *Store) SetAppSecret(ctx context.Context, id faceproof.AppID, secretHash []byte) error {
-	return s.change(ctx, s.entry("", "app.secret", string(id), ""), func(tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `UPDATE apps SET secret_hash = $2 WHERE id = $1`, string(id), secretHash))("app")
-	})
-}
-
 // App finds an app, a revoked one too, and the hash of its secret. Errors:
 // CodeNotFound.
 func (s *Store) App(ctx context.Context, id faceproof.AppID) (faceproof.App, []byte, error) {

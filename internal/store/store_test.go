@@ -240,7 +240,6 @@ func TestNoAuditNoChange(t *testing.T) {
 		"begin":        second(s.BeginCapture(ctx, "v", []byte("token-v"), "", t0, entry("begin"))),
 		"redeem":       second(s.Redeem(ctx, []byte("cred-d"), app1, t0+10, entry("redeem"))),
 		"sweep":        second(s.Sweep(ctx, t0+1e9)),
-		"secret":       s.SetAppSecret(ctx, app1, []byte("new")),
 		"audit itself": s.Audit(ctx, entry("look")),
 	}
 	for name, err := range calls {

@@ -45,6 +45,10 @@ type Started struct {
 	Video        bool // the capture will be kept for getvideo, if the person passes
 }
 
+// ValidOutSeqNo says whether a business number has the contract's form: 5 to 32
+// letters, digits, _ or -.
+func ValidOutSeqNo(s string) bool { return outSeqNoForm.MatchString(s) }
+
 var outSeqNoForm = regexp.MustCompile(`^[A-Za-z0-9_-]{5,32}$`)
 
 // maxOpenID bounds an openid, in bytes; WeChat's are 28.
@@ -86,7 +90,7 @@ func (s *Service) Create(ctx context.Context, r CreateRequest) (Created, error) 
 	if r.Generation != faceproof.Gen2 {
 		return Created{}, faceproof.Errorf(faceproof.CodeInvalid, "generation", "a 1.0 verification is made by its start")
 	}
-	if !outSeqNoForm.MatchString(r.OutSeqNo) {
+	if !ValidOutSeqNo(r.OutSeqNo) {
 		return Created{}, faceproof.Errorf(faceproof.CodeInvalid, "out_seq_no", "must be 5 to 32 letters, digits, _ or -")
 	}
 	if r.OpenID == "" {

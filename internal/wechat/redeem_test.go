@@ -132,7 +132,7 @@ func (s *shop) passed2(app, n int) (body, id string) {
 		s.t.Fatal(err)
 	}
 	s.decide(app, st.SessionID, hashToken(st.CaptureToken.Reveal()), fmt.Sprintf("%0128d", app*1000+n+500))
-	return toJSON(map[string]string{"verify_id": a.VerifyID, "out_seq_no": order, "openid": "u", "cert_hash": verify.CertHash(certType, testName, testNumber)}), st.SessionID
+	return toJSON(map[string]string{"verify_id": a.VerifyID, "out_seq_no": order, "openid": "u", "cert_hash": verify.CertHash(verify.IdentityCard, testName, testNumber)}), st.SessionID
 }
 
 // security.md T11: a hundred apps try each other's credentials, 9,900 pairs in

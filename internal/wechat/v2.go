@@ -9,13 +9,9 @@ import (
 )
 
 var (
-	outSeqNoForm = regexp.MustCompile(`^[0-9A-Za-z_-]{5,32}$`)
 	certHashForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	openIDForm   = regexp.MustCompile(`^[0-9A-Za-z_-]{1,128}$`)
 )
-
-// certType is the only cert_type of the contract.
-const certType = "IDENTITY_CARD"
 
 // verifyIDAnswer is the answer of getverifyid.
 type verifyIDAnswer struct {
@@ -41,10 +37,10 @@ func (a *API) getVerifyID(c *call) (any, error) {
 		return nil, f
 	}
 	switch {
-	case !outSeqNoForm.MatchString(s[0]):
+	case !verify.ValidOutSeqNo(s[0]):
 		return nil, fail(codeInvalidArgs, "out_seq_no must be 5 to 32 of 0-9 A-Z a-z _ -")
-	case id[0] != certType:
-		return nil, fail(codeInvalidArgs, "cert_info.cert_type must be %s", certType)
+	case id[0] != verify.IdentityCard:
+		return nil, fail(codeInvalidArgs, "cert_info.cert_type must be %s", verify.IdentityCard)
 	case !openIDForm.MatchString(s[1]):
 		return nil, fail(codeInvalidArgs, "openid must be 1 to 128 of 0-9 A-Z a-z _ -")
 	}
@@ -54,7 +50,7 @@ func (a *API) getVerifyID(c *call) (any, error) {
 	}
 	created, err := a.cfg.Verify.Create(c.r.Context(), verify.CreateRequest{
 		App: c.app, Generation: faceproof.Gen2, Subject: subject, Alive: faceproof.AliveAuto,
-		OutSeqNo: s[0], OpenID: s[1], CertHash: verify.CertHash(certType, id[1], id[2]),
+		OutSeqNo: s[0], OpenID: s[1], CertHash: verify.CertHash(verify.IdentityCard, id[1], id[2]),
 	})
 	if err != nil {
 		return nil, translate(err, "out_seq_no")
@@ -75,7 +71,7 @@ func (c *call) order() (order, error) {
 	switch {
 	case s[0] == "" || len(s[0]) > 256:
 		return order{}, fail(codeIdentifyID, "verify_id must be 1 to 256 characters")
-	case !outSeqNoForm.MatchString(s[1]):
+	case !verify.ValidOutSeqNo(s[1]):
 		return order{}, fail(codeInvalidArgs, "out_seq_no must be 5 to 32 of 0-9 A-Z a-z _ -")
 	case !certHashForm.MatchString(s[2]):
 		return order{}, fail(codeInvalidArgs, "cert_hash must be 64 lower-case hex digits")
