@@ -21,6 +21,7 @@ var imports = map[string][]string{
 	".": {},
 	// level 0
 	"internal/signal":            {},
+	"internal/radiance":          {},
 	"internal/imaging":           {"."},
 	"internal/onnx":              {"."},
 	"internal/modelpack":         {".", "internal/modelpack/convert", "models"},
