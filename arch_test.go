@@ -26,6 +26,7 @@ var imports = map[string][]string{
 	"internal/onnx":              {"."},
 	"internal/modelpack":         {".", "internal/modelpack/convert", "models"},
 	"internal/modelpack/convert": {"."},
+	"internal/eval/score":        {},
 	"internal/keys":              {"."},
 	"models":                     {},
 	"web":                        {},
