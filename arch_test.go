@@ -32,7 +32,7 @@ var imports = map[string][]string{
 	"web":                        {},
 	// level 1
 	"internal/capture":  {"."},
-	"internal/flash":    {".", "internal/signal"},
+	"internal/flash":    {".", "internal/radiance", "internal/signal"},
 	"internal/face":     {".", "internal/imaging", "internal/onnx", "internal/modelpack"},
 	"internal/blob":     {".", "internal/keys"},
 	"internal/store":    {".", "internal/keys"},

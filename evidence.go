@@ -18,13 +18,9 @@ type Evidence struct {
 	Flash     *FlashEvidence  `json:"flash,omitempty"`
 	Match     *MatchEvidence  `json:"match,omitempty"` // nil: no face could be embedded, or no reference
 	Reference ReferenceState  `json:"reference"`
+
+	Provenance *ProvenanceEvidence `json:"provenance,omitempty"` // where the frames came from; nil: not measured
 }
-
-// Assurance says how much is known about the camera (security.md T03).
-type Assurance string
-
-// A web page cannot prove a real camera (W3C mediacapture-main #896).
-const AssuranceWebUnattested Assurance = "web_unattested"
 
 // CaptureEvidence counts the frames of the challenge, pre-roll to post-roll.
 type CaptureEvidence struct {
@@ -68,18 +64,37 @@ type Quality struct {
 // FlashEvidence is the outcome of the flash test; see internal/flash for the
 // exact definition of each.
 type FlashEvidence struct {
-	P               float64 `json:"p"`                // randomisation p-value, (0, 1]
-	Candidates      int     `json:"candidates"`       // N of the test
-	Z               float64 `json:"z"`                // for monitoring
-	R2              float64 `json:"r2"`               // explained share, 0 to 1
-	Amplitude       float64 `json:"amplitude"`        // q̄: mean screen/ambient ratio
-	Flicker         float64 `json:"flicker"`          // strength of any coloured light that changes on the face, ours or not, in the unit of Amplitude
-	LatencyMS       float64 `json:"latency_ms"`       // display to frame
-	BackgroundRatio float64 `json:"background_ratio"` // b: response of the background over that of the face
-	BackgroundCells int     `json:"background_cells"`
-	SkinCells       int     `json:"skin_cells"`
-	Measurable      bool    `json:"measurable"` // false: too few usable frames; the numbers mean nothing
-	Hint            Hint    `json:"hint,omitempty"`
+	P               float64       `json:"p"`                // randomisation p-value, (0, 1]
+	Candidates      int           `json:"candidates"`       // N of the test
+	Z               float64       `json:"z"`                // for monitoring
+	R2              float64       `json:"r2"`               // explained share, 0 to 1
+	Amplitude       float64       `json:"amplitude"`        // q̄: mean screen/ambient ratio
+	Flicker         float64       `json:"flicker"`          // strength of any coloured light that changes on the face, ours or not, in the unit of Amplitude
+	LatencyMS       float64       `json:"latency_ms"`       // display to frame
+	BackgroundRatio float64       `json:"background_ratio"` // b: response of the background over that of the face
+	BackgroundCells int           `json:"background_cells"`
+	SkinCells       int           `json:"skin_cells"`
+	L               float64       `json:"l"`   // ln likelihood ratio of a face's shape to a flat thing's; near 0: the light is too weak to know
+	Cut             float64       `json:"cut"` // motion at the borders of the colours over motion elsewhere; 0: not measured
+	Shape           ShapeEvidence `json:"shape"`
+	Measurable      bool          `json:"measurable"` // false: too few usable frames; the numbers mean nothing
+	Hint            Hint          `json:"hint,omitempty"`
+}
+
+// ShapeEvidence is how the response to the light varies over the face: α is the
+// response of a place over the mean of the face, less 1. SE is a standard error.
+type ShapeEvidence struct {
+	Cells     int     `json:"cells"`      // of the skin; 0: no shape was measured
+	B         float64 `json:"b"`          // slope of α on what the face's mesh predicts: 0 flat, about .6 live
+	BSE       float64 `json:"b_se"`       //
+	Spec      float64 `json:"spec"`       // slope of α on the gloss that the mesh predicts
+	SpecSE    float64 `json:"spec_se"`    //
+	D         float64 `json:"d"`          // slope of the response to the difference along the screen on its prediction: 0 flat, about 1 live
+	DSE       float64 `json:"d_se"`       //
+	Spread    float64 `json:"spread"`     // standard deviation of α over the skin
+	HeadCells int     `json:"head_cells"` // 0: no Kappa
+	Kappa     float64 `json:"kappa"`      // slope of α on ln brightness over the head: about 0 what reflects, −1 what glows
+	KappaSE   float64 `json:"kappa_se"`
 }
 
 // MatchEvidence compares the mean template of the capture with the reference.

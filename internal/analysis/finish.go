@@ -35,7 +35,7 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 		return faceproof.Evidence{}, nil, err
 	}
 	tl := timeline(t.Display)
-	fl, err := flash.Analyse(t.Challenge, tl, r.series(), rng)
+	fl, err := flash.Analyse(t.Challenge, tl, r.series(t), rng)
 	if err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
@@ -98,35 +98,6 @@ func timeline(d []capture.DisplayEvent) flash.Timeline {
 		}
 	}
 	return tl
-}
-
-// series averages the cells that can be used over the whole capture. Frames
-// without a face stay, as NaN: flash asks how many there are.
-func (r *Run) series() flash.Series {
-	var s flash.Series
-	layout := r.tracker.Layout()
-	if layout == nil {
-		return s
-	}
-	var cells []*face.Cells
-	for _, f := range r.frames {
-		if f.cells != nil {
-			cells = append(cells, f.cells)
-		}
-	}
-	skin, background := face.Usable(&layout.Skin, cells), face.Usable(&layout.Background, cells)
-	s.SkinCells, s.BackgroundCells = len(skin), len(background)
-	var none face.Cells // nothing seen
-	for _, f := range r.frames {
-		c := f.cells
-		if c == nil {
-			c = &none
-		}
-		s.Times = append(s.Times, f.t/1000)
-		s.Face = append(s.Face, c.Average(skin))
-		s.Background = append(s.Background, c.Average(background))
-	}
-	return s
 }
 
 // probe averages the last embeddings before the colours began and picks the

@@ -36,12 +36,15 @@ type Run struct {
 	mesh      *face.Landmarks // of the last look; nil: none
 	sinceLook int             // frames
 	jpegQ     int             // lowest
+	width     int             // of the pictures
+	height    int
 }
 
 // frame is what is kept of every frame.
 type frame struct {
 	t     float64     // ms
 	cells *face.Cells // nil: the face was not followed
+	place face.Placement
 }
 
 // shot is a frame whose face was embedded.
@@ -95,7 +98,8 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 	if err != nil {
 		return err
 	}
-	r.frames = append(r.frames, frame{t: f.T, cells: cells})
+	r.frames = append(r.frames, frame{t: f.T, cells: cells, place: r.tracker.Placement()})
+	r.width, r.height = m.W, m.H
 	return nil
 }
 

@@ -233,7 +233,7 @@ func (a *attempt) complete() bool {
 func (s *Session) analyse(now time.Time, complete bool) []Effect {
 	a := &s.attempt
 	t := a.t
-	t.Attempt, t.Challenge, t.Display = s.n, a.challenge, a.display
+	t.Attempt, t.Challenge, t.Display, t.Screen = s.n, a.challenge, a.display, s.screen
 	t.Received, t.RateDropped, t.Bytes = a.kept, a.fast, a.bytes
 	if !a.sentAt.IsZero() {
 		t.ServerMS = millis(now.Sub(a.sentAt))

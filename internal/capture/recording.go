@@ -49,6 +49,7 @@ type TranscriptMeta struct {
 	RateDropped int                      `json:"rate_dropped"`
 	Bytes       int                      `json:"bytes"`
 	ServerMS    float64                  `json:"server_ms"`
+	Screen      Screen                   `json:"-"` // RecordingMeta.Screen says it
 }
 
 // RecordingFrame is the header of frames/NNNN.jpg.
@@ -68,7 +69,11 @@ func NewRecording(h ClientHello, t Transcript, frames []Frame) Recording {
 }
 
 // Transcript of the attempt.
-func (r Recording) Transcript() Transcript { return Transcript(r.Meta.Transcript) }
+func (r Recording) Transcript() Transcript {
+	t := Transcript(r.Meta.Transcript)
+	t.Screen = r.Meta.Screen
+	return t
+}
 
 // Write writes the zip. The JPEGs are stored, not compressed, and the times are
 // constant: the same recording gives the same bytes.

@@ -49,6 +49,7 @@ type Session struct {
 	nPreview int
 	bytes    int // of all JPEGs of the session
 
+	screen  Screen
 	n       int // the attempt, from 1
 	attempt attempt
 	cut     bool // the attempt was closed by us: what the client sent before it knew is dropped
@@ -148,6 +149,7 @@ func (s *Session) Hello(now time.Time, h ClientHello) ([]Effect, error) {
 	if s.phase != phaseHello {
 		return nil, invalid("type", "hello comes once")
 	}
+	s.screen = h.Screen
 	s.enter(phaseOpening, time.Time{})
 	return []Effect{Open{h}}, nil
 }

@@ -12,7 +12,7 @@ import (
 const (
 	CanonicalWidth  = 168
 	CanonicalHeight = 224
-	faceWidth       = 84.0
+	faceWidth       = 84.0 // between the cheeks: the unit of Facet and Offset
 	faceX           = CanonicalWidth / 2.0
 	faceY           = 136.0 // midway between forehead and chin
 	cellSize        = 6
@@ -29,10 +29,10 @@ type Cells struct {
 }
 
 // Layout says what the cells of a capture show: Skin, without eyes, brows and
-// lips, and Background, outside 1.6 times the head's ellipse and above the
-// chin.
+// lips; Head, with them and with the hair; and Background, outside 1.6 times the
+// face's ellipse and above the chin.
 type Layout struct {
-	Skin, Background [CellCount]bool
+	Skin, Head, Background [CellCount]bool
 }
 
 // Margins around the features in canonical pixels: the mesh is good to about
@@ -41,6 +41,8 @@ const (
 	ovalMargin    = -2.5
 	featureMargin = 2.5
 	headScale     = 1.6
+	hairHeight    = .22 // of the face, above it
+	headWidth     = 1.05
 )
 
 // Mesh points (MediaPipe's canonical face model) of the face's outline and of
@@ -78,6 +80,9 @@ func newLayout(p *[468]Point) *Layout {
 	top, bottom := p[forehead], p[chin]
 	center := mid(top, bottom)
 	rx, ry := headScale*faceWidth/2, headScale*top.dist(bottom)/2
+	length := top.dist(bottom)
+	crown := center.Y - hairHeight/2*length
+	hx, hy := headWidth*faceWidth/2, (1+hairHeight)*length/2
 	l := new(Layout)
 	for i := range CellCount {
 		at := cellCenter(i)
@@ -88,6 +93,7 @@ func newLayout(p *[468]Point) *Layout {
 			}
 		}
 		ex, ey := (at.X-center.X)/rx, (at.Y-center.Y)/ry
+		l.Head[i] = math.Hypot((at.X-center.X)/hx, (at.Y-crown)/hy) < 1
 		l.Background[i] = ex*ex+ey*ey > 1 && at.Y+cellSize/2 < bottom.Y
 	}
 	return l

@@ -38,13 +38,14 @@ const unknowns = 7
 // Tracker holds the face of one capture still: it takes each frame to the
 // canonical frame of the first one, by the mesh where there is one and by
 // registration in between, and averages cells. Not for concurrent use; after
-// the first frames it allocates nothing. Its poses are what a test for splices
-// (S10 of internal/flash) will look at.
+// the first frames it allocates nothing.
 type Tracker struct {
 	light   light
 	anchors [468]Point // of the first mesh, canonical pixels
 	layout  *Layout
 	pose    pose
+	mesh    [468][3]float64 // mean of the first ones, canonical pixels
+	meshes  int             // in it
 
 	mask      [gridSize]bool // in the face
 	reference [gridSize]float32
@@ -90,6 +91,9 @@ func (t *Tracker) Track(m *imaging.Image, l *Landmarks, out *Cells) bool {
 		return false
 	}
 	t.pose = p
+	if l != nil {
+		t.remember(p, l)
+	}
 	if t.averaged < referenceFrames {
 		t.average(shade)
 	}
@@ -128,6 +132,7 @@ func (t *Tracker) start(m *imaging.Image, l *Landmarks, out *Cells) bool {
 		t.Reset()
 		return false
 	}
+	t.remember(p, l)
 	t.light.cells(p, out)
 	return true
 }

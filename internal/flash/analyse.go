@@ -17,6 +17,7 @@ type Series struct {
 	Background      [][3]float64 // mean linear RGB of the background cells; nil: none
 	BackgroundCells int          // usable ones
 	SkinCells       int
+	Surface         *Surface // nil: S8 to S10 are not measured
 }
 
 // Frames that are needed to measure anything: in all, and within the time of
@@ -41,7 +42,7 @@ const (
 const minTotal = 1e-6
 
 // Analyse tests whether the light on the face is this challenge's (steps S2 to
-// S7). ch is the server's own record and is an error (CodeInternal, field
+// S7) and whether it falls on a face (S8 to S10). ch is the server's own record and is an error (CodeInternal, field
 // "challenge") when it is not of this package's making; tl and s are outside
 // data and never are: what cannot be measured gives Measurable false and a
 // hint. Every number of the result is finite.
@@ -78,6 +79,10 @@ func Analyse(ch faceproof.FlashChallenge, tl Timeline, s Series, rng *rand.Rand)
 	ev.Flicker = t.flicker(f, actual, res.latency)
 	if s.BackgroundCells > 0 {
 		ev.BackgroundRatio, ev.BackgroundCells = backgroundRatio(f, res, ev.BackgroundCells)
+	}
+	ev.L, ev.Shape = t.shape(ch, tl, f, s, res, actual)
+	if s.Surface != nil && s.Surface.valid(len(s.Times)) {
+		ev.Cut = s.Surface.cut(tl, s.Times, res.latency)
 	}
 	if max(f.sigma1, f.sigma2) > restlessSigma && res.r2 < restlessFit {
 		ev.Hint = faceproof.HintHoldStill

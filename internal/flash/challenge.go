@@ -10,10 +10,14 @@
 // without knowledge of the challenge, whatever its noise. It cannot see an
 // attacker who lights a face in step with the challenge.
 //
-// The steps are numbered S2 to S7 as in the design of the method; S1 (the
-// picture to cells) is internal/face. S8 to S10 (the shape of the response over
-// the face, emissive screens, splices) are not built: they will start from the
-// cells that analysis keeps, beside Analyse.
+// Three further measures ask what it is that the light falls on: the shape of
+// the response over the face against the face's own mesh (a print is flat), its
+// dependence on brightness (a screen glows by itself), and jumps of the face
+// where the colours change (a video made of pieces). These are estimates with
+// error rates, set by simulation.
+//
+// The steps are numbered S2 to S10 as in the design of the method; S1 (the
+// picture to cells) is internal/face.
 //
 // After Tang et al., "Face Flashing", NDSS 2018, and Liu et al., "Aurora
 // Guard", 2019; the exact test is ours.

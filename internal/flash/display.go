@@ -81,16 +81,21 @@ func (tl Timeline) shares(share []float64, t, wipe float64) {
 // regressors gives B_k(i) of step S3: for each segment the share of the screen
 // that shows it at times t−latency, averaged over the exposure, without trend.
 func (tl Timeline) regressors(times []float64, latency, wipe float64, trend signal.Trend) [][]float64 {
+	return tl.series(times, latency, trend, func(share []float64, t float64) { tl.shares(share, t, wipe) })
+}
+
+// series evaluates one number a segment, state, at each time.
+func (tl Timeline) series(times []float64, latency float64, trend signal.Trend, state func(out []float64, t float64)) [][]float64 {
 	m := len(tl.Segment)
 	b := make([][]float64, m)
 	for k := range b {
 		b[k] = make([]float64, len(times))
 	}
-	share := make([]float64, m)
+	now := make([]float64, m)
 	for i, t := range times {
 		for _, e := range exposures {
-			tl.shares(share, t-latency-e, wipe)
-			for k, s := range share {
+			state(now, t-latency-e)
+			for k, s := range now {
 				b[k][i] += s / float64(len(exposures))
 			}
 		}
@@ -99,4 +104,34 @@ func (tl Timeline) regressors(times []float64, latency, wipe float64, trend sign
 		trend.Detrend(b[k])
 	}
 	return b
+}
+
+// moment gives the first moment of each segment's light along the long axis of
+// the screen, from −1 where band 0 lies to 1, at time t: while a wipe runs
+// forward, the share f of the new colour has −f(1−f) and the old one as much on
+// the other side.
+func (tl Timeline) moment(moment []float64, t, wipe float64, s []faceproof.FlashSegment) {
+	tl.shares(moment, t, wipe)
+	for k := len(moment) - 1; k >= 0; k-- {
+		f := moment[k]
+		if moment[k] = 0; f == 0 {
+			continue
+		}
+		m := -f * (1 - f)
+		if !s[k].Forward {
+			m = -m
+		}
+		moment[k] = m
+		if k > 0 {
+			clear(moment[:k])
+			moment[k-1] = -m
+		}
+		return
+	}
+}
+
+// moments is regressors for the first moment.
+func (tl Timeline) moments(ch faceproof.FlashChallenge, times []float64, latency float64, trend signal.Trend) [][]float64 {
+	wipe := float64(ch.WipeMS) / 1000
+	return tl.series(times, latency, trend, func(out []float64, t float64) { tl.moment(out, t, wipe, ch.Segments) })
 }

@@ -1,0 +1,133 @@
+package flash
+
+import (
+	"math"
+
+	"faceproof/internal/signal"
+)
+
+// Robust weighted least squares of a map on a few patterns.
+const (
+	clipMAD       = 4   // residuals beyond so many scaled MADs are left out
+	clipRounds    = 3   //
+	neighbours    = 2.5 // cells that share one error: the covariance is so much larger
+	maxRegressors = 12
+)
+
+// regression is y ≈ X·b.
+type regression struct {
+	b   []float64
+	cov [][]float64
+	n   int // cells that were kept
+}
+
+// regress fits y (weights w) on the rows x, each of the same length p, with
+// outliers left out. ok is false when the rows do not determine b.
+func regress(x [][]float64, y, w []float64) (r regression, ok bool) {
+	if len(x) == 0 {
+		return r, false
+	}
+	p := len(x[0])
+	keep := make([]bool, len(y))
+	for i := range keep {
+		keep[i] = true
+	}
+	res := make([]float64, len(y))
+	for round := range clipRounds {
+		a := make([][]float64, p)
+		for i := range a {
+			a[i] = make([]float64, p+1)
+		}
+		r.n = 0
+		for i, row := range x {
+			if !keep[i] {
+				continue
+			}
+			r.n++
+			for j, u := range row {
+				for k := range j + 1 {
+					a[j][k] += w[i] * u * row[k]
+				}
+				a[j][p] += w[i] * u * y[i]
+			}
+		}
+		if r.n < p+5 {
+			return r, false
+		}
+		if r.b, r.cov, ok = solveSymmetric(a); !ok {
+			return r, false
+		}
+		var absolute []float64
+		chi := 0.
+		for i, row := range x {
+			res[i] = (y[i] - signal.Dot(row, r.b)) * math.Sqrt(w[i])
+			if keep[i] {
+				absolute = append(absolute, math.Abs(res[i]))
+				chi += res[i] * res[i]
+			}
+		}
+		scale := neighbours * chi / float64(r.n-p)
+		for i := range r.cov {
+			for j := range r.cov[i] {
+				r.cov[i][j] *= scale
+			}
+		}
+		if round+1 < clipRounds {
+			limit := clipMAD * 1.4826 * signal.Median(absolute)
+			for i := range keep {
+				keep[i] = math.Abs(res[i]) <= limit
+			}
+		}
+	}
+	return r, true
+}
+
+// solveSymmetric solves the system whose lower half and right side a holds, by
+// Cholesky's factor, and gives the inverse.
+func solveSymmetric(a [][]float64) (b []float64, inverse [][]float64, ok bool) {
+	p := len(a)
+	l := make([][]float64, p)
+	for i := range l {
+		l[i] = make([]float64, p)
+		for j := range i + 1 {
+			v := a[i][j]
+			for k := range j {
+				v -= l[i][k] * l[j][k]
+			}
+			if i != j {
+				l[i][j] = v / l[j][j]
+			} else if !(v > 1e-9*a[i][i]) {
+				return nil, nil, false
+			} else {
+				l[i][i] = math.Sqrt(v)
+			}
+		}
+	}
+	solve := func(v []float64) []float64 {
+		for i := range p {
+			for k := range i {
+				v[i] -= l[i][k] * v[k]
+			}
+			v[i] /= l[i][i]
+		}
+		for i := p - 1; i >= 0; i-- {
+			for k := i + 1; k < p; k++ {
+				v[i] -= l[k][i] * v[k]
+			}
+			v[i] /= l[i][i]
+		}
+		return v
+	}
+	b = make([]float64, p)
+	for i := range b {
+		b[i] = a[i][p]
+	}
+	b = solve(b)
+	inverse = make([][]float64, p)
+	for i := range inverse {
+		inverse[i] = make([]float64, p)
+		inverse[i][i] = 1
+		inverse[i] = solve(inverse[i])
+	}
+	return b, inverse, true
+}

@@ -1,0 +1,119 @@
+package flash
+
+import (
+	"math"
+
+	"faceproof"
+	"faceproof/internal/signal"
+)
+
+// What the slopes of step S8 are worth for a live face and for a flat thing:
+// means and standard deviations. b is the slope of α on ln E of the fitted mesh
+// (less than 1, because the room's light comes from the front, too), spec on its
+// gloss, d that of β on the template of the difference along the screen.
+const (
+	liveB, liveBSD       = .6, .4
+	liveSpec, liveSpecSD = 1.5, 2.
+	flatBSD, flatSpecSD  = .1, .3
+	liveD, liveDSD       = .9, .5
+	flatDSD              = .15
+	alphaFloor           = .02 // what no model of α explains better than
+	betaFloor            = .02
+)
+
+// shape is steps S8 and S9: the map of the answer over the face against the
+// shape that the face should have, and against its own brightness. Zero Cells:
+// nothing could be measured, L is 0.
+func (t *test) shape(ch faceproof.FlashChallenge, tl Timeline, f frames, ser Series, res outcome, actual []uint8) (l float64, ev faceproof.ShapeEvidence) {
+	s := ser.Surface
+	if s == nil || !s.valid(len(ser.Times)) || (res.q[0]+res.q[1]+res.q[2])/3 < minStrength {
+		return 0, ev
+	}
+	for _, j := range f.index {
+		if s.Cells[j] == nil {
+			return 0, ev
+		}
+	}
+	x1, x2 := t.display(ch, tl, f, res, actual)
+	skin := s.answers(s.Skin, f, ser.Face, x1, x2)
+	spreadAndVeil(skin, s.answers(s.Head, f, ser.Face, x1, x2), &ev)
+	l = likelihood(skin, s.templates(), &ev)
+	if !signal.Finite(l) {
+		return 0, faceproof.ShapeEvidence{}
+	}
+	return l, ev
+}
+
+// display gives the regressors of α and β in each channel: the mean of the
+// screen and its first moment along the long axis (band 0 at −1), at the
+// strength of the channel, without trend.
+func (t *test) display(ch faceproof.FlashChallenge, tl Timeline, f frames, res outcome, actual []uint8) (x1, x2 [3][]float64) {
+	mean := t.regress(res.latency)
+	moment := tl.moments(ch, f.times, res.latency, f.trend)
+	for c := range 3 {
+		x1[c], x2[c] = make([]float64, len(f.times)), make([]float64, len(f.times))
+		for k, color := range actual {
+			u := res.q[c] * t.colors[color][c]
+			for i := range f.times {
+				x1[c][i] += u * mean[k][i]
+				x2[c][i] += u * moment[k][i]
+			}
+		}
+	}
+	return x1, x2
+}
+
+// likelihood is L: how much likelier the slopes are for a live face than for a
+// flat thing, natural logarithm. It goes to 0 by itself when the light is too
+// weak to know.
+func likelihood(skin []answer, tm []template, ev *faceproof.ShapeEvidence) (l float64) {
+	var x, z [][]float64
+	var alpha, beta, wa, wb []float64
+	var light []float64
+	for _, a := range skin {
+		if tm[a.cell].ok {
+			light = append(light, a.light)
+		}
+	}
+	if len(light) < minShapeCells {
+		return 0
+	}
+	middle := signal.Median(light)
+	for _, a := range skin {
+		e := tm[a.cell]
+		if !e.ok {
+			continue
+		}
+		i := a.light - middle
+		x = append(x, []float64{e.light, e.spec, 1, a.x, a.y, a.x * a.x, a.x * a.y, a.y * a.y, i, i * i})
+		z = append(z, []float64{e.slant, 1, a.x, a.y, a.x * a.x, a.x * a.y, a.y * a.y})
+		alpha, beta = append(alpha, a.alpha), append(beta, a.beta)
+		wa = append(wa, 1/(a.alphaSE*a.alphaSE+alphaFloor*alphaFloor))
+		wb = append(wb, 1/(a.betaSE*a.betaSE+betaFloor*betaFloor))
+	}
+	a, ok := regress(x, alpha, wa)
+	if !ok {
+		return 0
+	}
+	ev.Cells = a.n
+	ev.B, ev.BSE, ev.Spec, ev.SpecSE = a.b[0], math.Sqrt(a.cov[0][0]), a.b[1], math.Sqrt(a.cov[1][1])
+	l = normal2(a.b[0]-liveB, a.b[1]-liveSpec, a.cov, liveBSD, liveSpecSD) - normal2(a.b[0], a.b[1], a.cov, flatBSD, flatSpecSD)
+	if b, ok := regress(z, beta, wb); ok {
+		ev.D, ev.DSE = b.b[0], math.Sqrt(b.cov[0][0])
+		l += normal1(ev.D-liveD, b.cov[0][0], liveDSD) - normal1(ev.D, b.cov[0][0], flatDSD)
+	}
+	return l
+}
+
+// normal1 is the log density of N(0, sd² + v) at x, without the constant.
+func normal1(x, v, sd float64) float64 {
+	v += sd * sd
+	return -(x*x/v + math.Log(v)) / 2
+}
+
+// normal2 is the same in two dimensions, for the first two of a covariance.
+func normal2(x, y float64, cov [][]float64, sdx, sdy float64) float64 {
+	a, b, c := cov[0][0]+sdx*sdx, cov[0][1], cov[1][1]+sdy*sdy
+	det := a*c - b*b
+	return -((c*x*x-2*b*x*y+a*y*y)/det + math.Log(det)) / 2
+}
