@@ -36,9 +36,11 @@ var imports = map[string][]string{
 	"internal/face":     {".", "internal/imaging", "internal/onnx", "internal/modelpack"},
 	"internal/blob":     {".", "internal/keys"},
 	"internal/store":    {".", "internal/keys"},
+	// where frames come from
+	"internal/provenance": {".", "internal/imaging"},
 	"internal/registry": {"."},
 	// level 2
-	"internal/analysis": {".", "internal/capture", "internal/face", "internal/flash", "internal/imaging"},
+	"internal/analysis": {".", "internal/capture", "internal/face", "internal/flash", "internal/imaging", "internal/provenance"},
 	"internal/verify":   {".", "internal/capture", "internal/flash", "internal/keys"},
 	// one desk for the command line and the admin API: the same steps, in the same order
 	"internal/onboarding": {"."},

@@ -30,6 +30,7 @@ const (
 	ReasonQuality          Reason = "quality"
 	ReasonWeakLight        Reason = "weak_light"   // amplitude below the floor
 	ReasonNotFresh         Reason = "not_fresh"    // the light on the face is not this challenge
+	ReasonReplayed         Reason = "replayed"     // the very bytes of an earlier capture
 	ReasonFreshUnsure      Reason = "fresh_unsure" // p between pass and spoof
 	ReasonLatency          Reason = "latency"      // the answer came too early or too late
 	ReasonBackground       Reason = "background"   // the whole scene answers like a print or a tint
@@ -83,6 +84,7 @@ type Policy struct {
 	MaxManyFaceShare float64 `json:"max_many_face_share"`
 	MinFaceShare     float64 `json:"min_face_share"` // frames with exactly one face
 	MinContinuity    float64 `json:"min_continuity"` // similarity; set with the pack
+	MinReused        int     `json:"min_reused"`     // sampled frames with the bytes of an earlier capture: so many are a replay; 0: never
 	MaxFMR           float64 `json:"max_fmr"`        // the match threshold's FMR must be at most this; 2e-3 admits the offline pack (1.4e-3), lower it to refuse that
 }
 
@@ -95,7 +97,7 @@ func DefaultPolicy() Policy {
 		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .05, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
 		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12,
 		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
-		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MaxFMR: 2e-3,
+		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MinReused: 2, MaxFMR: 2e-3,
 	}
 }
 
@@ -109,6 +111,9 @@ func Decide(p Policy, e Evidence) Decision {
 	}
 	if !e.finite() {
 		return out(OutcomeInconclusive, HintHoldStill, ReasonQuality) // NaN compares false with everything: fail closed
+	}
+	if replayed(p, e) {
+		return out(OutcomeReject, HintNone, ReasonReplayed)
 	}
 	if d, done := decideCapture(p, e, out); done {
 		return d

@@ -1,6 +1,9 @@
 package imaging
 
-import "bytes"
+import (
+	"bytes"
+	"hash/fnv"
+)
 
 // JPEGInfo is what a JPEG says about itself before any pixel is decoded.
 type JPEGInfo struct {
@@ -130,6 +133,29 @@ func nextMarker(data []byte, pos int) (m byte, next int, ok bool) {
 		}
 	}
 	return 0, 0, false
+}
+
+// Luma gives the quantisation table of the first component in zigzag order, or
+// nil when there is none; do not write to it.
+func (info *JPEGInfo) Luma() []int { return info.tables[info.slots[0]] }
+
+// Encoding names how the picture was made: size, sampling, process and
+// quantisation. Two pictures of one encoder with one setting have the same.
+func (info *JPEGInfo) Encoding() uint64 {
+	h := fnv.New64a()
+	put := func(v int) { h.Write([]byte{byte(v), byte(v >> 8), byte(v >> 16)}) }
+	for _, v := range []int{info.W, info.H, info.Components, info.blocks} {
+		put(v)
+	}
+	if info.Progressive {
+		put(1)
+	}
+	for c := range info.Components {
+		for _, v := range info.tables[info.slots[c]] {
+			put(v)
+		}
+	}
+	return h.Sum64()
 }
 
 func (info *JPEGInfo) segment(m byte, p []byte) error {

@@ -168,6 +168,7 @@ var codeTable = []codeRow{
 	{faceproof.ReasonPass, retPass1, retPass2, 0, "识别成功", "passed"},
 	{faceproof.ReasonNoFace, retNoFace, retNoFace, 10004, "未检测到人脸", "no face in the picture"},
 	{faceproof.ReasonNotFresh, retNoFace, retNoFace, 10004, "脸上的光与本次随机光不符", "the light on the face is not this challenge's: a photo, a screen, a recording"},
+	{faceproof.ReasonReplayed, retNoFace, retNoFace, 10004, "画面与以前的采集逐字节相同", "pictures of an earlier capture, byte for byte"},
 	{faceproof.ReasonLatency, retNoFace, retNoFace, 10004, "脸上的光来得过早或过晚（无法判定时为 10010）", "the light came too early or too late (10010 when it could not be told)"},
 	{faceproof.ReasonBackground, retNoFace, retNoFace, 10004, "整个画面随光变化，像翻拍", "the whole scene answers the light, as a print or a tint does"},
 	{faceproof.ReasonNameMismatch, 10003, 10003, 10004, "身份证号与姓名不匹配", "the ID number is registered under another name"},
