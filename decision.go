@@ -35,7 +35,11 @@ const (
 	ReasonLatency          Reason = "latency"      // the answer came too early or too late
 	ReasonBackground       Reason = "background"   // the whole scene answers like a print or a tint
 	ReasonBackgroundUnsure Reason = "background_unsure"
-	ReasonAbsent           Reason = "absent" // not in the registry
+	ReasonEmissive         Reason = "emissive"     // the face glows by itself: another screen
+	ReasonSplice           Reason = "splice"       // the face jumps where the colours change: a video made of pieces
+	ReasonFlat             Reason = "flat"         // the light falls on a flat thing: a print, a cut-out, a tint
+	ReasonShapeUnsure      Reason = "shape_unsure" // one of these between pass and spoof, or not measured
+	ReasonAbsent           Reason = "absent"       // not in the registry
 	ReasonNameMismatch     Reason = "name_mismatch"
 	ReasonOtherModel       Reason = "other_model"
 	ReasonFaceMismatch     Reason = "face_mismatch"
@@ -86,6 +90,8 @@ type Policy struct {
 	MinContinuity    float64 `json:"min_continuity"` // similarity; set with the pack
 	MinReused        int     `json:"min_reused"`     // sampled frames with the bytes of an earlier capture: so many are a replay; 0: never
 	MaxFMR           float64 `json:"max_fmr"`        // the match threshold's FMR must be at most this; 2e-3 admits the offline pack (1.4e-3), lower it to refuse that
+
+	ShapePolicy
 }
 
 // DefaultPolicy is the published default. Sources: flash.* from the design
@@ -95,7 +101,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, SpoofP: .05, SpoofAmplitude: .05,
 		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .05, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
-		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12,
+		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(),
 		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
 		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MinReused: 2, MaxFMR: 2e-3,
 	}
@@ -145,10 +151,14 @@ func Decide(p Policy, e Evidence) Decision {
 func (e Evidence) finite() bool {
 	judged := []float64{e.Capture.FPS, e.Capture.GapShare, e.Capture.ServerMS, e.Capture.DurationMS, e.Face.Continuity}
 	if f := e.Flash; f != nil {
-		judged = append(judged, f.P, f.Z, f.R2, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio)
+		judged = append(judged, f.P, f.Z, f.R2, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio, f.L, f.Cut,
+			f.Shape.B, f.Shape.BSE, f.Shape.Spec, f.Shape.SpecSE, f.Shape.D, f.Shape.DSE, f.Shape.Spread, f.Shape.Kappa, f.Shape.KappaSE)
 	}
 	if m := e.Match; m != nil {
 		judged = append(judged, m.Similarity, m.Threshold, m.FMR)
+	}
+	if e.Provenance != nil && !e.Provenance.finite() {
+		return false
 	}
 	return !slices.ContainsFunc(judged, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
 }
@@ -201,12 +211,6 @@ func decideFlash(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 		return out(OutcomeReject, HintNone, ReasonLatency), true
 	case f.LatencyMS < p.LatencyMinMS || f.LatencyMS > p.LatencyMaxMS:
 		return out(OutcomeInconclusive, HintHoldStill, ReasonLatency), true
-	case f.BackgroundCells < p.MinBackground:
-		return out(OutcomeInconclusive, HintFarther, ReasonBackgroundUnsure), true
-	case f.BackgroundRatio > p.BackgroundSpoof:
-		return out(OutcomeReject, HintNone, ReasonBackground), true
-	case f.BackgroundRatio > p.BackgroundPass:
-		return out(OutcomeInconclusive, HintHoldStill, ReasonBackgroundUnsure), true
 	}
-	return Decision{}, false
+	return decideShape(p, e, out)
 }

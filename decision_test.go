@@ -11,11 +11,14 @@ import (
 func genuine() Evidence {
 	return Evidence{
 		PackID: "standard", Method: "flash", Assurance: AssuranceWebUnattested, Attempt: 1,
-		Capture:   CaptureEvidence{Captured: 80, Received: 80, FPS: 15, JPEGQ: 85},
-		Face:      FaceEvidence{Analysed: 80, WithFace: 80, Continuity: .8},
-		Flash:     &FlashEvidence{P: 1e-4, Candidates: 10000, Z: 8, R2: .95, Amplitude: .1, LatencyMS: 90, BackgroundRatio: .05, BackgroundCells: 200, SkinCells: 90, Measurable: true},
+		Capture: CaptureEvidence{Captured: 80, Received: 80, FPS: 15, JPEGQ: 85},
+		Face:    FaceEvidence{Analysed: 80, WithFace: 80, Continuity: .8},
+		Flash: &FlashEvidence{P: 1e-4, Candidates: 10000, Z: 8, R2: .95, Amplitude: .1, LatencyMS: 90, BackgroundRatio: .05, BackgroundCells: 200, SkinCells: 90, Measurable: true,
+			L: 8, Cut: 1, Shape: ShapeEvidence{Cells: 90, HeadCells: 200, B: .6, BSE: .1, Spec: 1, SpecSE: .5, D: .8, DSE: .6, Spread: .3, Kappa: .05, KappaSE: .05}},
 		Match:     &MatchEvidence{ModelID: "m", Similarity: .8, Threshold: .5, FMR: 1e-4, ProbeFrames: 5, ReferenceFrames: 5},
 		Reference: ReferenceFound,
+		Provenance: &ProvenanceEvidence{Frames: 80, NoiseBlocks: 9000, Noise: .8, NoiseSlope: 1, Still: .2, Encodings: 1,
+			Indexed: true, Signals: []Signal{}},
 	}
 }
 
@@ -28,6 +31,9 @@ func TestDecide(t *testing.T) {
 		hint   Hint
 	}{
 		{"genuine", func(*Evidence) {}, OutcomePass, ReasonPass, HintNone},
+		{"replay: stored pictures", func(e *Evidence) { e.Provenance.Reused = 2 }, OutcomeReject, ReasonReplayed, HintNone},
+		{"one stored picture", func(e *Evidence) { e.Provenance.Reused = 1 }, OutcomePass, ReasonPass, HintNone},
+		{"hints never accuse", func(e *Evidence) { e.Provenance = hinted() }, OutcomePass, ReasonPass, HintNone},
 		{"replay: strong light, another sequence", func(e *Evidence) { e.Flash.P = .4 }, OutcomeReject, ReasonNotFresh, HintNone},
 		{"replay: another sequence that ours fits badly", func(e *Evidence) { e.Flash.P, e.Flash.Amplitude, e.Flash.Flicker = .4, .02, .1 }, OutcomeReject, ReasonNotFresh, HintNone},
 		{"static picture: no light", func(e *Evidence) { e.Flash.P, e.Flash.Amplitude = .4, .004 }, OutcomeInconclusive, ReasonWeakLight, HintTooBright},
@@ -35,6 +41,22 @@ func TestDecide(t *testing.T) {
 		{"whole print or tint", func(e *Evidence) { e.Flash.BackgroundRatio = .6 }, OutcomeReject, ReasonBackground, HintNone},
 		{"background between", func(e *Evidence) { e.Flash.BackgroundRatio = .4 }, OutcomeInconclusive, ReasonBackgroundUnsure, HintHoldStill},
 		{"no background to see", func(e *Evidence) { e.Flash.BackgroundCells = 3 }, OutcomeInconclusive, ReasonBackgroundUnsure, HintFarther},
+		{"weak light never accuses the background", func(e *Evidence) { e.Flash.BackgroundRatio, e.Flash.Amplitude = .6, .02 }, OutcomeInconclusive, ReasonWeakLight, HintTooBright},
+		{"a cut-out or a tint of the face", func(e *Evidence) { e.Flash.L = -4 }, OutcomeReject, ReasonFlat, HintNone},
+		{"another screen", func(e *Evidence) { e.Flash.Shape.Kappa = -.8 }, OutcomeReject, ReasonEmissive, HintNone},
+		{"pieces of video", func(e *Evidence) { e.Flash.Cut = 3.5 }, OutcomeReject, ReasonSplice, HintNone},
+		{"a screen's shape is no print's", func(e *Evidence) { e.Flash.Shape.Kappa, e.Flash.L = -.8, -4 }, OutcomeReject, ReasonEmissive, HintNone},
+		{"weak light never accuses the shape", func(e *Evidence) { e.Flash.L, e.Flash.Amplitude = -4, .02 }, OutcomeInconclusive, ReasonWeakLight, HintTooBright},
+		{"no shape in too much light", func(e *Evidence) { e.Flash.L, e.Flash.Amplitude = .2, .02 }, OutcomeInconclusive, ReasonShapeUnsure, HintTooBright},
+		{"no shape in little light", func(e *Evidence) { e.Flash.L, e.Flash.Amplitude = .2, .05 }, OutcomeInconclusive, ReasonShapeUnsure, HintRaiseBrightness},
+		{"no shape of a small face", func(e *Evidence) { e.Flash.L, e.Face.Quality.WidthShare = .2, .3 }, OutcomeInconclusive, ReasonShapeUnsure, HintCloser},
+		{"no shape", func(e *Evidence) { e.Flash.L = .2 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
+		{"perhaps a screen", func(e *Evidence) { e.Flash.Shape.Kappa = -.5 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
+		{"an uneven answer", func(e *Evidence) { e.Flash.Shape.Spread = 1 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
+		{"perhaps pieces", func(e *Evidence) { e.Flash.Cut = 2.5 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
+		{"shape not measured", func(e *Evidence) { e.Flash.Shape.Cells = 0 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
+		{"veil not measured", func(e *Evidence) { e.Flash.Shape.HeadCells = 0 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
+		{"cuts not measured", func(e *Evidence) { e.Flash.Cut = 0 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
 		{"strong light that half fits, as a splice does", func(e *Evidence) { e.Flash.R2 = .7 }, OutcomeInconclusive, ReasonFreshUnsure, HintHoldStill},
 		{"weak light that half fits, as noise does", func(e *Evidence) { e.Flash.R2, e.Flash.Amplitude = .5, .03 }, OutcomePass, ReasonPass, HintNone},
 		{"relayed", func(e *Evidence) { e.Flash.LatencyMS = 360 }, OutcomeReject, ReasonLatency, HintNone},

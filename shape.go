@@ -1,0 +1,80 @@
+package faceproof
+
+// ShapePolicy holds the thresholds of the measures that ask what the light falls
+// on (S8 to S10 of internal/flash). They depend on the mesh net, so a model pack
+// brings its own ([flash] of its manifest).
+type ShapePolicy struct {
+	MinL            float64 `json:"min_l" toml:"min_l"`                       // L at least: the shape of a face
+	SpoofL          float64 `json:"spoof_l" toml:"spoof_l"`                   // below: flat
+	MinKappa        float64 `json:"min_kappa" toml:"min_kappa"`               // κ at least
+	SpoofKappa      float64 `json:"spoof_kappa" toml:"spoof_kappa"`           // below: a screen
+	MaxSpread       float64 `json:"max_spread" toml:"max_spread"`             // of α over the skin
+	MaxCut          float64 `json:"max_cut" toml:"max_cut"`                   // jumps where the colours change
+	SpoofCut        float64 `json:"spoof_cut" toml:"spoof_cut"`               // above: a video made of pieces
+	AccuseAmplitude float64 `json:"accuse_amplitude" toml:"accuse_amplitude"` // light weaker than this never rejects by background, shape, veil or cut
+}
+
+// DefaultShapePolicy is what every pack of today says; docs/evaluation.md has the
+// simulation that set it.
+func DefaultShapePolicy() ShapePolicy {
+	return ShapePolicy{
+		MinL: 1, SpoofL: -3, MinKappa: -.45, SpoofKappa: -.6, MaxSpread: .9, MaxCut: 2, SpoofCut: 3, AccuseAmplitude: .03,
+	}
+}
+
+// dimAmplitude is the amplitude below which more light is the best advice.
+const dimAmplitude = .06
+
+// wideFace is the share of the picture's width below which a nearer face is the
+// best advice.
+const wideFace = .38
+
+// decideShape asks what the light fell on: a background that answers, a thing
+// that glows by itself, a video made of pieces, a flat thing. One attempt is
+// enough to reject, so the bounds of a rejection are far from what people do;
+// between them and a pass the attempt is inconclusive, and MaxAttempts of those
+// end the verification. Weak light never accuses.
+func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
+	f, s := e.Flash, e.Flash.Shape
+	reject := func(r Reason) (Decision, bool) {
+		if f.Amplitude < p.AccuseAmplitude {
+			return out(OutcomeInconclusive, HintTooBright, ReasonWeakLight), true
+		}
+		return out(OutcomeReject, HintNone, r), true
+	}
+	unsure := func(r Reason) (Decision, bool) { return out(OutcomeInconclusive, shapeHint(p, e), r), true }
+	measured := s.Cells > 0 && s.HeadCells > 0 && f.Cut > 0
+	switch {
+	case f.BackgroundCells < p.MinBackground:
+		return out(OutcomeInconclusive, HintFarther, ReasonBackgroundUnsure), true
+	case f.BackgroundRatio > p.BackgroundSpoof:
+		return reject(ReasonBackground)
+	case f.BackgroundRatio > p.BackgroundPass:
+		return unsure(ReasonBackgroundUnsure)
+	case !measured:
+		return unsure(ReasonShapeUnsure)
+	case s.Kappa < p.SpoofKappa:
+		return reject(ReasonEmissive)
+	case f.Cut > p.SpoofCut:
+		return reject(ReasonSplice)
+	case f.L < p.SpoofL:
+		return reject(ReasonFlat)
+	case s.Kappa < p.MinKappa, s.Spread > p.MaxSpread, f.Cut > p.MaxCut, f.L < p.MinL:
+		return unsure(ReasonShapeUnsure)
+	}
+	return Decision{}, false
+}
+
+// shapeHint is what would show the shape better: more of the screen's light, a
+// nearer face, a steadier one.
+func shapeHint(p Policy, e Evidence) Hint {
+	switch {
+	case e.Flash.Amplitude < p.AccuseAmplitude:
+		return HintTooBright
+	case e.Flash.Amplitude < dimAmplitude:
+		return HintRaiseBrightness
+	case e.Face.Quality.WidthShare > 0 && e.Face.Quality.WidthShare < wideFace:
+		return HintCloser
+	}
+	return HintHoldStill
+}
