@@ -31,14 +31,14 @@ var imports = map[string][]string{
 	"models":                     {},
 	"web":                        {},
 	// level 1
-	"internal/capture":  {"."},
-	"internal/flash":    {".", "internal/radiance", "internal/signal"},
-	"internal/face":     {".", "internal/imaging", "internal/onnx", "internal/modelpack"},
-	"internal/blob":     {".", "internal/keys"},
-	"internal/store":    {".", "internal/keys"},
+	"internal/capture": {"."},
+	"internal/flash":   {".", "internal/radiance", "internal/signal"},
+	"internal/face":    {".", "internal/imaging", "internal/onnx", "internal/modelpack"},
+	"internal/blob":    {".", "internal/keys"},
+	"internal/store":   {".", "internal/keys"},
 	// where frames come from
 	"internal/provenance": {".", "internal/imaging"},
-	"internal/registry": {"."},
+	"internal/registry":   {"."},
 	// level 2
 	"internal/analysis": {".", "internal/capture", "internal/face", "internal/flash", "internal/imaging", "internal/provenance"},
 	"internal/verify":   {".", "internal/capture", "internal/flash", "internal/keys"},
