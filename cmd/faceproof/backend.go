@@ -61,9 +61,9 @@ func openBackend(ctx context.Context, g *globals, pack string, budget verify.Bud
 	}
 	analyzer := analysis.New(analysis.Config{Engine: b.engine})
 	policy := faceproof.DefaultPolicy()
-	policy.MinContinuity = b.engine.Pack().Continuity
+	policy.MinContinuity, policy.ShapePolicy = b.engine.Pack().Continuity, b.engine.Pack().Flash
 	b.verify, err = verify.New(verify.Config{
-		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Budget: budget,
+		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Budget: budget,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return analyzer.Begin() }),
 		Policy:   policy,
 		CheckFrame: func(jpeg []byte) error {

@@ -112,6 +112,7 @@ func writeVerification(w io.Writer, v verificationJSON) {
 	if f := e.Flash; f != nil {
 		fmt.Fprintf(w, "flash: p %.2g, amplitude %.3f, background %.2f, latency %.0f ms, measurable %t\n",
 			f.P, f.Amplitude, f.BackgroundRatio, f.LatencyMS, f.Measurable)
+		fmt.Fprintf(w, "shape: L %.1f, kappa %.2f, spread %.2f, cut %.2f\n", f.L, f.Shape.Kappa, f.Shape.Spread, f.Cut)
 	}
 	if m := e.Match; m != nil {
 		fmt.Fprintf(w, "match: similarity %.3f, threshold %.3f (FMR %.2g), %d against %d frames, model %s\n",

@@ -37,6 +37,7 @@ type manifest struct {
 	Warning    manifestText    `toml:"warning"`
 	Runtime    manifestRuntime `toml:"runtime"`
 	Models     []manifestModel `toml:"model"`
+	Flash      manifestFlash   `toml:"flash"`
 	Match      manifestMatch   `toml:"match"`
 }
 
@@ -91,6 +92,12 @@ type manifestInput struct {
 	Color  string     `toml:"color"`
 	Mean   [3]float32 `toml:"mean"`
 	Std    [3]float32 `toml:"std"`
+}
+
+// manifestFlash is faceproof.ShapePolicy and the report that sets it.
+type manifestFlash struct {
+	faceproof.ShapePolicy
+	Report string `toml:"report"`
 }
 
 type manifestMatch struct {
@@ -153,11 +160,19 @@ func parseManifest(text string) (*manifest, error) {
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return nil, invalid("pack", "unknown key %q", unknown[0].String())
 	}
+	for _, key := range flashKeys {
+		if !meta.IsDefined("flash", key) {
+			return nil, invalid("pack", "flash.%s is missing", key)
+		}
+	}
 	if err := m.check(); err != nil {
 		return nil, err
 	}
 	return &m, nil
 }
+
+// flashKeys must all be there: a threshold left out would be 0.
+var flashKeys = []string{"min_l", "spoof_l", "min_kappa", "spoof_kappa", "max_spread", "max_cut", "spoof_cut", "accuse_amplitude", "report"}
 
 var (
 	idPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]{0,63}$`)
@@ -197,7 +212,30 @@ func (m *manifest) check() error {
 			return invalid("pack", "no model has the role %s", role)
 		}
 	}
+	if err := m.Flash.check(); err != nil {
+		return err
+	}
 	return m.checkMatch()
+}
+
+// check holds the thresholds to their order: a rejection is never nearer than a
+// pass.
+func (f *manifestFlash) check() error {
+	switch {
+	case f.Report == "":
+		return invalid("pack", "flash.report is missing")
+	case !(f.MinL > 0 && f.SpoofL < 0):
+		return invalid("pack", "flash needs spoof_l < 0 < min_l")
+	case !(f.SpoofKappa <= f.MinKappa && f.MinKappa < 0):
+		return invalid("pack", "flash needs spoof_kappa ≤ min_kappa < 0")
+	case !(f.MaxSpread > 0):
+		return invalid("pack", "flash.max_spread is not positive")
+	case !(f.MaxCut > 1 && f.SpoofCut >= f.MaxCut):
+		return invalid("pack", "flash needs 1 < max_cut ≤ spoof_cut")
+	case !(f.AccuseAmplitude > 0):
+		return invalid("pack", "flash.accuse_amplitude is not positive")
+	}
+	return nil
 }
 
 // kindRoles says which role a kind of network can have.
@@ -299,7 +337,7 @@ func (m *manifest) library(goos, goarch string) (manifestFile, error) {
 // pack gives what Load returns; file turns a digest into an absolute path.
 func (m *manifest) pack(library manifestFile, file func(sha256 string) string) *Pack {
 	p := &Pack{
-		ID: m.ID, Title: m.Title, Models: map[Role]Model{}, Continuity: m.Continuity,
+		ID: m.ID, Title: m.Title, Models: map[Role]Model{}, Continuity: m.Continuity, Flash: m.Flash.ShapePolicy,
 		Warning: Text{En: m.Warning.En, Zh: m.Warning.Zh}, Runtime: file(library.SHA256),
 		Match: Match{Metric: m.Match.Metric, UnitNorm: m.Match.Metric == "cosine"},
 	}

@@ -23,11 +23,18 @@ func TestPacksOfTheBinary(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 			continue
 		}
+		if m.Flash.ShapePolicy != faceproof.DefaultShapePolicy() {
+			t.Errorf("%s: %+v is not the published default", id, m.Flash.ShapePolicy)
+		}
+		reports := []string{m.Flash.Report}
 		for _, r := range m.Match.Rows {
-			file, anchor, _ := strings.Cut(r.Report, "#")
+			reports = append(reports, r.Report)
+		}
+		for _, name := range reports {
+			file, anchor, _ := strings.Cut(name, "#")
 			report, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
 			if err != nil || !slices.Contains(anchors(string(report)), anchor) {
-				t.Errorf("%s: the report %s does not exist (%v)", id, r.Report, err)
+				t.Errorf("%s: the report %s does not exist (%v)", id, name, err)
 			}
 		}
 	}
@@ -103,8 +110,16 @@ func TestParseManifestRefuses(t *testing.T) {
 		"threshold":             {`threshold = 0.675`, `threshold = 1.675`, "threshold"},
 		"not a number":          {`threshold = 0.675`, `threshold = nan`, "threshold"},
 		"no rate":               {`fmr = 1.4e-3`, `fmr = 0.0`, "fmr"},
-		"no report":             {`report = "docs`, `report = "" #`, "report"},
+		"no report":             {`report = "docs/evaluation.md#dlib`, `report = "" #`, "report"},
 		"rows out of order":     {`probe_frames = 1`, `probe_frames = 3`, "row"},
+		"a flash threshold":     {`min_l = 1.0`, `min_ell = 1.0`, "min_ell"},
+		"no flash threshold":    {`max_spread = 0.9`, ``, "flash.max_spread is missing"},
+		"spoof over pass":       {`spoof_l = -3.0`, `spoof_l = 3.0`, "spoof_l"},
+		"the sign of kappa":     {`min_kappa = -0.45`, `min_kappa = 0.45`, "kappa"},
+		"spread":                {`max_spread = 0.9`, `max_spread = -1.0`, "spread"},
+		"cut":                   {`max_cut = 2.0`, `max_cut = 4.0`, "cut"},
+		"accuse":                {`accuse_amplitude = 0.03`, `accuse_amplitude = nan`, "accuse"},
+		"no flash report":       {`report = "docs/evaluation.md#liveness-shape-veil-and-cuts"`, `report = ""`, "flash.report"},
 		"continuity":            {`continuity = 0.50`, `continuity = 2.0`, "continuity"},
 	} {
 		changed := strings.Replace(string(text), c[0], c[1], 1)

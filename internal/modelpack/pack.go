@@ -88,6 +88,7 @@ type Pack struct {
 	// Continuity is the similarity below which a frame's face is another
 	// person's than the capture's mean template.
 	Continuity float64
+	Flash      faceproof.ShapePolicy
 	Warning    Text // what the pack costs its users; empty when nothing
 }
 
