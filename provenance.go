@@ -50,6 +50,15 @@ type Traces struct {
 	Motions []uint64 // similarity hashes of movement and light
 }
 
+// TraceKind says what a mark in the index of captures is of.
+type TraceKind string
+
+// The kinds.
+const (
+	TraceFrame  TraceKind = "frame"  // the bytes of a JPEG
+	TraceMotion TraceKind = "motion" // a band of a similarity hash of movement and light
+)
+
 // Signal names a sign that frames did not come straight from a camera.
 type Signal string
 
@@ -85,7 +94,7 @@ const suspicious = 1
 var signalRules = []SignalRule{
 	{SignalRepeats, 1, func(e ProvenanceEvidence) bool { return e.Repeats > e.Frames/4 }},
 	{SignalStill, 1, func(e ProvenanceEvidence) bool { return e.Frames > 8 && e.Still > .98 }},
-	{SignalNoNoise, 1, func(e ProvenanceEvidence) bool { return e.NoiseBlocks >= minNoiseBlocks && e.Noise < .05 }},
+	{SignalNoNoise, .5, func(e ProvenanceEvidence) bool { return e.NoiseBlocks >= minNoiseBlocks && e.Noise < .05 }},
 	{SignalGrid, .25, func(e ProvenanceEvidence) bool { return e.Grid > .25 }},
 	{SignalCombed, .5, func(e ProvenanceEvidence) bool { return e.Combed > .25 }},
 	{SignalEncodings, .5, func(e ProvenanceEvidence) bool { return e.Encodings > 3 }},
@@ -134,7 +143,7 @@ const (
 // minSimilar marks of movement shared with one other capture make a
 // near-duplicate; chance and the same person on another day give fewer, see
 // docs/evaluation.md.
-const minSimilar = 4
+const minSimilar = 6
 
 // CaptureAssurance is what the evidence allows to say about the camera. It is
 // pure; Decide does not look at it.

@@ -80,6 +80,7 @@ func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 	a.kept++
 	a.keptT = f.T
 	a.bytes += len(f.JPEG)
+	a.drift.frame(now, a.prepared, f.T)
 	effects := []Effect{Record{f}}
 	if s.phase == phasePreroll && s.prerollDone(now, f) {
 		effects = append(effects, s.sendChallenge(now, f))
@@ -234,7 +235,7 @@ func (s *Session) analyse(now time.Time, complete bool) []Effect {
 	a := &s.attempt
 	t := a.t
 	t.Attempt, t.Challenge, t.Display, t.Screen = s.n, a.challenge, a.display, s.screen
-	t.Received, t.RateDropped, t.Bytes = a.kept, a.fast, a.bytes
+	t.Received, t.RateDropped, t.Bytes, t.DriftMS = a.kept, a.fast, a.bytes, a.drift.largest-a.drift.least
 	if !a.sentAt.IsZero() {
 		t.ServerMS = millis(now.Sub(a.sentAt))
 	}

@@ -28,6 +28,22 @@ func (c *clock) check(now time.Time, t, lead float64, field string) error {
 	return nil
 }
 
+// drift is how the delay of frames varies: of arrival, by the server's clock,
+// over capture, by the client's. The clocks' difference cancels.
+type drift struct {
+	set            bool
+	least, largest float64
+}
+
+func (d *drift) frame(now, since time.Time, t float64) {
+	late := millis(now.Sub(since)) - t
+	if !d.set {
+		*d = drift{true, late, late}
+		return
+	}
+	d.least, d.largest = min(d.least, late), max(d.largest, late)
+}
+
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // stream orders the frames of one kind and holds them to a rate by their own

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"sort"
 	"unicode/utf8"
 
@@ -203,6 +204,9 @@ func (m *members) hello() (ClientMessage, error) {
 	m.take("consent", &h.Consent)
 	m.take("camera", &h.Camera)
 	m.take("screen", &h.Screen)
+	if _, told := m.raw["track"]; told { // a client may know nothing of its camera
+		m.track(&h.Track)
+	}
 	m.check(sessionForm.MatchString(h.SessionID), "session_id", "must be 32 hex digits")
 	m.check(tokenForm.MatchString(token), "capture_token", "must be base64url")
 	m.check(sdkForm.MatchString(h.SDK), "sdk", "must be 1 to 64 printable characters")
@@ -219,6 +223,15 @@ func (m *members) hello() (ClientMessage, error) {
 	m.check(h.Screen.DPR > 0 && h.Screen.DPR <= 16, "screen.dpr", "must be above 0 and at most 16")
 	h.CaptureToken = faceproof.NewToken(token)
 	return h, m.done()
+}
+
+// track reads what the browser says of its camera.
+func (m *members) track(t *faceproof.TrackEvidence) {
+	m.take("track", t)
+	m.check(slices.Contains([]string{"", "none", "plain", "virtual"}, t.Label), "track.label", "must be none, plain or virtual")
+	m.check(slices.Contains([]string{"", "user", "environment", "left", "right"}, t.Facing), "track.facing", "must be user, environment, left or right")
+	m.check(t.Controls >= -1 && t.Controls <= 32, "track.controls", "must be -1 to 32")
+	m.check(slices.Contains([]string{"", "camera", "page"}, t.Clock), "track.clock", "must be camera or page")
 }
 
 func (m *members) display() (ClientMessage, error) {

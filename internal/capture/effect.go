@@ -53,6 +53,7 @@ type Transcript struct {
 	RateDropped int            // frames that came faster than the limit and were dropped here
 	Bytes       int            // of the JPEGs of Received
 	ServerMS    float64        // challenge sent to end received, server clock
+	DriftMS     float64        // delay of the slowest frame over that of the promptest
 	Screen      Screen         // of the hello; zero: not told
 }
 

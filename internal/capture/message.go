@@ -25,6 +25,7 @@ type ClientHello struct {
 	Consent      Consent
 	Camera       Camera
 	Screen       Screen
+	Track        faceproof.TrackEvidence // what the browser says of its camera; zero: nothing
 }
 
 // Consent is what the person ticked: the notice by its hash, separate consent

@@ -49,6 +49,7 @@ type TranscriptMeta struct {
 	RateDropped int                      `json:"rate_dropped"`
 	Bytes       int                      `json:"bytes"`
 	ServerMS    float64                  `json:"server_ms"`
+	DriftMS     float64                  `json:"drift_ms,omitempty"`
 	Screen      Screen                   `json:"-"` // RecordingMeta.Screen says it
 }
 

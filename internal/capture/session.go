@@ -71,6 +71,7 @@ type attempt struct {
 	preFirst   float64 // t of the first of them
 	sentAt     time.Time
 	sentAfterT float64 // t of the last frame before the challenge left
+	drift      drift
 	t          Transcript
 }
 

@@ -9,9 +9,10 @@ import (
 const (
 	maxBlocks = 256 // looked at in a frame
 	binCount  = 8   // of brightness
-	flatVar   = 16  // grey levels squared: a block with less has no structure
-	motionVar = 9   // … and with more change than this, something moved
-	stillDiff = 0   // grey levels that a pixel may differ in a block that is as before
+	flatVar   = 9   // grey levels squared: a block with less has no structure
+	noiseBins = 32  // of the noise's variance, two an octave from minNoise on; the first holds what is below
+	minNoise  = 1. / 1024
+	quantile  = .25 // of the blocks: motion disturbs the others
 )
 
 // blocks follows 8 × 8 blocks of the luminance on the JPEG's own grid: what
@@ -27,9 +28,35 @@ type blocks struct {
 	bins       [binCount]bin
 }
 
+// bin holds the blocks of one brightness.
 type bin struct {
-	n           int
-	light, vari float64 // sums: mean level, variance of the noise, grey levels
+	n     int
+	light float64 // sum of the mean levels
+	vari  [noiseBins]int
+}
+
+func (b *bin) add(level, v float64) {
+	i := 0
+	if v >= minNoise {
+		i = min(1+int(2*math.Log2(v/minNoise)), noiseBins-1)
+	}
+	b.n, b.light = b.n+1, b.light+level
+	b.vari[i]++
+}
+
+// floor is the variance below which a quarter of the blocks lies, 0 when it is
+// too small to be noise.
+func (b *bin) floor() float64 {
+	want := int(quantile * float64(b.n))
+	for i, n := range b.vari {
+		if want -= n; want < 0 {
+			if i == 0 {
+				return 0
+			}
+			return minNoise * math.Exp2((float64(i)-.5)/2)
+		}
+	}
+	return 0
 }
 
 // frame takes a picture and gives the share of its blocks that have structure.
@@ -82,12 +109,7 @@ func (b *blocks) compare(now, last []uint8, mean, v float64) {
 	}
 	// The mean is taken out: it is the room's light, or the screen's.
 	m := float64(sum) / 64
-	noise := (float64(square)/64 - m*m) / 2
-	if noise > motionVar {
-		return
-	}
-	c := &b.bins[min(int(mean)*binCount/256, binCount-1)]
-	c.n, c.light, c.vari = c.n+1, c.light+mean, c.vari+noise
+	b.bins[min(int(mean)*binCount/256, binCount-1)].add(mean, (float64(square)/64-m*m)/2)
 }
 
 // still is the share of compared blocks that did not change at all.
@@ -102,28 +124,28 @@ func (b *blocks) still() float64 {
 // in grey levels, and the slope of ln variance over ln light in linear light: 1
 // for shot noise, 0 when it cannot be told.
 func (b *blocks) noise() (n int, sd, slope float64) {
-	var vari float64
+	var all bin
 	var x, y, xx, xy, w float64
 	bins := 0
-	for _, c := range b.bins {
-		n, vari = n+c.n, vari+c.vari
-		v := c.vari / float64(max(c.n, 1))
-		if c.n < 100 || v < 1e-4 {
+	for i := range b.bins {
+		c := &b.bins[i]
+		all.n += c.n
+		for k, m := range c.vari {
+			all.vari[k] += m
+		}
+		v := c.floor()
+		if c.n < 100 || v == 0 {
 			continue
 		}
-		level := c.light / float64(c.n)
-		i := min(max(int(level), 1), 254)
-		rise := float64(imaging.Linear(uint8(i+1))-imaging.Linear(uint8(i-1))) / 2
-		lx, ly, k := math.Log(float64(imaging.Linear(uint8(i)))), math.Log(v*rise*rise), float64(c.n)
+		level := min(max(int(c.light/float64(c.n)), 1), 254)
+		rise := float64(imaging.Linear(uint8(level+1))-imaging.Linear(uint8(level-1))) / 2
+		lx, ly, k := math.Log(float64(imaging.Linear(uint8(level)))), math.Log(v*rise*rise), float64(c.n)
 		x, y, xx, xy, w, bins = x+k*lx, y+k*ly, xx+k*lx*lx, xy+k*lx*ly, w+k, bins+1
-	}
-	if n > 0 {
-		sd = math.Sqrt(vari / float64(n))
 	}
 	if d := w*xx - x*x; bins >= 3 && d > 1e-9 {
 		slope = (w*xy - x*y) / d
 	}
-	return n, sd, slope
+	return all.n, math.Sqrt(all.floor()), slope
 }
 
 func appendBlock(dst []uint8, pic *imaging.Image, x0, y0 int) []uint8 {

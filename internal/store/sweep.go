@@ -29,7 +29,7 @@ const (
 // given are still to be deleted.
 func (s *Store) Sweep(ctx context.Context, now int64) ([]string, error) {
 	steps := []func(context.Context, int64) (int, error){s.endOverdue, s.deleteExpired("credentials", 0), s.deleteExpired("user_id_keys", 0),
-		s.deleteExpired("tokens", graceTokens), s.forgetAttempts}
+		s.deleteExpired("tokens", graceTokens), s.forgetAttempts, s.forgetTraces}
 	for _, step := range steps {
 		if err := repeat(ctx, now, step); err != nil {
 			return nil, err

@@ -99,6 +99,7 @@ type Config struct {
 	Blob     Blobs       // needed
 	Attempts Attempts    // the same *store.Store; nil: failures are not limited
 	Budget   Budget      // zero: DefaultBudget
+	Traces   Traces      // the same *store.Store; nil: captures are not compared with earlier ones
 
 	Policy       faceproof.Policy                         // zero: faceproof.DefaultPolicy
 	NewChallenge func() (faceproof.FlashChallenge, error) // nil: flash.New with Rand

@@ -106,6 +106,9 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 	if err != nil {
 		return capture.Verdict{}, err
 	}
+	if err := w.recall(ctx, &evidence); err != nil {
+		return capture.Verdict{}, err
+	}
 	// A number that is none (NaN) has no JSON, and compares as false with every
 	// threshold: it must not reach a decision.
 	numbers, err := json.Marshal(evidence)

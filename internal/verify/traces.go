@@ -1,0 +1,80 @@
+package verify
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"faceproof"
+)
+
+// Traces is the index of captures; *store.Store is one.
+type Traces interface {
+	// Recall adds the marks of an attempt and says how many any other attempt since a time had, and how many of them the closest one.
+	Recall(ctx context.Context, kind faceproof.TraceKind, ref string, marks [][]byte, since, at int64) (found, closest int, err error)
+}
+
+const (
+	traceWindow = 30 * 24 * time.Hour // how long a capture is remembered
+	traceBytes  = 16                  // of a keyed mark
+	bandBits    = 16                  // of a similarity hash that must agree
+	bandSample  = 4                   // of so many bands one is kept, chosen by its own keyed hash
+)
+
+// recall asks the index whether these frames, or this movement in this light,
+// came before, and adds what the browser said of its camera. It fills what of
+// the provenance the analysis could not know.
+func (w *worker) recall(ctx context.Context, e *faceproof.Evidence) error {
+	p := e.Provenance
+	if p == nil {
+		return nil
+	}
+	p.Track = w.hello.Track
+	if x := w.s.cfg.Traces; x != nil {
+		ref, now := fmt.Sprintf("%s/%d", w.v.ID, e.Attempt), w.s.millis()
+		since := now - traceWindow.Milliseconds()
+		var err error
+		if p.Reused, _, err = x.Recall(ctx, faceproof.TraceFrame, ref, w.s.frameMarks(p.Traces), since, now); err != nil {
+			return err
+		}
+		if _, p.Similar, err = x.Recall(ctx, faceproof.TraceMotion, ref, w.s.motionMarks(p.Traces), since, now); err != nil {
+			return err
+		}
+		p.Indexed = true
+	}
+	p.Weigh()
+	e.Assurance = faceproof.CaptureAssurance(*e)
+	return nil
+}
+
+// frameMarks puts the frames' hashes under the key: whoever has the database
+// cannot ask it about a picture.
+func (s *Service) frameMarks(t faceproof.Traces) [][]byte {
+	marks := make([][]byte, len(t.Frames))
+	for i, sum := range t.Frames {
+		marks[i] = s.cfg.Keys.Index("trace.frame", sum)[:traceBytes]
+	}
+	return marks
+}
+
+// motionMarks cuts the similarity hashes into bands and keeps some, the same
+// ones whoever sends them.
+func (s *Service) motionMarks(t faceproof.Traces) [][]byte {
+	var marks [][]byte
+	seen := map[[3]byte]bool{}
+	for _, h := range t.Motions {
+		for band := range 64 / bandBits {
+			value := [3]byte{byte(band)}
+			binary.BigEndian.PutUint16(value[1:], uint16(h>>(band*bandBits)))
+			if seen[value] {
+				continue
+			}
+			seen[value] = true
+			if m := s.cfg.Keys.Index("trace.motion", value[:])[:traceBytes]; m[0]%bandSample == 0 {
+				marks = append(marks, m)
+			}
+		}
+	}
+	return marks
+}
