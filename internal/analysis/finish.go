@@ -30,6 +30,11 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 		PackID: r.a.engine.Pack().ID, Method: "flash", Assurance: faceproof.AssuranceWebUnattested,
 		Attempt: t.Attempt, Capture: r.capture(t), Reference: ref.State,
 	}
+	source := r.source.Evidence()
+	source.DriftMS = t.DriftMS
+	source.Weigh()
+	ev.Provenance = &source
+	ev.Assurance = faceproof.CaptureAssurance(ev)
 	rng, err := flash.NewRand(r.a.random)
 	if err != nil {
 		return faceproof.Evidence{}, nil, err

@@ -9,6 +9,7 @@ import (
 	"faceproof/internal/capture"
 	"faceproof/internal/face"
 	"faceproof/internal/imaging"
+	"faceproof/internal/provenance"
 )
 
 // How often faces are looked for, in frames; in between, registration follows
@@ -36,6 +37,7 @@ type Run struct {
 	mesh      *face.Landmarks // of the last look; nil: none
 	sinceLook int             // frames
 	jpegQ     int             // lowest
+	source    provenance.Meter
 	width     int             // of the pictures
 	height    int
 }
@@ -67,7 +69,8 @@ func (r *Run) Reset() {
 	}
 	clear(r.frames)
 	clear(r.shots)
-	*r = Run{a: r.a, tracker: r.tracker, spare: r.spare, frames: r.frames[:0], shots: r.shots[:0]}
+	r.source.Reset()
+	*r = Run{a: r.a, tracker: r.tracker, spare: r.spare, frames: r.frames[:0], shots: r.shots[:0], source: r.source}
 	r.tracker.Reset()
 }
 
@@ -94,6 +97,7 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 	if r.jpegQ == 0 || info.Quality < r.jpegQ {
 		r.jpegQ = info.Quality
 	}
+	r.source.Frame(m, info, f.JPEG, f.T)
 	cells, err := r.follow(ctx, m, f)
 	if err != nil {
 		return err
