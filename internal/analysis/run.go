@@ -38,7 +38,7 @@ type Run struct {
 	sinceLook int             // frames
 	jpegQ     int             // lowest
 	source    provenance.Meter
-	width     int             // of the pictures
+	width     int // of the pictures
 	height    int
 }
 
