@@ -111,6 +111,11 @@ func (b *badScribe) hellos() {
 		{"hello camera without width", `"width":640,`, ``},
 		{"hello camera fps is text", `"fps":30`, `"fps":"30"`},
 		{"hello screen dpr", `"dpr":3`, `"dpr":0`},
+		{"hello track label", `"v":1`, `"v":1,"track":{"label":"Canon EOS"}`},
+		{"hello track facing", `"v":1`, `"v":1,"track":{"facing":"up"}`},
+		{"hello track controls", `"v":1`, `"v":1,"track":{"controls":99}`},
+		{"hello track clock", `"v":1`, `"v":1,"track":{"clock":"atomic"}`},
+		{"hello track unknown member", `"v":1`, `"v":1,"track":{"device_id":"x"}`},
 		{"hello unknown member", `"v":1`, `"v":1,"debug":true`},
 		{"hello null", `"lang":"zh"`, `"lang":null`},
 	} {

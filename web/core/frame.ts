@@ -63,6 +63,9 @@ export class Pace {
 export class CaptureClock {
   private own: boolean | null = null;
 
+  /** Whether the frames carry the time of their capture; null before the first. */
+  get camera(): boolean | null { return this.own; }
+
   /** captureTime: from the frame's metadata, if there; now: of the callback, ms. */
   time(captureTime: number | undefined, now: number): number {
     const sane = captureTime !== undefined && now - captureTime > -50 && now - captureTime < 1000;

@@ -33,6 +33,18 @@ export interface Hello {
   consent: { notice: string; separate: true; transfer: true };
   camera: { width: number; height: number; fps: number };
   screen: { width: number; height: number; dpr: number };
+  track: TrackInfo;
+}
+
+/** What the browser says of its camera, by classes; nothing that names a device. */
+export interface TrackInfo {
+  label: 'none' | 'plain' | 'virtual';
+  facing: '' | 'user' | 'environment' | 'left' | 'right';
+  /** optical capabilities that the track lists; -1: the browser cannot list them */
+  controls: number;
+  /** whose time the frames have; '': not known yet */
+  clock: '' | 'camera' | 'page';
+  webdriver: boolean;
 }
 
 /** An event of the light; t is milliseconds of performance.now(). */

@@ -1,6 +1,7 @@
 // The camera: opening it, the reasons why it does not open, the choice of one.
 
 import type { CameraFault } from '../core/machine';
+import type { TrackFacts } from '../core/track';
 
 /** A camera that could not be opened. */
 export class CameraError extends Error {
@@ -46,6 +47,19 @@ export async function openCamera(deviceId?: string): Promise<Camera> {
   const s = track.getSettings?.() ?? {};
   return {
     stream, width: s.width ?? 0, height: s.height ?? 0, fps: s.frameRate ?? 0, deviceId: s.deviceId ?? '',
+  };
+}
+
+/** What the browser says of the camera; captureTime: see Recorder. */
+export function trackFacts(c: Camera | null, captureTime: boolean | null): TrackFacts {
+  const track = c?.stream.getVideoTracks()[0];
+  let capabilities: string[] | null = null;
+  try {
+    if (typeof track?.getCapabilities === 'function') capabilities = Object.keys(track.getCapabilities());
+  } catch { /* not listed */ }
+  return {
+    label: track?.label ?? '', facing: track?.getSettings?.().facingMode, capabilities, captureTime,
+    webdriver: navigator.webdriver === true,
   };
 }
 

@@ -67,6 +67,9 @@ export class Recorder {
     }
   }
 
+  /** Whether frames carry the time of their capture; null before the first. */
+  get captureTime(): boolean | null { return this.clock.camera; }
+
   /** The server has answered the last preview. */
   answered(): void { this.askedAt = -Infinity; }
 

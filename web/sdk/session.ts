@@ -5,8 +5,9 @@ import { Code, type Outcome } from '../core/errors';
 import { begin, reduce, type Effect, type Event, type State, type Timer } from '../core/machine';
 import { PROTOCOL_VERSION, type Hello } from '../core/protocol';
 import { words, type Lang } from '../core/text/text';
+import { describeTrack } from '../core/track';
 import { inLanguage, type Session } from './api';
-import { CameraError, closeCamera, listCameras, openCamera, type Camera } from './camera';
+import { CameraError, closeCamera, listCameras, openCamera, trackFacts, type Camera } from './camera';
 import { Recorder } from './recorder';
 import { CaptureSocket } from './socket';
 import { Surface } from './surface';
@@ -214,6 +215,7 @@ class Run {
         width: Math.max(1, Math.round(window.innerWidth)), height: Math.max(1, Math.round(window.innerHeight)),
         dpr: Math.min(16, Math.max(0.1, window.devicePixelRatio || 1)),
       },
+      track: describeTrack(trackFacts(this.camera, this.recorder?.captureTime ?? null)),
     };
   }
 
