@@ -25,6 +25,26 @@ func BenchmarkRandomisation(b *testing.B) {
 	}
 }
 
+// BenchmarkSurface is the whole of Analyse on 75 frames of 1036 cells: the
+// randomisation test and the steps S8 to S10.
+func BenchmarkSurface(b *testing.B) {
+	ch, err := New(seeded(1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	tl := clock(ch, r)
+	g := thing{kind: "head", ambient: 250, nits: 350, side: .5, noise: .004, ks: .03, skin: olive}
+	s := g.film(ch, tl, r)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Analyse(ch, tl, s, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(s.Times)), "frames/op")
+}
+
 // BenchmarkNew is a challenge with its safety check.
 func BenchmarkNew(b *testing.B) {
 	r := seeded(1)
