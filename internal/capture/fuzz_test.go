@@ -92,7 +92,7 @@ func TestRecordingRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(got, r) || !reflect.DeepEqual(got.Transcript(), r.Transcript()) {
+	if !reflect.DeepEqual(got, r) || !reflect.DeepEqual(got.Transcript(), r.Transcript()) || got.Transcript().Screen != (Screen{390, 844, 3}) {
 		t.Errorf("got %+v", got)
 	}
 }
