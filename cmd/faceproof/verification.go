@@ -109,6 +109,10 @@ func writeVerification(w io.Writer, v verificationJSON) {
 	}
 	fmt.Fprintf(w, "attempt %d, pack %s: %d of %d frames, %.1f a second, %.2f MB\n",
 		e.Attempt, e.PackID, e.Capture.Received, e.Capture.Captured, e.Capture.FPS, float64(e.Capture.Bytes)/1e6)
+	if p := e.Provenance; p != nil {
+		fmt.Fprintf(w, "source: %s, score %.2f%s, %d stored frames, %d marks of another capture\n",
+			e.Assurance, p.Score, joined(p.Signals), p.Reused, p.Similar)
+	}
 	if f := e.Flash; f != nil {
 		fmt.Fprintf(w, "flash: p %.2g, amplitude %.3f, background %.2f, latency %.0f ms, measurable %t\n",
 			f.P, f.Amplitude, f.BackgroundRatio, f.LatencyMS, f.Measurable)
@@ -118,4 +122,16 @@ func writeVerification(w io.Writer, v verificationJSON) {
 		fmt.Fprintf(w, "match: similarity %.3f, threshold %.3f (FMR %.2g), %d against %d frames, model %s\n",
 			m.Similarity, m.Threshold, m.FMR, m.ProbeFrames, m.ReferenceFrames, m.ModelID)
 	}
+}
+
+// joined lists signals behind their score.
+func joined(signals []faceproof.Signal) string {
+	var b strings.Builder
+	for i, s := range signals {
+		b.WriteString([]string{" (", ", "}[min(i, 1)] + string(s))
+	}
+	if len(signals) > 0 {
+		b.WriteString(")")
+	}
+	return b.String()
 }

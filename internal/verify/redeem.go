@@ -14,7 +14,8 @@ import (
 // Info is what a business backend may know.
 type Info struct {
 	Verification faceproof.Verification
-	Decision     faceproof.Decision // Outcome "" before the decision
+	Decision     faceproof.Decision  // Outcome "" before the decision
+	Assurance    faceproof.Assurance // of the last attempt's camera; "" before the decision
 	Subject      faceproof.Subject
 }
 
@@ -58,6 +59,13 @@ func (s *Service) info(v faceproof.Verification) (Info, error) {
 		if err := json.Unmarshal(v.Decision, &i.Decision); err != nil || i.Decision.Outcome == "" || len(i.Decision.Reasons) == 0 {
 			return Info{}, faceproof.Errorf(faceproof.CodeInternal, "", "a stored decision does not parse")
 		}
+		var e struct {
+			Assurance faceproof.Assurance `json:"capture_assurance"`
+		}
+		if err := json.Unmarshal(v.Evidence, &e); err != nil && len(v.Evidence) > 0 {
+			return Info{}, faceproof.Errorf(faceproof.CodeInternal, "", "stored evidence does not parse")
+		}
+		i.Assurance = e.Assurance
 	}
 	var err error
 	i.Subject, err = s.openSubject(v.SubjectSealed, subjectAAD(v.ID))

@@ -24,8 +24,9 @@ func (f *fixture) passed(credential string) {
 			State: faceproof.StateRedeemed, Alive: faceproof.AliveFlash, OpenID: "o" + strings.Repeat("x", 27),
 			StartedAt: f.now.Add(-20 * time.Second).UnixMilli(), FinishedAt: f.now.UnixMilli(),
 		},
-		Decision: faceproof.Decision{Outcome: faceproof.OutcomePass, Reasons: []faceproof.Reason{faceproof.ReasonPass}},
-		Subject:  f.subject(),
+		Assurance: faceproof.AssuranceWebUnattested,
+		Decision:  faceproof.Decision{Outcome: faceproof.OutcomePass, Reasons: []faceproof.Reason{faceproof.ReasonPass}},
+		Subject:   f.subject(),
 	}
 	f.verify.infos[string(appA)+credential] = info
 	f.verify.portrait = []byte("\xff\xd8\xffjpeg")
@@ -33,7 +34,7 @@ func (f *fixture) passed(credential string) {
 	f.verify.infos[string(appA)+"the-verify-id"] = info
 }
 
-// getinfo's members have exactly the contract's names and types.
+// getinfo's members have exactly the contract's names and types, and one is ours.
 func TestGetInfo(t *testing.T) {
 	f := newFixture(t)
 	f.passed("cred")
@@ -52,12 +53,13 @@ func TestGetInfo(t *testing.T) {
 		IDCardMD5    string `json:"id_card_number_md5"`
 		NameMD5      string `json:"name_utf8_md5"`
 		AliveType    int    `json:"check_alive_type"`
+		Assurance    string `json:"capture_assurance"` // ours
 	}
 	if err := dec.Decode(&a); err != nil {
 		t.Fatalf("%v: %s", err, w.Body)
 	}
 	md := func(s string) string { x := md5.Sum([]byte(s)); return hex.EncodeToString(x[:]) }
-	if a.Code != 0 || a.Message != "ok" || a.IdentifyRet != 0 || a.ValidateData != "" || len(a.OpenID) != 28 || a.AliveType != 1 ||
+	if a.Code != 0 || a.Message != "ok" || a.IdentifyRet != 0 || a.ValidateData != "" || len(a.OpenID) != 28 || a.AliveType != 1 || a.Assurance != "web_unattested" ||
 		int64(a.FinishTime) != f.now.Unix() || int64(a.IdentifyTime) != f.now.Unix()-20 ||
 		a.IDCardMD5 != md(testNumber) || a.NameMD5 != md(testName) || !strings.HasSuffix(testNumber, "X") {
 		t.Errorf("%s", w.Body)
@@ -124,7 +126,7 @@ func TestVerifyIDAndQuery(t *testing.T) {
 			q[change[i]] = change[i+1]
 		}
 		w := f.face(app, "queryverifyinfo", toJSON(q))
-		if f.errcode(w) == 0 && w.Body.String() != `{"errcode":0,"errmsg":"ok","verify_ret":10000}` {
+		if f.errcode(w) == 0 && w.Body.String() != `{"errcode":0,"errmsg":"ok","verify_ret":10000,"capture_assurance":"web_unattested"}` {
 			t.Errorf("%s", w.Body)
 		}
 		return f.errcode(w)

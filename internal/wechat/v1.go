@@ -71,6 +71,8 @@ type infoAnswer struct {
 	IDCardMD5    string `json:"id_card_number_md5"`
 	NameMD5      string `json:"name_utf8_md5"`
 	AliveType    int    `json:"check_alive_type"`
+
+	Assurance faceproof.Assurance `json:"capture_assurance,omitempty"` // ours
 }
 
 // getInfo redeems a verify_result, once.
@@ -88,7 +90,7 @@ func (a *API) getInfo(c *call) (any, error) {
 	answer := infoAnswer{
 		Message: "ok", IdentifyRet: identifyRet(info.Decision),
 		IdentifyTime: seconds(v.StartedAt), FinishTime: seconds(v.FinishedAt),
-		OpenID: v.OpenID, AliveType: int(v.Alive),
+		OpenID: v.OpenID, AliveType: int(v.Alive), Assurance: info.Assurance,
 		IDCardMD5: md5Hex(info.Subject.IDNumber.Reveal()), // the last X is upper case already
 		NameMD5:   md5Hex(info.Subject.Name.Reveal()),
 	}

@@ -86,6 +86,8 @@ type verifyInfoAnswer struct {
 	Code      int    `json:"errcode"` // 0: the call worked; it does not mean "passed"
 	Message   string `json:"errmsg"`
 	VerifyRet int    `json:"verify_ret"` // 10000: passed
+
+	Assurance faceproof.Assurance `json:"capture_assurance,omitempty"` // ours; absent before the decision
 }
 
 // queryVerifyInfo tells the result of a verification, as often as it is asked.
@@ -98,5 +100,5 @@ func (a *API) queryVerifyInfo(c *call) (any, error) {
 	if err != nil {
 		return nil, translate(err, "verify_id")
 	}
-	return verifyInfoAnswer{0, "ok", verifyRet(info.Verification, info.Decision)}, nil
+	return verifyInfoAnswer{0, "ok", verifyRet(info.Verification, info.Decision), info.Assurance}, nil
 }
