@@ -29,6 +29,7 @@ var imports = map[string][]string{
 	"internal/eval/score":        {},
 	"internal/keys":              {"."},
 	"models":                     {},
+	"eval/protocols":             {},
 	"web":                        {},
 	// level 1
 	"internal/capture": {"."},
@@ -47,13 +48,14 @@ var imports = map[string][]string{
 	// level 3
 	"internal/server": {".", "internal/verify", "internal/capture", "internal/onboarding", "internal/registry", "web"},
 	"internal/wechat": {".", "internal/verify"},
+	"internal/eval":   {".", "internal/analysis", "internal/capture", "internal/eval/score", "internal/face", "internal/flash", "internal/imaging", "internal/simcam"},
 	// level 4
 	"cmd/faceproof": {"*"},
 }
 
 // cgo lists the only packages that may reach the one cgo package, internal/onnx;
 // everything else builds and tests with CGO_ENABLED=0.
-var cgo = []string{"internal/onnx", "internal/face", "internal/analysis", "cmd/faceproof"}
+var cgo = []string{"internal/onnx", "internal/face", "internal/analysis", "internal/eval", "cmd/faceproof"}
 
 // forbidden names say nothing about what a package is for.
 var forbidden = []string{"util", "utils", "common", "types", "service", "pkg", "mock", "errors", "logger", "manager", "helper"}
@@ -71,8 +73,8 @@ var only = map[string][]string{
 	"github.com/pressly/goose":        {"internal/store"},
 	"github.com/coder/websocket":      {"internal/server"},
 	"github.com/spf13/cobra":          {"cmd/faceproof"},
-	"math/rand":                       {},                 // challenges come from crypto/rand
-	"math/rand/v2":                    {"internal/flash"}, // the randomisation test's candidates, seeded from crypto/rand
+	"math/rand":                       {},                                  // challenges come from crypto/rand
+	"math/rand/v2":                    {"internal/flash", "internal/eval"}, // the candidates of a test and the conditions of a simulation, seeded
 }
 
 // sources calls f for each Go file of the product, with its slash path.

@@ -12,8 +12,6 @@ import (
 	"faceproof/internal/registry"
 	"faceproof/internal/store"
 	"faceproof/internal/verify"
-
-	"faceproof"
 )
 
 // backend is everything behind the handlers, opened in the order in which one
@@ -60,12 +58,10 @@ func openBackend(ctx context.Context, g *globals, pack string, budget verify.Bud
 		return nil, err
 	}
 	analyzer := analysis.New(analysis.Config{Engine: b.engine})
-	policy := faceproof.DefaultPolicy()
-	policy.MinContinuity, policy.ShapePolicy = b.engine.Pack().Continuity, b.engine.Pack().Flash
 	b.verify, err = verify.New(verify.Config{
 		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Budget: budget,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return analyzer.Begin() }),
-		Policy:   policy,
+		Policy:   policyOf(b.engine),
 		CheckFrame: func(jpeg []byte) error {
 			_, err := imaging.CheckJPEG(jpeg, imaging.FrameLimits)
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"faceproof"
 	"faceproof/internal/face"
 	"faceproof/internal/modelpack"
 	"faceproof/internal/onnx"
@@ -26,4 +27,12 @@ func openEngine(g *globals, packID string) (*face.Engine, func(), error) {
 		_ = engine.Close()
 		_ = runtime.Close()
 	}, nil
+}
+
+// policyOf is what the server decides by: the published default with the pack's
+// own thresholds.
+func policyOf(e *face.Engine) faceproof.Policy {
+	p := faceproof.DefaultPolicy()
+	p.MinContinuity, p.ShapePolicy = e.Pack().Continuity, e.Pack().Flash
+	return p
 }

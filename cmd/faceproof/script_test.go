@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,5 +16,12 @@ func TestMain(m *testing.M) {
 
 // The scripts are the specification of the command line.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true})
+	campaign, err := filepath.Abs("../../internal/eval/testdata/campaign")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("CAMPAIGN", campaign) // of invented numbers, with its report
+		return nil
+	}})
 }

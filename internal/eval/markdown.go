@@ -1,0 +1,354 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+
+	"faceproof"
+	"faceproof/internal/eval/score"
+)
+
+// page writes one report in one language.
+type page struct {
+	strings.Builder
+	r    *Report
+	lang string
+}
+
+// s picks the sentence of the language and fills it in.
+func (p *page) s(en, zh string, args ...any) string {
+	t := Text{en, zh}.in(p.lang)
+	if len(args) == 0 {
+		return t
+	}
+	return fmt.Sprintf(t, args...)
+}
+
+func (p *page) heading(level int, en, zh string) {
+	fmt.Fprintf(p, "\n%s %s\n\n", strings.Repeat("#", level), p.s(en, zh))
+}
+
+// table writes a caption, which says whether the table is simulated, and rows.
+func (p *page) table(caption string, header []string, rows [][]string) {
+	kind := p.s("Recordings.", "录制会话。")
+	if p.r.Header.Simulated {
+		kind = p.s("Simulated.", "仿真数据。")
+	}
+	fmt.Fprintf(p, "**%s** %s\n\n| %s |\n|%s\n", kind, caption, strings.Join(header, " | "), strings.Repeat("---|", len(header)))
+	for _, row := range rows {
+		fmt.Fprintf(p, "| %s |\n", strings.Join(row, " | "))
+	}
+	p.WriteString("\n")
+}
+
+// percent prints a share with three significant digits at most.
+func percent(v float64) string {
+	return strconv.FormatFloat(math.Round(1e4*v)/100, 'f', -1, 64) + " %"
+}
+
+func interval(r score.Rate) string { return percent(r.Low) + " – " + percent(r.High) }
+
+// rate prints "2 of 200: 1 % (0.12 % – 3.57 %)".
+func (p *page) rate(r score.Rate) string {
+	if r.N == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%d / %d: **%s** (%s)", r.Count, r.N, percent(r.Rate), interval(r))
+}
+
+func compact(v float64) string {
+	if math.Abs(v) >= 1000 {
+		return strconv.FormatFloat(math.Round(v), 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
+
+// value prints a number in the unit of a metric.
+func (b Result) value(v float64) string {
+	switch b.Unit {
+	case unitRate:
+		return percent(v)
+	case unitMS:
+		return compact(v) + " ms"
+	case unitBytes:
+		return compact(v/1000) + " kB"
+	}
+	return compact(v)
+}
+
+// Verdict is one word on the bar.
+func (b Result) Verdict() string {
+	if b.Met {
+		return "met"
+	}
+	return "MISSED"
+}
+
+// Found is the value and the bar: "1 % (at most 0.5 %)".
+func (b Result) Found() string {
+	if b.AtMost {
+		return b.value(b.Value) + " (at most " + b.value(b.Limit) + ")"
+	}
+	return b.value(b.Value) + " (at least " + b.value(b.Limit) + ")"
+}
+
+// markdown writes the report in one language.
+func (r *Report) markdown(lang string) []byte {
+	p := &page{r: r, lang: lang}
+	p.top()
+	p.bars()
+	p.live()
+	p.species()
+	p.plots()
+	p.splits()
+	p.trades()
+	p.cells()
+	p.method()
+	return []byte(p.String())
+}
+
+func (p *page) top() {
+	r, h := p.r, p.r.Header
+	fmt.Fprintf(p, "# %s\n\n", r.Title.in(p.lang))
+	if h.Simulated {
+		p.WriteString(p.s("> **Every figure here is simulated.** A model of screen, face, attack and camera was presented to the product's own analysis and decision. No real flash recording was measured. Real refusals will be more frequent.\n\n",
+			"> **本报告所有数字均为仿真。** 由屏幕、人脸、攻击和相机的物理模型生成会话，再交给产品本身的分析与判定。没有测量任何真实的闪光录像。真实的拒绝率会更高。\n\n"))
+	} else {
+		p.WriteString(p.s("> Judged from recordings that were given, by the labels that were given.\n\n", "> 依据所提供的录制会话及其标签判定。\n\n"))
+	}
+	p.WriteString(p.s("%d sessions", "共 %d 个会话", r.Sessions))
+	if r.Sessions < r.Planned {
+		p.WriteString(p.s(" **of %d: the campaign has not ended**", "，**计划 %d 个：尚未完成**", r.Planned))
+	}
+	fmt.Fprintf(p, " · %s · %s `%s` · %s `%s`", h.Date, p.s("pack", "模型包"), h.Pack, p.s("policy", "策略"), h.Policy.ID)
+	if len(r.Bars) > 0 {
+		p.WriteString(p.s("\n\n**%d of %d bars met.**", "\n\n**%d / %d 项达标。**", len(r.Bars)-r.Missed, len(r.Bars)))
+	}
+	if r.Worst == "" {
+		p.WriteString("\n")
+		return
+	}
+	worst := score.Rate{}
+	for _, s := range r.Species {
+		if s.Kind == r.Worst {
+			worst = s.IAPAR
+		}
+	}
+	if worst.Count == 0 {
+		p.WriteString(p.s(" No attack of a detectable species was accepted.", " 可检测种类的攻击均未放行。"))
+	} else {
+		p.WriteString(p.s(" The attack accepted most often: %s, %s.", " 最常被放行的攻击：%s，%s。", kindText(r.Worst).in(p.lang), p.rate(worst)))
+	}
+	p.WriteString("\n")
+}
+
+func (p *page) bars() {
+	if len(p.r.Bars) == 0 {
+		return
+	}
+	p.heading(2, "The bars", "门槛")
+	var rows [][]string
+	for i, b := range p.r.Bars {
+		count := strconv.Itoa(b.N)
+		if b.Count != nil {
+			count = fmt.Sprintf("%d / %d", *b.Count, b.N)
+		}
+		limit := "≤ " + b.value(b.Limit)
+		if !b.AtMost {
+			limit = "≥ " + b.value(b.Limit)
+		}
+		span := b.value(b.Low) + " – " + b.value(b.High)
+		switch {
+		case b.N == 0:
+			span = "–"
+		case b.Unit == unitP:
+			span = ""
+		case b.Open:
+			span = p.s("at least ", "至少 ") + span
+		}
+		rows = append(rows, []string{strconv.Itoa(i + 1), b.Title.in(p.lang) + " (`" + b.Kinds + "`)", b.What.in(p.lang), count, b.value(b.Value), span, limit, p.verdict(b)})
+	}
+	p.table(p.s("Each bar, and what was found. Intervals are at 95 %.", "各项门槛与结果。区间为 95 %。"),
+		[]string{"#", p.s("presented", "呈现内容"), p.s("measured", "度量"), "n", p.s("value", "值"), p.s("interval", "区间"), p.s("bar", "门槛"), p.s("result", "结论")}, rows)
+}
+
+// verdict says whether a bar is met, by how much, and whether the interval is on
+// the same side.
+func (p *page) verdict(b Result) string {
+	if b.N == 0 {
+		if b.Met {
+			return p.s("met: nothing to tell", "达标：无可判定者")
+		}
+		return p.s("**missed**: no data", "**未达标**：无数据")
+	}
+	by := b.value(math.Abs(b.Value - b.Limit))
+	if b.Unit == unitRate {
+		by = strings.Replace(by, " %", p.s(" points", " 个百分点"), 1)
+	}
+	switch {
+	case !b.Met:
+		return p.s("**missed** by %s", "**未达标**，差 %s", by)
+	case b.Shown || b.Unit == unitP:
+		return p.s("met, with %s to spare", "达标，余 %s", by)
+	}
+	return p.s("met, with %s to spare; the interval reaches beyond the bar", "达标，余 %s；区间越过门槛", by)
+}
+
+func (p *page) live() {
+	s := p.r.Live
+	if s == nil {
+		return
+	}
+	p.heading(2, "Genuine persons", "真人")
+	row := []string{kindText(s.Kind).in(p.lang), fmt.Sprint(s.N()), fmt.Sprint(s.Accepted), fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.FRR), p.rate(s.APCER), p.rate(s.APNRR)}
+	p.table(p.s("All plain cells together (one attempt, the campaign's policy): a mixture of their conditions, no population.", "所有普通单元合计（单次尝试、本策略）：各条件的混合，并非人群抽样。"),
+		[]string{"", "n", p.s("accepted", "通过"), p.s("called an attack", "判为攻击"), p.s("inconclusive", "无结论"), "FRR", "BPCER", "BPNRR"}, [][]string{row})
+}
+
+func (p *page) species() {
+	if len(p.r.Species) == 0 {
+		return
+	}
+	p.heading(2, "Attacks, by species", "各类攻击")
+	var rows [][]string
+	for _, s := range p.r.Species {
+		name := kindText(s.Kind).in(p.lang) + " (`" + s.Kind + "`)"
+		rows = append(rows, []string{name, fmt.Sprint(s.N()), fmt.Sprint(s.Accepted), fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.IAPAR), p.rate(s.APCER), p.rate(s.APNRR)})
+	}
+	p.table(p.s("One attempt each, the campaign's policy. IAPAR: accepted of all; APCER: accepted of those that were classified; APNRR: told to try again (ISO/IEC 30107-3).",
+		"每次一个尝试，本策略。IAPAR：全部中被放行的比例；APCER：已分类者中被放行的比例；APNRR：被要求重试的比例（ISO/IEC 30107-3）。"),
+		[]string{p.s("species", "种类"), "n", p.s("accepted", "放行"), p.s("rejected", "拒绝"), p.s("inconclusive", "无结论"), "IAPAR", "APCER", "APNRR"}, rows)
+	if p.r.RIAPAR != nil {
+		p.WriteString(p.s("RIAPAR (FRR + IAPAR of the worst species but those that no flash can tell): **%s**.\n", "RIAPAR（FRR + 最差种类的 IAPAR，不含闪光无法识别者）：**%s**。\n", percent(*p.r.RIAPAR)))
+	}
+}
+
+// plotTexts orders the plots and describes them to those who cannot see them.
+var plotTexts = []struct {
+	file string
+	alt  Text
+}{
+	{"lux.svg", Text{"Share of genuine persons not accepted, and their margin L, against the light of the room", "真人未通过率及余量 L 随环境光的变化"}},
+	{"l.svg", Text{"L of every session by what was presented", "各类呈现的 L"}},
+	{"p.svg", Text{"Measured freshness p against the share expected by chance", "新鲜性 p 与偶然期望之比较"}},
+	{"skin.svg", Text{"Share of genuine persons not accepted, by skin type", "各肤色类型真人未通过率"}},
+	{"bytes.svg", Text{"Share not accepted and L against the bytes of a session", "未通过率与 L 随会话字节数的变化"}},
+}
+
+func (p *page) plots() {
+	have := p.r.plots()
+	if len(have) == 0 {
+		return
+	}
+	p.heading(2, "Plots", "图")
+	for _, t := range plotTexts {
+		if have[t.file] != nil {
+			fmt.Fprintf(p, "![%s](%s)\n\n", t.alt.in(p.lang), t.file)
+		}
+	}
+}
+
+func (p *page) splits() {
+	if len(p.r.Splits) == 0 {
+		return
+	}
+	p.heading(2, "By condition", "按条件")
+	for _, s := range p.r.Splits {
+		var rows [][]string
+		for _, row := range s.Rows {
+			l := "–"
+			if row.Margin != nil {
+				l = fmt.Sprintf("%s (%s – %s)", compact(row.Margin.Median), compact(row.Margin.P05), compact(row.Margin.P95))
+			}
+			rows = append(rows, []string{row.Range, p.rate(row.FRR), l, p.rate(row.Attacks)})
+		}
+		p.table(splitTexts[s.By].in(p.lang)+p.s(". All plain cells together, so rows also differ in other conditions.", "。所有普通单元合计，各行其他条件也可能不同。"),
+			[]string{s.By, p.s("genuine, not accepted", "真人未通过"), p.s("their L: median (5 – 95 %)", "真人 L：中位数（5–95 %）"), p.s("attacks accepted, all detectable species", "攻击放行（可检测种类合计）")}, rows)
+	}
+}
+
+func (p *page) trades() {
+	if len(p.r.TradeOffs) == 0 {
+		return
+	}
+	p.heading(2, "Bytes", "字节数")
+	var rows [][]string
+	for _, t := range p.r.TradeOffs {
+		fps := "–"
+		if t.FPS > 0 {
+			fps = compact(t.FPS)
+		}
+		width := "–"
+		if t.Width > 0 {
+			width = compact(t.Width)
+		}
+		rows = append(rows, []string{t.Cell, compact(t.Quality), width, fps, compact(t.Bytes/1000) + " kB", fmt.Sprintf("%s (%s – %s)", compact(t.L.Median), compact(t.L.P05), compact(t.L.P95)), p.rate(t.FRR)})
+	}
+	p.table(p.s("What smaller pictures cost genuine persons.", "更小的图像对真人的代价。"),
+		[]string{p.s("cell", "单元"), p.s("JPEG quality", "JPEG 质量"), p.s("width, px", "宽（像素）"), "fps", p.s("a session, median", "每会话中位数"), p.s("L: median (5 – 95 %)", "L：中位数（5–95 %）"), "FRR"}, rows)
+}
+
+func (p *page) cells() {
+	p.heading(2, "Cell by cell", "逐单元")
+	met := map[string]bool{}
+	for _, t := range p.r.Cells {
+		fmt.Fprintf(p, "### %s: %s (`%s`)\n\n", t.Title.in(p.lang), kindText(t.Kind).in(p.lang), t.Kind)
+		fmt.Fprintf(p, "%s%s", p.s("Accepted ", "通过 "), p.rate(t.Accept))
+		p.WriteString(p.s("; rejected %d, inconclusive %d.", "；拒绝 %d，无结论 %d。", t.Rejected, t.Inconclusive))
+		if t.Attempts > 1 {
+			p.WriteString(p.s(" Up to %d attempts a session.", " 每会话至多 %d 次尝试。", t.Attempts))
+		}
+		if len(t.Policy) > 0 {
+			p.WriteString(p.s(" With other thresholds: ", " 使用其他阈值：") + settings(t.Policy) + p.s(".", "。"))
+		}
+		p.WriteString("\n\n")
+		p.words(p.s("Reasons", "原因"), t.Reasons, met)
+		p.words(p.s("Hints", "提示"), t.Hints, nil)
+		var rows [][]string
+		for _, n := range t.Numbers {
+			rows = append(rows, []string{numberTexts[n.Name].in(p.lang), fmt.Sprint(n.N), compact(n.P05), compact(n.Median), compact(n.P95)})
+		}
+		if len(rows) > 0 {
+			p.table(p.s("First capture of each session.", "每会话的首次采集。"), []string{p.s("quantity", "量"), "n", "5 %", p.s("median", "中位数"), "95 %"}, rows)
+		}
+	}
+	var order []string
+	for w := range met {
+		if _, ok := reasonTexts[faceproof.Reason(w)]; ok {
+			order = append(order, w)
+		}
+	}
+	if sort.Strings(order); len(order) == 0 {
+		return
+	}
+	p.heading(3, "Reasons in words", "原因说明")
+	for _, w := range order {
+		fmt.Fprintf(p, "- `%s`: %s\n", w, reasonTexts[faceproof.Reason(w)].in(p.lang))
+	}
+}
+
+func (p *page) words(title string, c []Count, met map[string]bool) {
+	if len(c) == 0 {
+		return
+	}
+	parts := make([]string, len(c))
+	for i, w := range c {
+		parts[i] = fmt.Sprintf("`%s` %d", w.Word, w.Count)
+		if met != nil {
+			met[w.Word] = true
+		}
+	}
+	fmt.Fprintf(p, "%s: %s\n\n", title, strings.Join(parts, ", "))
+}
+
+func settings(m map[string]any) string {
+	var parts []string
+	for k, v := range m {
+		parts = append(parts, fmt.Sprintf("`%s` %v", k, v))
+	}
+	sort.Strings(parts)
+	return strings.Join(parts, ", ")
+}
