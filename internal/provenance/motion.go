@@ -18,8 +18,8 @@ const (
 	cells     = side * side * 3
 	pulseMS   = 200. // between the samples of a mark
 	pulses    = 6
-	slackMS   = 60. // how far a sample may lie from its time
-	minChange = .4  // grey levels, root mean square: with less, the mark would be one of noise
+	gapMS     = 160. // between two frames: with more, what happened between them is not known
+	minChange = .7   // grey levels, root mean square: with less, the mark would be one of noise
 )
 
 // grid is the mean colour of the cells of a frame, 0 to 255.
@@ -70,54 +70,58 @@ var planes = func() (p [pulses][cells]uint64) {
 // changed.
 func marks(grids []grid, times []float64) []uint64 {
 	var out []uint64
-	var at [pulses + 1]int
 	for i := range grids {
-		if !samples(&at, times, i) {
-			continue
-		}
-		if h, ok := mark(grids, &at); ok && !slices.Contains(out, h) {
+		if h, ok := mark(grids, times, i); ok && !slices.Contains(out, h) {
 			out = append(out, h)
 		}
 	}
 	return out
 }
 
-// samples finds the frames nearest to the times of a window that begins with
-// frame i.
-func samples(at *[pulses + 1]int, times []float64, i int) bool {
-	at[0] = i
-	j := i
-	for k := 1; k <= pulses; k++ {
-		want := times[i] + float64(k)*pulseMS
-		for j+1 < len(times) && math.Abs(times[j+1]-want) <= math.Abs(times[j]-want) {
-			j++
-		}
-		if math.Abs(times[j]-want) > slackMS {
-			return false
-		}
-		at[k] = j
+// at is the grid at a time between the frames j and j+1: a replay is seldom
+// sampled at the same moments as what it repeats.
+func at(grids []grid, times []float64, j int, t float64) (g grid, ok bool) {
+	step := times[j+1] - times[j]
+	if !(step > 0 && step <= gapMS) {
+		return g, false
 	}
-	return true
+	k := float32((t - times[j]) / step)
+	a, b := &grids[j], &grids[j+1]
+	for i := range g {
+		g[i] = a[i] + k*(b[i]-a[i])
+	}
+	return g, true
 }
 
-// mark hashes one window.
-func mark(grids []grid, at *[pulses + 1]int) (uint64, bool) {
+// mark hashes the window that begins with frame i.
+func mark(grids []grid, times []float64, i int) (uint64, bool) {
 	var sum [64]float32
 	var energy float32
+	last, j := grids[i], i
 	for k := range pulses {
-		a, b := &grids[at[k]], &grids[at[k+1]]
-		for i := range a {
-			d := b[i] - a[i]
+		want := times[i] + float64(k+1)*pulseMS
+		for j+1 < len(times) && times[j+1] < want {
+			j++
+		}
+		if j+1 >= len(times) {
+			return 0, false
+		}
+		next, ok := at(grids, times, j, want)
+		if !ok {
+			return 0, false
+		}
+		for i, v := range next {
+			d := v - last[i]
 			energy += d * d
 			bits := planes[k][i]
 			for j := range sum {
-				// Sign from a bit, without a branch.
-				s := math.Float32frombits(math.Float32bits(d) ^ uint32(bits>>j&1)<<31)
-				sum[j] += s
+				// The sign from a bit, without a branch.
+				sum[j] += math.Float32frombits(math.Float32bits(d) ^ uint32(bits>>j&1)<<31)
 			}
 		}
+		last = next
 	}
-	if energy < minChange*minChange*pulses*cells {
+	if !(energy >= minChange*minChange*pulses*cells) {
 		return 0, false
 	}
 	var h uint64

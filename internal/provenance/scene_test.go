@@ -18,7 +18,7 @@ import (
 // differs from day to day: motion, the order of the colours, noise, exposure.
 
 const (
-	sceneW, sceneH = 240, 320
+	sceneW, sceneH = 192, 256
 	sceneFrames    = 60
 )
 
@@ -66,7 +66,7 @@ var theRaster = func() raster {
 	}
 	for y := range h {
 		for x := range w {
-			dx, dy := (float64(x)-float64(w)/2)/68, (float64(y)-float64(h)/2)/92
+			dx, dy := (float64(x)-float64(w)/2)/54, (float64(y)-float64(h)/2)/74
 			d := dx*dx + dy*dy
 			a, near := .35, 0. // a wall
 			if int(x)/37%2 == int(y)/61%2 {
@@ -114,8 +114,25 @@ func (s scene) pictures() []*image.RGBA {
 	return out
 }
 
+// normals are many enough that no frame repeats another's noise.
+var normals = func() (p [1<<20 + 7]float64) {
+	r := rand.New(rand.NewPCG(8, 8))
+	for i := range p {
+		p[i] = r.NormFloat64()
+	}
+	return p
+}()
+
+var gamma = func() (p [4096]float64) {
+	for i := range p {
+		p[i] = 255 * math.Pow(float64(i)/4095, 1/2.2)
+	}
+	return p
+}()
+
 func (s scene) picture(noise *rand.Rand, dx, dy, scale, exposure float64, light [3]float64) *image.RGBA {
 	w := sceneW + 2*rasterPad
+	at := noise.IntN(len(normals))
 	m := image.NewRGBA(image.Rect(0, 0, sceneW, sceneH))
 	for y := range sceneH {
 		for x := range sceneW {
@@ -124,17 +141,17 @@ func (s scene) picture(noise *rand.Rand, dx, dy, scale, exposure float64, light 
 			x0, y0 := int(fx), int(fy)
 			ax, ay := fx-float64(x0), fy-float64(y0)
 			i := min(max(y0, 0), sceneH+2*rasterPad-2)*w + min(max(x0, 0), w-2)
-			lerp := func(p []float64) float64 {
-				return (p[i]*(1-ax)+p[i+1]*ax)*(1-ay) + (p[i+w]*(1-ax)+p[i+w+1]*ax)*ay
-			}
-			a, near := lerp(theRaster.albedo), lerp(theRaster.depth)
-			p := m.Pix[m.PixOffset(x, y):]
+			k00, k10, k01, k11 := (1-ax)*(1-ay), ax*(1-ay), (1-ax)*ay, ax*ay
+			p, q := theRaster.albedo, theRaster.depth
+			a, near := k00*p[i]+k10*p[i+1]+k01*p[i+w]+k11*p[i+w+1], k00*q[i]+k10*q[i+1]+k01*q[i+w]+k11*q[i+w+1]
+			rgb := m.Pix[m.PixOffset(x, y):]
 			for c := range 3 {
 				l := a * exposure * (.75 + .25*near + .2*near*light[c] + .02*light[c])
-				v := 255*math.Pow(math.Max(l, 0), 1/2.2) + s.shot*noise.NormFloat64()
-				p[c] = uint8(min(max(v+.5, 0), 255))
+				v := gamma[min(int(l*4096), 4095)] + s.shot*normals[at]
+				at = (at + 1) % len(normals)
+				rgb[c] = uint8(min(max(v+.5, 0), 255))
 			}
-			p[3] = 255
+			rgb[3] = 255
 		}
 	}
 	return m
@@ -189,7 +206,7 @@ func window(x, y, w, h float64, W, H int) func(image.Image) image.Image {
 					dx, dy int
 					k      float64
 				}{{0, 0, (1 - ax) * (1 - ay)}, {1, 0, ax * (1 - ay)}, {0, 1, (1 - ax) * ay}, {1, 1, ax * ay}} {
-					r, g, b, _ := m.At(min(max(x0+q.dx, 0), sceneW-1), min(max(y0+q.dy, 0), sceneH-1)).RGBA()
+					r, g, b, _ := m.At(min(max(x0+q.dx, 0), m.Bounds().Dx()-1), min(max(y0+q.dy, 0), m.Bounds().Dy()-1)).RGBA()
 					c[0], c[1], c[2] = c[0]+q.k*float64(r), c[1]+q.k*float64(g), c[2]+q.k*float64(b)
 				}
 				out.SetRGBA(i, j, color.RGBA{uint8(c[0] / 257), uint8(c[1] / 257), uint8(c[2] / 257), 255})
