@@ -35,6 +35,7 @@ var imports = map[string][]string{
 	"internal/capture": {"."},
 	"internal/flash":   {".", "internal/radiance", "internal/signal"},
 	"internal/face":    {".", "internal/imaging", "internal/onnx", "internal/modelpack"},
+	"internal/simcam":  {".", "internal/capture", "internal/flash", "internal/imaging", "internal/radiance"},
 	"internal/blob":    {".", "internal/keys"},
 	"internal/store":   {".", "internal/keys"},
 	// where frames come from
@@ -73,8 +74,8 @@ var only = map[string][]string{
 	"github.com/pressly/goose":        {"internal/store"},
 	"github.com/coder/websocket":      {"internal/server"},
 	"github.com/spf13/cobra":          {"cmd/faceproof"},
-	"math/rand":                       {},                                  // challenges come from crypto/rand
-	"math/rand/v2":                    {"internal/flash", "internal/eval"}, // the candidates of a test and the conditions of a simulation, seeded
+	"math/rand":                       {},                                                     // challenges come from crypto/rand
+	"math/rand/v2":                    {"internal/flash", "internal/eval", "internal/simcam"}, // the candidates of a test and the conditions of a simulation, seeded
 }
 
 // sources calls f for each Go file of the product, with its slash path.

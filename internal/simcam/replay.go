@@ -1,0 +1,197 @@
+package simcam
+
+import (
+	"bytes"
+	"fmt"
+	"image/jpeg"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"faceproof"
+	"faceproof/internal/capture"
+	"faceproof/internal/flash"
+)
+
+// words is a reader of a generator's bytes, for challenges.
+type words struct{ r *rand.Rand }
+
+func (w words) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte(w.r.Uint32())
+	}
+	return len(b), nil
+}
+
+// otherChallenge draws a challenge that is not ch, with its timing.
+func otherChallenge(ch faceproof.FlashChallenge, r *rand.Rand) (faceproof.FlashChallenge, error) {
+	for {
+		other, err := flash.New(words{r})
+		if err != nil {
+			return ch, err
+		}
+		same := ch
+		same.Segments, same.Nonce = nil, other.Nonce
+		for len(same.Segments) < len(ch.Segments) {
+			same.Segments = append(same.Segments, other.Segments...)
+		}
+		same.Segments = same.Segments[:len(ch.Segments)]
+		if !slices.Equal(same.Segments, ch.Segments) {
+			return same, nil
+		}
+	}
+}
+
+// replay feeds the client the frames of a genuine session under another
+// challenge, in step, compressed once more.
+func (s *Scene) replay(ch faceproof.FlashChallenge, seed uint64) (capture.Recording, error) {
+	r := rand.New(rand.NewPCG(seed, 0x4e91a7))
+	other, err := otherChallenge(ch, r)
+	if err != nil {
+		return capture.Recording{}, err
+	}
+	rec, err := s.film(ch, other, seed)
+	if err != nil {
+		return rec, err
+	}
+	for i := range rec.Frames {
+		if rec.Frames[i].JPEG, err = s.again(rec.Frames[i].JPEG); err != nil {
+			return rec, err
+		}
+	}
+	rec.Meta.Transcript.Bytes = size(rec.Frames)
+	return rec, nil
+}
+
+// again is what a client makes of a frame that it is fed as a camera's.
+func (s *Scene) again(data []byte) ([]byte, error) {
+	m, err := jpeg.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("simcam: %w", err)
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: s.p.Quality}); err != nil {
+		return nil, fmt.Errorf("simcam: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func size(frames []capture.Frame) (n int) {
+	for _, f := range frames {
+		n += len(f.JPEG)
+	}
+	return n
+}
+
+// librarySegments is how many clips the attacker of a splice has.
+const librarySegments = 14
+
+// library draws a session with every colour in it.
+func library(ch faceproof.FlashChallenge, r *rand.Rand) (faceproof.FlashChallenge, error) {
+	wants := map[faceproof.RGB]bool{}
+	for _, g := range ch.Segments {
+		wants[g.Color] = true
+	}
+	for {
+		a, err := flash.New(words{r})
+		if err != nil {
+			return ch, err
+		}
+		b, err := flash.New(words{r})
+		if err != nil {
+			return ch, err
+		}
+		lib := ch
+		lib.Segments = append(slices.Clone(a.Segments), b.Segments...)[:librarySegments]
+		has := map[faceproof.RGB]bool{}
+		for _, g := range lib.Segments {
+			has[g.Color] = true
+		}
+		missing := false
+		for c := range wants {
+			missing = missing || !has[c]
+		}
+		if !missing && a.Segments[len(a.Segments)-1].Color != b.Segments[0].Color {
+			return lib, nil
+		}
+	}
+}
+
+// splice cuts a library of genuine clips of the same scene and lays them in the
+// order of the challenge, without holding the face still between them.
+func (s *Scene) splice(ch faceproof.FlashChallenge, seed uint64) (capture.Recording, error) {
+	r := rand.New(rand.NewPCG(seed, 0x5911ce))
+	known, err := library(ch, r)
+	if err != nil {
+		return capture.Recording{}, err
+	}
+	lib, err := s.film(known, known, seed)
+	if err != nil {
+		return lib, err
+	}
+	begin := 3000 + 9000*r.Float64()
+	events, end := schedule(ch, begin, r)
+	shots := s.p.shutter(begin, end, r)
+	var frames []capture.Frame
+	for i, sh := range shots {
+		from, to := clip(ch, events, known, lib.Meta.Transcript.Display, sh.at-s.p.LatencyMS)
+		j := nearest(lib.Frames, sh.at-from+to)
+		data, err := s.again(lib.Frames[j].JPEG)
+		if err != nil {
+			return lib, err
+		}
+		frames = append(frames, capture.Frame{Attempt: 1, Seq: uint32(i), T: sh.stamp, JPEG: data})
+	}
+	return s.recording(ch, events, frames, len(shots), end, r), nil
+}
+
+// clip finds the clip for the moment t: the times at which its segment begins
+// in the session and in the library. Colour counts most, then the colour
+// before, then the direction.
+func clip(ch faceproof.FlashChallenge, events []capture.DisplayEvent, known faceproof.FlashChallenge, have []capture.DisplayEvent, t float64) (from, to float64) {
+	k := len(events) - 1
+	for k > 0 && t < events[k].T {
+		k--
+	}
+	e := events[k]
+	if e.Event != capture.DisplaySegment {
+		for _, h := range have {
+			if h.Event == e.Event {
+				return e.T, h.T
+			}
+		}
+	}
+	before := func(c faceproof.FlashChallenge, i int) faceproof.RGB {
+		if i == 0 {
+			return c.Neutral
+		}
+		return c.Segments[i-1].Color
+	}
+	best, at := -1, 0
+	for i, g := range known.Segments {
+		if g.Color != ch.Segments[e.Index].Color {
+			continue
+		}
+		score := 0
+		if before(known, i) == before(ch, e.Index) {
+			score += 2
+		}
+		if g.Forward == ch.Segments[e.Index].Forward {
+			score++
+		}
+		if score > best {
+			best, at = score, i
+		}
+	}
+	return e.T, have[1+at].T // after the pre-roll
+}
+
+// nearest is the frame whose time is closest.
+func nearest(frames []capture.Frame, t float64) (best int) {
+	for i, f := range frames {
+		if math.Abs(f.T-t) < math.Abs(frames[best].T-t) {
+			best = i
+		}
+	}
+	return best
+}
