@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -32,7 +33,9 @@ func (w *worker) recall(ctx context.Context, e *faceproof.Evidence) error {
 	}
 	p.Track = w.hello.Track
 	if x := w.s.cfg.Traces; x != nil {
-		ref, now := fmt.Sprintf("%s/%d", w.v.ID, e.Attempt), w.s.millis()
+		// Under the key too: what outlives a verification must not name it.
+		name := fmt.Appendf(nil, "%s/%d", w.v.ID, e.Attempt)
+		ref, now := hex.EncodeToString(w.s.cfg.Keys.Index("trace.ref", name)[:traceBytes]), w.s.millis()
 		since := now - traceWindow.Milliseconds()
 		var err error
 		if p.Reused, _, err = x.Recall(ctx, faceproof.TraceFrame, ref, w.s.frameMarks(p.Traces), since, now); err != nil {

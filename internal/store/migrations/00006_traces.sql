@@ -7,7 +7,7 @@
 CREATE TABLE traces (
     kind TEXT   NOT NULL,
     mark BYTEA  NOT NULL,
-    ref  TEXT   NOT NULL, -- id of the verification and number of the attempt
+    ref  TEXT   NOT NULL, -- keyed: the verification and its attempt
     at   BIGINT NOT NULL,
     PRIMARY KEY (kind, mark, ref)
 );
