@@ -8,11 +8,11 @@ import (
 )
 
 // What the slopes of step S8 are worth for a live face and for a flat thing:
-// means and standard deviations. b is the slope of α on ln E of the fitted mesh
-// (less than 1, because the room's light comes from the front, too), spec on its
-// gloss, d that of β on the template of the difference along the screen.
+// means and standard deviations. b is the slope of ln(1+α) on ln E of the fitted
+// mesh (1 if the room's light came from everywhere), spec on its gloss, d that of
+// β on the template of the difference along the screen.
 const (
-	liveB, liveBSD       = .6, .4
+	liveB, liveBSD       = .95, .4
 	liveSpec, liveSpecSD = 1.5, 2.
 	flatBSD, flatSpecSD  = .1, .3
 	liveD, liveDSD       = .9, .5
@@ -91,14 +91,14 @@ func likelihood(skin []answer, tm []template, ev *faceproof.ShapeEvidence) (l fl
 		wa = append(wa, 1/(a.alphaSE*a.alphaSE+alphaFloor*alphaFloor))
 		wb = append(wb, 1/(a.betaSE*a.betaSE+betaFloor*betaFloor))
 	}
-	a, ok := regress(x, alpha, wa)
+	a, ok := regress(x, alpha, wa, multiplicative)
 	if !ok {
 		return 0
 	}
 	ev.Cells = a.n
 	ev.B, ev.BSE, ev.Spec, ev.SpecSE = a.b[0], math.Sqrt(a.cov[0][0]), a.b[1], math.Sqrt(a.cov[1][1])
 	l = normal2(a.b[0]-liveB, a.b[1]-liveSpec, a.cov, liveBSD, liveSpecSD) - normal2(a.b[0], a.b[1], a.cov, flatBSD, flatSpecSD)
-	if b, ok := regress(z, beta, wb); ok {
+	if b, ok := regress(z, beta, wb, additive); ok {
 		ev.D, ev.DSE = b.b[0], math.Sqrt(b.cov[0][0])
 		l += normal1(ev.D-liveD, b.cov[0][0], liveDSD) - normal1(ev.D, b.cov[0][0], flatDSD)
 	}

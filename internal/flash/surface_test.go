@@ -67,20 +67,26 @@ func TestRegress(t *testing.T) {
 		}
 		x, y, w = append(x, row), append(y, v), append(w, 1)
 	}
-	g, ok := regress(x, y, w)
+	g, ok := regress(x, y, w, additive)
 	if !ok || math.Abs(g.b[0]-2) > .05 || math.Abs(g.b[1]+1) > .05 || math.Abs(g.b[2]-.5) > .05 || g.n > 95 {
 		t.Errorf("%+v %v", g, ok)
 	}
 	if se, want := math.Sqrt(g.cov[0][0]), .1/math.Sqrt(95)*math.Sqrt(neighbours); math.Abs(se/want-1) > .4 {
 		t.Errorf("standard error %.4f, want about %.4f", se, want)
 	}
+	for i, row := range x {
+		y[i] = math.Exp(.8*row[0]/3-.2+.3*row[2]/3) - 1 + .05*r.NormFloat64()
+	}
+	if g, ok = regress(x, y, w, multiplicative); !ok || math.Abs(g.b[0]-.8/3) > .03 || math.Abs(g.b[1]+.2) > .03 || math.Abs(g.b[2]-.1) > .03 {
+		t.Errorf("multiplicative: %+v %v", g, ok)
+	}
 	for i := range x {
 		x[i] = append(x[i], x[i][0])
 	}
-	if _, ok := regress(x, y, w); ok {
+	if _, ok := regress(x, y, w, additive); ok {
 		t.Error("two equal columns")
 	}
-	if _, ok := regress(x[:5], y[:5], w[:5]); ok {
+	if _, ok := regress(x[:5], y[:5], w[:5], additive); ok {
 		t.Error("fewer rows than unknowns")
 	}
 }

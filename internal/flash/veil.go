@@ -9,9 +9,9 @@ import (
 
 // spreadAndVeil is step S9. Light that a surface reflects is a share of what it
 // reflects of the room's: α does not depend on how bright a place is, and κ, the
-// slope of α on ln I over the whole head, is near 0. A screen that shows a face
-// glows by itself; what it reflects lies over bright and dark alike, a veil, and
-// κ is near −1. The spread of α over the skin finds the screen whose glass
+// slope of ln(1+α) on ln I over the whole head, is near 0. A screen that shows a
+// face glows by itself; what it reflects lies over bright and dark alike, a veil,
+// and κ is near −1. The spread of α over the skin finds the screen whose glass
 // mirrors ours in one spot.
 func spreadAndVeil(skin, head []answer, ev *faceproof.ShapeEvidence) {
 	if len(skin) >= minShapeCells {
@@ -37,7 +37,7 @@ func spreadAndVeil(skin, head []answer, ev *faceproof.ShapeEvidence) {
 		x = append(x, []float64{a.light - middle, 1, a.x, a.y, a.x * a.x, a.x * a.y, a.y * a.y})
 		y, w = append(y, a.alpha), append(w, 1/(a.alphaSE*a.alphaSE+veilFloor*veilFloor))
 	}
-	if r, ok := regress(x, y, w); ok {
+	if r, ok := regress(x, y, w, multiplicative); ok {
 		ev.HeadCells, ev.Kappa, ev.KappaSE = r.n, r.b[0], math.Sqrt(r.cov[0][0])
 	}
 }
