@@ -18,7 +18,7 @@ type Traces interface {
 
 const (
 	traceWindow = 30 * 24 * time.Hour // how long a capture is remembered
-	traceBytes  = 16                  // of a keyed mark
+	traceBytes  = 8                   // of a keyed mark: 2⁶⁴ of them do not meet by chance
 	bandBits    = 16                  // of a similarity hash that must agree
 	bandSample  = 4                   // of so many bands one is kept, chosen by its own keyed hash
 )
