@@ -82,6 +82,8 @@ func rootCommand(g *globals) *cobra.Command {
 		modelsCommand(g),
 		compareCommand(g),
 		inspectCommand(g),
+		simulateCommand(g),
+		redteamCommand(g),
 		versionCommand(g),
 	)
 	return root

@@ -86,18 +86,21 @@ func (s *Scene) relight(ph *photo) {
 	s.p.LatencyMS += s.p.ExtraMS
 }
 
+// videoLevel is the mean of a video, in linear light.
+const videoLevel = .2
+
 // behindGlass shows what has been prepared as a video on another screen, whose
 // glass reflects this one.
 func (s *Scene) behindGlass() {
 	p := &s.p
-	var lux, n float64
-	for i, in := range s.face {
-		if in {
-			lux += float64(s.low[4*i+1]) * (float64(s.front.room[3*i+1]) + .5*p.screenLux())
-			n++
-		}
+	// The video was exposed for its whole picture, as by a camera.
+	var sum float64
+	behind := s.room.lux * p.Cast[1]
+	for i := range s.front.tv {
+		m := float64(s.low[4*i+3])
+		sum += m*float64(s.low[4*i+1])*(float64(s.front.room[3*i+1])+.5*p.screenLux()) + (1-m)*float64(s.room.albedo[3*i+1])*behind
 	}
-	s.glass = &glass{video: .28 * n / lux}
+	s.glass = &glass{video: videoLevel * float64(len(s.front.tv)) / sum}
 	sh := s.plane(p.TiltX, p.TiltY)
 	haze := make([]float32, 4*sh.w*sh.h)
 	for i := range haze {

@@ -9,17 +9,14 @@ import (
 	"math/rand/v2"
 )
 
-// The tables of the camera: levels of linear light, and of noise.
-const (
-	levels    = 4096
-	noiseBits = 16
-)
+// levels of linear light that the tables know.
+const levels = 4096
 
 // camera turns light into JPEGs and follows it, slowly, with exposure and white
 // balance.
 type camera struct {
 	p         *Params
-	noise     []float32          // normal, 1<<noiseBits of them
+	noise     *[1 << 16]float32  // normal
 	tone      [levels][2]float32 // display level 0 to 255, and the noise there
 	weight    []float32          // of the grid's places, for the exposure
 	gain      [3]float64         // linear level a lux: exposure, balance, neutral
@@ -34,7 +31,7 @@ type camera struct {
 }
 
 func newCamera(p *Params, r *rand.Rand) *camera {
-	c := &camera{p: p, noise: make([]float32, 1<<noiseBits), out: image.NewRGBA(image.Rect(0, 0, p.Width, p.Height))}
+	c := &camera{p: p, noise: new([1 << 16]float32), out: image.NewRGBA(image.Rect(0, 0, p.Width, p.Height))}
 	for i := range c.noise {
 		c.noise[i] = float32(r.NormFloat64())
 	}
@@ -141,26 +138,26 @@ func (c *camera) expose(row []float32, y int, r *rand.Rand) {
 	if c.started {
 		keep = float32(math.Pow(c.p.Denoise, float64(c.p.between())))
 	}
-	const mask = 1<<noiseBits - 1
 	word := r.Uint64()
-	n0, n1, n2 := int(word&mask), int(word>>16&mask), int(word>>32&mask)
+	n0, n1, n2 := uint16(word), uint16(word>>16), uint16(word>>32)
+	tone, noise := &c.tone, c.noise
 	out := c.out.Pix[y*c.out.Stride:][:4*c.p.Width]
 	for x := 0; x < len(out); x += 4 {
 		in := (*[3]float32)(row[x/4*3:])
 		o := (*[3]uint8)(out[x:])
-		o[0] = c.pixel(m[0][0]*in[0]+m[0][1]*in[1]+m[0][2]*in[2], n0, keep, o[0])
-		o[1] = c.pixel(m[1][0]*in[0]+m[1][1]*in[1]+m[1][2]*in[2], n1, keep, o[1])
-		o[2] = c.pixel(m[2][0]*in[0]+m[2][1]*in[1]+m[2][2]*in[2], n2, keep, o[2])
-		n0, n1, n2 = (n0+1)&mask, (n1+1)&mask, (n2+1)&mask
+		a := &tone[min(uint(m[0][0]*in[0]+m[0][1]*in[1]+m[0][2]*in[2]+.5), levels-1)]
+		b := &tone[min(uint(m[1][0]*in[0]+m[1][1]*in[1]+m[1][2]*in[2]+.5), levels-1)]
+		d := &tone[min(uint(m[2][0]*in[0]+m[2][1]*in[1]+m[2][2]*in[2]+.5), levels-1)]
+		// The tables hold half a level more, so that what is cut off is rounded.
+		va, vb, vd := a[0]+a[1]*noise[n0], b[0]+b[1]*noise[n1], d[0]+d[1]*noise[n2]
+		if keep > 0 {
+			va += keep * (float32(o[0]) + .5 - va)
+			vb += keep * (float32(o[1]) + .5 - vb)
+			vd += keep * (float32(o[2]) + .5 - vd)
+		}
+		o[0], o[1], o[2] = uint8(min(max(va, 0), 255)), uint8(min(max(vb, 0), 255)), uint8(min(max(vd, 0), 255))
+		n0, n1, n2 = n0+1, n1+1, n2+1
 	}
-}
-
-// pixel is one channel: v is the level of the table, n the place in the noise.
-func (c *camera) pixel(v float32, n int, keep float32, before uint8) uint8 {
-	t := &c.tone[min(int(v+.5), levels-1)]
-	s := t[0] + t[1]*c.noise[n]
-	s += keep * (float32(before) + .5 - s)
-	return uint8(min(max(s, 0), 255))
 }
 
 // encode encodes the picture.

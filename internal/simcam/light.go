@@ -85,6 +85,13 @@ func (p *Params) fromRoom(n radiance.Vec) float64 {
 // is a convex mirror of 12 cm radius that sends back share of the light.
 func (s *Scene) mirrorScreen(l *light, low []float32, share float64) {
 	w, h := s.w/step, s.h/step
+	// The reflection does not ask for what lies behind it, but all is multiplied
+	// by that: its mean serves, or each lash would show.
+	mean := make([]float32, w*h)
+	for i := range mean {
+		mean[i] = low[4*i+1]
+	}
+	mean = blur(mean, w, h, .05*s.width/step)
 	screen := s.p.screen()
 	small := 1 / (1 + s.p.Distance/6) // of the image; the focus is at half the radius
 	sw, sh := screen.Width*small/s.cm()/step, screen.Height*small/s.cm()/step
@@ -102,7 +109,7 @@ func (s *Scene) mirrorScreen(l *light, low []float32, share float64) {
 				}
 				k := min(max(int(band*radiance.Bands), 0), radiance.Bands-1)
 				for c, i := 0, y*w+x; c < 3; c++ {
-					l.screen[answers*i+3*k+c] += float32(cover * share * math.Pi / max(float64(low[4*i+c]), .01))
+					l.screen[answers*i+3*k+c] += float32(cover * share * math.Pi / float64(mean[i]))
 				}
 			}
 		}

@@ -95,7 +95,7 @@ type Params struct {
 	Dropped    float64 `json:"dropped"`     // share of the frames: .02
 	JitterMS   float64 `json:"jitter_ms"`   // of the capture, standard deviation: 4
 	StampMS    float64 `json:"stamp_ms"`    // by how much times are late, of a folded normal: 6
-	LatencyMS  float64 `json:"latency_ms"`  // display and camera together: 30 to 250
+	LatencyMS  float64 `json:"latency_ms"`  // display and camera together, half an animation frame included: 30 to 250
 
 	// The attack; drawn for all kinds, used by those that need it.
 	TiltX    float64 `json:"tilt_x"`    // degrees of a plane, to the side: normal, 6

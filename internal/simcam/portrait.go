@@ -127,6 +127,9 @@ func (ph *photo) cut(x0, y0, x1, y1 int) {
 			f := .6*fg[bin(i)]/fgN + .4/colorBins/colorBins/colorBins
 			b := .97*bg[bin(i)]/bgN + .03/colorBins/colorBins/colorBins
 			odds[i] = float32(min(max(math.Log(f/b), -3.5), 3.5))
+			if d > .04 && float64(i/ph.w) > ph.y1 { // a shirt may be like the wall
+				odds[i] = max(odds[i], 0)
+			}
 		}
 	}
 	odds = blur(odds, ph.w, ph.h, 1.2)
@@ -134,7 +137,9 @@ func (ph *photo) cut(x0, y0, x1, y1 int) {
 	for i := range n {
 		ph.matte[i] = float32(1 / (1 + math.Exp(-float64(1.3*odds[i]+depth[i]/.045))))
 	}
-	ph.matte = blur(ph.matte, ph.w, ph.h, .8)
+	for i, v := range blur(ph.matte, ph.w, ph.h, 1.4) { // and a pixel less: a rim of the old wall shows
+		ph.matte[i] = min(max((v-.4)/.6, 0), 1)
+	}
 	ph.unmix()
 }
 
@@ -143,12 +148,12 @@ func (ph *photo) cut(x0, y0, x1, y1 int) {
 func (ph *photo) unmix() {
 	n := ph.w * ph.h
 	weight, sum := make([]float32, n), [3][]float32{}
-	for i, m := range ph.matte {
-		if m > .97 {
+	for i, m := range blur(ph.matte, ph.w, ph.h, 2) {
+		if m > .98 {
 			weight[i] = 1
 		}
 	}
-	sigma := .03 * ph.width
+	sigma := .035 * ph.width
 	for c := range sum {
 		sum[c] = make([]float32, n)
 		for i := range n {
@@ -158,7 +163,7 @@ func (ph *photo) unmix() {
 	}
 	around := blur(weight, ph.w, ph.h, sigma)
 	for i, m := range ph.matte {
-		keep := min(max((m-.6)/.37, 0), 1)
+		keep := min(max((m-.75)/.25, 0), 1)
 		if keep >= 1 || around[i] < 1e-3 {
 			continue
 		}

@@ -21,6 +21,9 @@ type Scene struct {
 	glass *glass // of another screen; nil: none
 }
 
+// lens is the share of light that coated and plain glasses send back, about.
+const lens = .02
+
 // glass is the other screen: it emits, and its surface sends back a little.
 type glass struct {
 	video float64 // linear level of the video a lux that was filmed
@@ -50,7 +53,7 @@ func NewScene(po Portrait, p Params) (*Scene, error) {
 		s.person(ph, head, true)
 		s.front = s.illuminate(head, s.low, p.Distance, shining{p.Shine, skinExponent})
 		if p.Glasses {
-			s.mirrorScreen(s.front, s.low, .045)
+			s.mirrorScreen(s.front, s.low, lens)
 		}
 	}
 	switch p.Kind {

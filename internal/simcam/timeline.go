@@ -148,7 +148,7 @@ func (p Params) shutter(begin, end float64, r *rand.Rand) (shots []shot) {
 // the frame's time. The camera's frames between two that are sent still count,
 // through its denoising.
 func (p Params) exposed(screen play, at, row float64) (l bandLight) {
-	end := at - p.LatencyMS + p.RollingMS*(row-.5)
+	end := at - p.LatencyMS + tick/2 + p.RollingMS*(row-.5) // an animation frame stands for a tick
 	weight, total := 1., 0.
 	for k := range p.between() {
 		from := end - float64(k)*1000/cameraFPS
