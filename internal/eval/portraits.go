@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -26,14 +25,12 @@ const (
 	portraitMax = 640    // pixels of width kept: twice what a session shows
 )
 
-// Portrait is a face to present: the photo around it, its mesh, and what the
-// person is enrolled with.
+// Portrait is a face to present: the photo around it, and its mesh.
 type Portrait struct {
-	Key       string // anonymous: of the photo's bytes
-	Person    string // anonymous: of the person's key
-	Image     *imaging.Image
-	Mesh      [468][3]float64
-	Reference faceproof.Template
+	Key    string // anonymous: of the photo's bytes
+	Person string // anonymous: of the person's key
+	Image  *imaging.Image
+	Mesh   [468][3]float64
 }
 
 // photoFile is a photo of a tree.
@@ -171,9 +168,5 @@ func NewPortrait(ctx context.Context, e *face.Engine, m *imaging.Image) (Portrai
 	if err := face.CheckPortrait(e.Quality(m, faces, l)); err != nil {
 		return Portrait{}, err
 	}
-	v, err := e.Embed(ctx, m, faces[0], l)
-	if err != nil {
-		return Portrait{}, fmt.Errorf("eval: %w", err)
-	}
-	return Portrait{Image: m, Mesh: l.Points, Reference: face.Mean(e.ModelID(), [][]float32{v})}, nil
+	return Portrait{Image: m, Mesh: l.Points}, nil
 }

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
-
-	"faceproof/internal/imaging"
 )
 
 // stream gives the random bytes of a session for one purpose. They stand in for
@@ -15,8 +13,4 @@ func stream(seed uint64, purpose, detail string) *rand.ChaCha8 {
 	h.Write(binary.LittleEndian.AppendUint64(nil, seed))
 	h.Write([]byte("faceproof/eval/" + purpose + "\x00" + detail))
 	return rand.NewChaCha8([32]byte(h.Sum(nil)))
-}
-
-func decodeFrame(jpeg []byte) (*imaging.Image, error) {
-	return imaging.Decode(jpeg, imaging.FrameLimits)
 }

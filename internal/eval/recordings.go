@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"faceproof"
-	"faceproof/internal/analysis"
 	"faceproof/internal/capture"
 	"faceproof/internal/face"
 )
@@ -65,27 +64,18 @@ func ListRecordings(e *face.Engine, dir string) (*Recordings, error) {
 	return r, nil
 }
 
-// Judge analyses one recording. The reference is the face of its own pre-roll:
-// liveness alone decides.
+// Judge analyses one recording.
 func (r *Recordings) Judge(ctx context.Context, j Job) (Trial, error) {
 	path := r.paths[fmt.Sprint(j.Kind, "/", j.Index)]
 	rec, digest, err := readRecording(path)
 	if err != nil {
 		return Trial{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	a := analysis.New(analysis.Config{Engine: r.engine, Rand: stream(0, "analysis", digest), Concurrency: 1})
-	run, err := begin(ctx, a, rec)
+	ev, err := measure(ctx, r.engine, rec, stream(0, "analysis", digest))
 	if err != nil {
 		return Trial{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	ev, portrait, err := run.Finish(ctx, rec.Transcript(), faceproof.Reference{State: faceproof.ReferenceAbsent})
-	if err != nil {
-		return Trial{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
-	}
-	if t, ok := ownTemplate(ctx, r.engine, portrait); ok {
-		ev, _, err = run.Finish(ctx, rec.Transcript(), faceproof.Reference{State: faceproof.ReferenceFound, Template: t})
-	}
-	return Trial{Portrait: digest[:8], Attempts: []faceproof.Evidence{ev}}, err
+	return Trial{Portrait: digest[:8], Attempts: []faceproof.Evidence{ev}}, nil
 }
 
 func readRecording(path string) (rec capture.Recording, digest string, err error) {
@@ -106,37 +96,4 @@ func readRecording(path string) (rec capture.Recording, digest string, err error
 		h.Write(frame.JPEG)
 	}
 	return rec, hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// begin feeds the frames of a recording to a new run.
-func begin(ctx context.Context, a *analysis.Analyzer, rec capture.Recording) (*analysis.Run, error) {
-	run := a.Begin()
-	for _, f := range rec.Frames {
-		if err := run.Frame(ctx, f); err != nil {
-			return nil, err
-		}
-	}
-	return run, nil
-}
-
-// ownTemplate enrols the face of a frame, whatever its quality; false: there is
-// none.
-func ownTemplate(ctx context.Context, e *face.Engine, jpeg []byte) (faceproof.Template, bool) {
-	if jpeg == nil {
-		return faceproof.Template{}, false
-	}
-	m, err := decodeFrame(jpeg)
-	if err != nil {
-		return faceproof.Template{}, false
-	}
-	faces, err := e.Detect(ctx, m)
-	if err != nil || len(faces) == 0 {
-		return faceproof.Template{}, false
-	}
-	l, err := e.Landmarks(ctx, m, faces[0])
-	if err != nil {
-		return faceproof.Template{}, false
-	}
-	v, err := e.Embed(ctx, m, faces[0], l)
-	return face.Mean(e.ModelID(), [][]float32{v}), err == nil
 }

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"faceproof"
+	"faceproof/eval/protocols"
+	"faceproof/internal/eval"
+	"faceproof/internal/face"
+)
+
+// codeMissed says that a bar was missed, or that a report is not what its trials
+// say.
+const codeMissed = 1
+
+// redteamFlags are those of `faceproof redteam`.
+type redteamFlags struct {
+	gate, portraits, recordings, out, pack string
+	jobs                                   int
+	check                                  bool
+	limits                                 eval.Limits
+}
+
+func redteamCommand(g *globals) *cobra.Command {
+	var f redteamFlags
+	cmd := &cobra.Command{
+		Use:   "redteam",
+		Short: "Attack this deployment's models and thresholds, and report error rates",
+		Long: "Presents genuine persons and attacks to the analysis and the decision of the server,\n" +
+			"counts what passes, and writes a report with exact intervals (report.md, report.zh.md,\n" +
+			"report.json, plots) and one line a session (trials.jsonl) into --out. A campaign that was\n" +
+			"cut off goes on where it stopped. Presentations are simulated from portraits, or come\n" +
+			"from --recordings: a folder with one folder a label (live, print, …) of recordings.\n" +
+			"Exits 0 when every bar of the gate is met, 1 when one is missed, 2 when something failed.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := redteam(cmd.Context(), g, &f)
+			if err != nil {
+				if f.check && faceproof.ErrorCode(err) == faceproof.CodeConflict {
+					return &exitError{code: codeMissed, err: err}
+				}
+				return err
+			}
+			if err := answer(g, r, func(w io.Writer) { writeRedteam(w, r, f.out) }); err != nil {
+				return err
+			}
+			if r.Missed > 0 {
+				return &exitError{code: codeMissed}
+			}
+			return nil
+		},
+	}
+	p := cmd.Flags()
+	p.StringVar(&f.gate, "gate", "flash-gate", "the protocol: a file, or one of "+strings.Join(protocolNames(), ", "))
+	p.StringVar(&f.portraits, "portraits", filepath.Join("models", "npm", "node_modules", "@vladmandic", "face-api", "demo"), "photos of the persons to present; a person is the file's name before \"_\", or the folder")
+	p.StringVar(&f.recordings, "recordings", "", "judge these recordings instead (one folder a label)")
+	p.StringVar(&f.out, "out", "", "folder of the campaign (redteam/NAME when empty)")
+	p.StringVar(&f.pack, "pack", "", "model pack (the active one when empty)")
+	p.IntVar(&f.jobs, "jobs", runtime.NumCPU(), "sessions at once")
+	p.BoolVar(&f.check, "check", false, "make the report of --out again from its trials and compare it; needs no models")
+	p.IntVar(&f.limits.Sessions, "sessions", 0, "at most so many sessions of each kind in each cell")
+	p.Uint64Var(&f.limits.Seed, "seed", 0, "instead of the protocol's seed; from 1000000 on for reports, below for tuning")
+	p.StringSliceVar(&f.limits.Kinds, "species", nil, "only these kinds of presentation")
+	p.StringSliceVar(&f.limits.Cells, "cells", nil, "only these cells")
+	return cmd
+}
+
+func protocolNames() []string {
+	entries, _ := fs.ReadDir(protocols.Files, ".")
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
+	}
+	return names
+}
+
+// readProtocol reads a built-in protocol by its name, or a file.
+func readProtocol(name string) (*eval.Protocol, error) {
+	text, err := protocols.Files.ReadFile(name + ".toml")
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = readLimited(name, 1<<20)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, faceproof.Errorf(faceproof.CodeInvalid, "gate", "there is no protocol %q; there are %s, or give a file", name, strings.Join(protocolNames(), ", "))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return eval.ParseProtocol(text)
+}
+
+// redteam runs a campaign, or checks one, and gives its report.
+func redteam(ctx context.Context, g *globals, f *redteamFlags) (*eval.Report, error) {
+	if f.jobs < 1 {
+		return nil, faceproof.Errorf(faceproof.CodeInvalid, "jobs", "must be at least 1")
+	}
+	var p *eval.Protocol
+	name := "recordings"
+	if f.recordings == "" && (!f.check || f.out == "") {
+		var err error
+		if p, err = readProtocol(f.gate); err != nil {
+			return nil, err
+		}
+		name = p.ID
+	}
+	if f.out == "" {
+		f.out = filepath.Join("redteam", name)
+	}
+	if f.check {
+		return eval.Check(f.out)
+	}
+	c := eval.Campaign{Dir: f.out, Protocol: p, Workers: f.jobs, Header: eval.Header{
+		Format: 1, Campaign: name, Limits: f.limits, Simulated: p != nil, Date: time.Now().UTC().Format(time.DateOnly),
+	}}
+	if p != nil {
+		var err error
+		if c.Jobs, err = p.List(f.limits); err != nil { // before the networks are opened
+			return nil, err
+		}
+		c.Header.Protocol = p.Digest
+	}
+	e, done, err := openEngine(g, f.pack)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	v := versionOf(g.DataDir)
+	c.Header.Pack, c.Header.Version, c.Header.Commit, c.Header.Policy = e.Pack().ID, v.Version, v.Revision, policyOf(e)
+	if err := prepare(ctx, g, &c, f, e); err != nil {
+		return nil, err
+	}
+	c.Progress = progress(g.Err)
+	if err := c.Run(ctx); err != nil {
+		return nil, err
+	}
+	return eval.Publish(f.out)
+}
+
+// prepare says who presents what.
+func prepare(ctx context.Context, g *globals, c *eval.Campaign, f *redteamFlags, e *face.Engine) error {
+	if c.Protocol == nil {
+		r, err := eval.ListRecordings(e, f.recordings)
+		if err != nil {
+			return err
+		}
+		c.Jobs, c.Judge, c.Header.Portraits = r.Jobs, r.Judge, r.Info
+		return nil
+	}
+	portraits, info, err := eval.LoadPortraits(ctx, e, f.portraits, c.Protocol.Portraits)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(g.Err, "%d photos of %d persons (%s), %d unfit; %d sessions into %s\n", info.Photos, info.Persons, info.Half, info.Unfit, len(c.Jobs), f.out)
+	c.Header.Portraits = info
+	c.Judge = (&eval.Camera{Engine: e, Portraits: portraits, Policy: c.Header.Policy}).Judge
+	return nil
+}
+
+// progress prints how far a campaign is and when it will end: over and over on
+// one line of a terminal, else now and then.
+func progress(w io.Writer) func(done, total int) {
+	start, first, last := time.Now(), -1, time.Time{}
+	end, every := "\n", 30*time.Second
+	if f, ok := w.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			end, every = "\r", 200*time.Millisecond
+		}
+	}
+	return func(done, total int) {
+		if first < 0 {
+			first = done - 1
+		}
+		now := time.Now()
+		if done < total && now.Sub(last) < every {
+			return
+		}
+		last = now
+		left := time.Duration(float64(now.Sub(start)) / float64(done-first) * float64(total-done)).Round(time.Second)
+		if done == total {
+			end = "\n"
+		}
+		fmt.Fprintf(w, "%d of %d sessions, %3.0f %%, %s left        %s", done, total, 100*float64(done)/float64(total), left, end)
+	}
+}
+
+// writeRedteam prints the bars, or the rates where there are none.
+func writeRedteam(w io.Writer, r *eval.Report, dir string) {
+	kind := "recordings"
+	if r.Header.Simulated {
+		kind = "simulated"
+	}
+	fmt.Fprintf(w, "%s: %d sessions, %s\n\n", r.Title.En, r.Sessions, kind)
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, b := range r.Bars {
+		kinds := b.Kinds
+		if n := strings.Count(kinds, ","); n > 1 {
+			kinds = fmt.Sprintf("%d kinds", n+1)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\tn %d\n", b.Verdict(), b.Cell, kinds, b.What.En, b.Found(), b.N)
+	}
+	if len(r.Bars) == 0 {
+		for _, c := range r.Cells {
+			fmt.Fprintf(t, "%s\taccepted %d of %d\t%.2f %% to %.2f %%\n", c.Kind, c.Accepted, c.N(), 100*c.Accept.Low, 100*c.Accept.High)
+		}
+	}
+	_ = t.Flush()
+	if len(r.Bars) > 0 {
+		fmt.Fprintf(w, "\n%d of %d bars met\n", len(r.Bars)-r.Missed, len(r.Bars))
+	}
+	fmt.Fprintf(w, "%s\n", filepath.Join(dir, "report.md"))
+}

@@ -1,0 +1,123 @@
+package eval
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+
+	"faceproof"
+	"faceproof/internal/face"
+	"faceproof/internal/flash"
+	"faceproof/internal/simcam"
+)
+
+// Camera presents simulated sessions of real portraits.
+type Camera struct {
+	Engine    *face.Engine
+	Portraits []Portrait       // dealt to sessions in turn
+	Policy    faceproof.Policy // decides whether there is another attempt
+}
+
+// kinds lists what the test camera can present.
+func kinds() []string {
+	var out []string
+	for _, k := range simcam.Kinds {
+		out = append(out, string(k))
+	}
+	return out
+}
+
+// quantities lists what a protocol may fix or draw, by JSON name.
+func quantities() map[string]reflect.Kind { return scalars(reflect.TypeFor[simcam.Params]()) }
+
+// maxDraws bounds how often conditions are drawn until ρ is in its range.
+const maxDraws = 1000
+
+// redraw is how far apart the seeds of drawing again are: beyond any seed of a
+// session, so that no two share one.
+const redraw = 1 << 32
+
+// draw chooses the conditions of a session.
+func draw(j Job) (simcam.Params, error) {
+	for k := range uint64(maxDraws) {
+		seed := j.Seed + k*redraw
+		values := drawAll(j.Cell.spreads, rand.New(stream(seed, "params", "")))
+		var err error
+		p := simcam.Draw(seed, simcam.Kind(j.Kind), func(p *simcam.Params) {
+			w, h := p.Width, p.Height
+			*p, err = overlay(*p, values)
+			if _, fixed := values["height"]; !fixed { // the picture keeps its shape
+				p.Height = p.Width * h / w
+			}
+		})
+		if err != nil {
+			return p, err
+		}
+		if rho := p.Rho(); rho >= j.Cell.RhoMin && (j.Cell.RhoMax == 0 || rho < j.Cell.RhoMax) {
+			return p, nil
+		}
+	}
+	return simcam.Params{}, faceproof.Errorf(faceproof.CodeInvalid, "protocol", "rho_min and rho_max do not fit the cell's other conditions: not met in %d draws", maxDraws)
+}
+
+// Judge presents one session and measures each of its captures.
+func (c *Camera) Judge(ctx context.Context, j Job) (Trial, error) {
+	p, err := draw(j)
+	if err != nil {
+		return Trial{}, err
+	}
+	who := &c.Portraits[int(j.Seed%uint64(len(c.Portraits)))]
+	t := Trial{Person: who.Person, Portrait: who.Key, Rho: p.Rho()}
+	if t.Params, err = asMap(p); err != nil {
+		return t, err
+	}
+	scene, err := simcam.NewScene(simcam.Portrait{Name: who.Key, Image: who.Image, Mesh: who.Mesh}, p)
+	if err != nil {
+		return t, err
+	}
+	policy, err := withPolicy(c.Policy, j.Cell.Policy)
+	if err != nil {
+		return t, err
+	}
+	for i := range j.Cell.Attempts {
+		ev, err := c.capture(ctx, scene, j.Seed, i+1)
+		if err != nil {
+			return t, err
+		}
+		t.Attempts = append(t.Attempts, ev)
+		if decide(policy, t.Attempts).Outcome != faceproof.OutcomeInconclusive {
+			break
+		}
+	}
+	return t, nil
+}
+
+// capture records one attempt under a new challenge and analyses it.
+func (c *Camera) capture(ctx context.Context, scene *simcam.Scene, seed uint64, attempt int) (faceproof.Evidence, error) {
+	detail := fmt.Sprint(attempt)
+	ch, err := flash.New(stream(seed, "challenge", detail))
+	if err != nil {
+		return faceproof.Evidence{}, err
+	}
+	rec, err := scene.Record(ch, seed+uint64(attempt-1)*redraw)
+	if err != nil {
+		return faceproof.Evidence{}, err
+	}
+	rec.Meta.Transcript.Attempt = attempt
+	return measure(ctx, c.Engine, rec, stream(seed, "analysis", detail))
+}
+
+// asMap gives the fields of a value by their JSON names.
+func asMap(v any) (map[string]any, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("eval: %w", err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("eval: %w", err)
+	}
+	return m, nil
+}
