@@ -94,7 +94,9 @@ const suspicious = 1
 var signalRules = []SignalRule{
 	{SignalRepeats, 1, func(e ProvenanceEvidence) bool { return e.Repeats > e.Frames/4 }},
 	{SignalStill, 1, func(e ProvenanceEvidence) bool { return e.Frames > 8 && e.Still > .98 }},
-	{SignalNoNoise, .5, func(e ProvenanceEvidence) bool { return e.NoiseBlocks >= minNoiseBlocks && e.Noise < .05 }},
+	{SignalNoNoise, .5, func(e ProvenanceEvidence) bool {
+		return e.NoiseBlocks >= minNoiseBlocks && e.Noise < .05 && e.Still > .6
+	}},
 	{SignalGrid, .25, func(e ProvenanceEvidence) bool { return e.Grid > .25 }},
 	{SignalCombed, .5, func(e ProvenanceEvidence) bool { return e.Combed > .25 }},
 	{SignalEncodings, .5, func(e ProvenanceEvidence) bool { return e.Encodings > 3 }},

@@ -26,6 +26,7 @@ type scene struct {
 	seed    uint64
 	shot    float64 // noise: standard deviation at mid grey, grey levels
 	still   bool    // nothing moves and no light changes
+	drawn   bool    // nothing moves but the light does: a picture that is relit
 	quality int
 }
 
@@ -106,7 +107,7 @@ func (s scene) pictures() []*image.RGBA {
 			light = sceneColours[order[min(k, 8*8-1)%8]]
 		}
 		dx, dy, scale := mx[i]+ox, my[i]+oy, 1+ms[i]
-		if s.still {
+		if s.still || s.drawn {
 			dx, dy, scale = 0, 0, 1
 		}
 		out = append(out, s.picture(noise, dx, dy, scale, exposure, light))
