@@ -59,7 +59,8 @@ func (a *analysis) Finish(_ context.Context, t capture.Transcript, r faceproof.R
 		Capture: faceproof.CaptureEvidence{Captured: t.Captured, Received: t.Received, FPS: 15, JPEGQ: 88, DurationMS: 5000, ServerMS: 5000},
 		Face:    faceproof.FaceEvidence{Analysed: 60, WithFace: 60, Continuity: .9, Quality: faceproof.Quality{Faces: 1}},
 		Flash: &faceproof.FlashEvidence{P: 1e-5, Candidates: 1e5, Z: 6, R2: .97, Amplitude: .1, LatencyMS: 80, BackgroundRatio: .1,
-			BackgroundCells: 60, SkinCells: 80, Measurable: true},
+			BackgroundCells: 60, SkinCells: 80, Measurable: true,
+			L: 8, Cut: 1, Shape: faceproof.ShapeEvidence{Cells: 80, HeadCells: 200, B: .6, BSE: .1, D: .8, DSE: .6, Spread: .3, Kappa: .05, KappaSE: .05}},
 		Match: &faceproof.MatchEvidence{ModelID: "test", Similarity: a.f.similarity, Threshold: .5, FMR: 1e-4, ProbeFrames: 8, ReferenceFrames: 5},
 	}
 	if r.State != faceproof.ReferenceFound {

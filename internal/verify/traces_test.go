@@ -53,7 +53,6 @@ func (m *memTraces) Recall(_ context.Context, kind faceproof.TraceKind, ref stri
 func camera(seed uint64) faceproof.Evidence {
 	r := rand.New(rand.NewPCG(seed, 0))
 	e := goodEvidence()
-	e.Flash.L, e.Flash.Cut, e.Flash.Shape = 8, 1, faceproof.ShapeEvidence{Cells: 90, HeadCells: 200, B: .6, BSE: .1, Spec: 1, SpecSE: .5, D: .8, DSE: .6, Spread: .3, Kappa: .05, KappaSE: .05}
 	p := &faceproof.ProvenanceEvidence{Frames: 80, NoiseBlocks: 9000, Noise: .6, NoiseSlope: 1, Encodings: 1}
 	for range 20 {
 		sum := make([]byte, 32)
