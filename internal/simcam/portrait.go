@@ -127,7 +127,9 @@ func (ph *photo) cut(x0, y0, x1, y1 int) {
 			f := .6*fg[bin(i)]/fgN + .4/colorBins/colorBins/colorBins
 			b := .97*bg[bin(i)]/bgN + .03/colorBins/colorBins/colorBins
 			odds[i] = float32(min(max(math.Log(f/b), -3.5), 3.5))
-			if d > .04 && float64(i/ph.w) > ph.y1 { // a shirt may be like the wall
+			y := float64(i / ph.w)
+			shirt := d > .04 && y > ph.y1 // may be like the wall
+			if shirt || math.Hypot((float64(i%ph.w)-ph.cx)/(.38*ph.width), (y-ph.cy)/(.46*ph.height)) < 1 {
 				odds[i] = max(odds[i], 0)
 			}
 		}
@@ -135,7 +137,7 @@ func (ph *photo) cut(x0, y0, x1, y1 int) {
 	odds = blur(odds, ph.w, ph.h, 1.2)
 	ph.matte = make([]float32, n)
 	for i := range n {
-		ph.matte[i] = float32(1 / (1 + math.Exp(-float64(1.3*odds[i]+depth[i]/.045))))
+		ph.matte[i] = float32(1 / (1 + math.Exp(-float64(2.2*odds[i]+depth[i]/.045))))
 	}
 	for i, v := range blur(ph.matte, ph.w, ph.h, 1.4) { // and a pixel less: a rim of the old wall shows
 		ph.matte[i] = min(max((v-.4)/.6, 0), 1)
