@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -152,4 +153,46 @@ func TestIndexFails(t *testing.T) {
 		}
 		p.live.Close(faceproof.ReasonDisconnected)
 	})
+}
+
+// On the real store: of 200 captures, each sent again as it was and each sent
+// again compressed anew, every one is known; 200 others of the same size are
+// not. 32 more bits in each similarity hash, as of another day, are no copy.
+func TestIndexOnRealStore(t *testing.T) {
+	const n = 200
+	w, stop := realWorld(t, t.TempDir())
+	defer stop()
+	w.s.cfg.Traces = w.s.cfg.Store.(Traces)
+	ask := func(id string, e faceproof.Evidence) faceproof.Assurance {
+		t.Helper()
+		e.Attempt = 1
+		e.Provenance = new(*e.Provenance)
+		job := worker{s: w.s, v: faceproof.Verification{ID: id}}
+		if err := job.recall(t.Context(), &e); err != nil {
+			t.Fatal(err)
+		}
+		return e.Assurance
+	}
+	got := map[string]map[faceproof.Assurance]int{}
+	count := func(what string, a faceproof.Assurance) {
+		if got[what] == nil {
+			got[what] = map[faceproof.Assurance]int{}
+		}
+		got[what][a]++
+	}
+	for i := range uint64(n) {
+		e := camera(i)
+		count("new", ask(fmt.Sprint("new", i), e))
+		count("again", ask(fmt.Sprint("again", i), e))
+		count("recoded", ask(fmt.Sprint("recoded", i), copied(e, 4)))
+		count("another day", ask(fmt.Sprint("other", i), copied(e, 32)))
+	}
+	for what, want := range map[string]faceproof.Assurance{
+		"new": faceproof.AssuranceWebUnattested, "again": faceproof.AssuranceReplaySuspected,
+		"recoded": faceproof.AssuranceReplaySuspected, "another day": faceproof.AssuranceWebUnattested,
+	} {
+		if got[what][want] != n {
+			t.Errorf("%s: %v, want %d %s", what, got[what], n, want)
+		}
+	}
 }
