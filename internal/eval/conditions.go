@@ -13,17 +13,18 @@ var bins = []struct {
 	by    string
 	edges []float64 // none: each value is a row
 }{
-	{"lux", []float64{0, 100, 200, 300, 400, 600, 800, 1001}},
-	{"rho", []float64{0, .03, .06, .12, .25, 100}},
-	{"fps", []float64{0, 12, 17, 22, 61}},
-	{"quality", []float64{0, 75, 80, 85, 90, 101}},
+	{"lux", []float64{0, 100, 200, 300, 400, 600, 800, 1e9}},
+	{"rho", []float64{0, .03, .06, .12, .25, 1e9}},
+	{"fps", []float64{0, 12, 17, 22, 1e9}},
+	{"quality", []float64{0, 75, 80, 85, 90, 1e9}},
 	{"skin", nil},
 	{"screen", nil},
 }
 
-func (r *Report) splits(cells map[string]*Cell) {
-	all := r.pick(func(t scored) bool { return cells[t.Cell].plain() && !slices.Contains(byNature, t.Kind) })
+func (r *Report) splits(order []*Cell) {
 	for _, b := range bins {
+		in := tableCells(order, b.by)
+		all := r.pick(func(t scored) bool { return in[t.Cell] && !slices.Contains(byNature, t.Kind) })
 		s := Split{By: b.by}
 		byKey := map[string][]scored{}
 		var keys []string
@@ -36,6 +37,9 @@ func (r *Report) splits(cells map[string]*Cell) {
 				keys = append(keys, key)
 			}
 			byKey[key] = append(byKey[key], t)
+			if t.Kind == bonaFide && !slices.Contains(s.Live, t.Cell) {
+				s.Live = append(s.Live, t.Cell)
+			}
 		}
 		slices.SortFunc(keys, byNumber)
 		for _, k := range keys {

@@ -204,7 +204,7 @@ func (p *page) live() {
 	}
 	p.heading(2, "Genuine persons", "真人")
 	row := []string{kindText(s.Kind).in(p.lang), fmt.Sprint(s.N()), fmt.Sprint(s.Accepted), fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.FRR), p.rate(s.APCER), p.rate(s.APNRR)}
-	p.table(p.s("All plain cells together (one attempt, the campaign's policy): a mixture of their conditions, no population.", "所有普通单元合计（单次尝试、本策略）：各条件的混合，并非人群抽样。"),
+	p.table(p.s("Single attempts, the campaign's policy, cells: %s. A mixture of their conditions, no population.", "单次尝试、本策略，单元：%s。各条件的混合，并非人群抽样。", codes(s.Cells)),
 		[]string{"", "n", p.s("accepted", "通过"), p.s("called an attack", "判为攻击"), p.s("inconclusive", "无结论"), "FRR", "BPCER", "BPNRR"}, [][]string{row})
 }
 
@@ -265,7 +265,7 @@ func (p *page) splits() {
 			}
 			rows = append(rows, []string{row.Range, p.rate(row.FRR), l, p.rate(row.Attacks)})
 		}
-		p.table(splitTexts[s.By].in(p.lang)+p.s(". All plain cells together, so rows also differ in other conditions.", "。所有普通单元合计，各行其他条件也可能不同。"),
+		p.table(splitTexts[s.By].in(p.lang)+p.s(". Genuine persons of the cells %s; rows may also differ in other conditions.", "。真人来自单元 %s；各行其他条件也可能不同。", codes(s.Live)),
 			[]string{s.By, p.s("genuine, not accepted", "真人未通过"), p.s("their L: median (5 – 95 %)", "真人 L：中位数（5–95 %）"), p.s("attacks accepted, all detectable species", "攻击放行（可检测种类合计）")}, rows)
 	}
 }
@@ -328,6 +328,14 @@ func (p *page) cells() {
 	for _, w := range order {
 		fmt.Fprintf(p, "- `%s`: %s\n", w, reasonTexts[faceproof.Reason(w)].in(p.lang))
 	}
+}
+
+// codes prints names as code.
+func codes(names []string) string {
+	if len(names) == 0 {
+		return "–"
+	}
+	return "`" + strings.Join(names, "`, `") + "`"
 }
 
 func (p *page) words(title string, c []Count, met map[string]bool) {

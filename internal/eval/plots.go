@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"faceproof/internal/eval/score"
 )
@@ -40,6 +41,15 @@ func (r *Report) split(by string) []SplitRow {
 	return nil
 }
 
+func (r *Report) cellsOf(by string) []string {
+	for _, s := range r.Splits {
+		if s.By == by {
+			return s.Live
+		}
+	}
+	return nil
+}
+
 func rateAxis(top float64, label string) axis {
 	step := .05
 	for top/step > 8 {
@@ -64,7 +74,7 @@ func (r *Report) luxPlot() []byte {
 	if len(rows) < 2 {
 		return nil
 	}
-	p := newPicture(1040, 380, "Genuine persons against the light of the room", r.note("Dots: share or median; bars: 95 % interval left, 5th to 95th percentile right. All plain live cells together."))
+	p := newPicture(1040, 380, "Genuine persons against the light of the room", r.note("Dots: share or median; bars: 95 % interval left, 5th to 95th percentile right. Cells: "+strings.Join(r.cellsOf("lux"), ", ")+"."))
 	x := axis{label: "lux of the room", lo: -.5, hi: float64(len(rows)) - .5}
 	top := .1
 	for i, s := range rows {
@@ -186,7 +196,7 @@ func (r *Report) skinPlot() []byte {
 	if len(rows) < 2 {
 		return nil
 	}
-	p := newPicture(560, 380, "Genuine persons, by skin type", r.note("Fitzpatrick types I to VI; bars: 95 % interval. All plain live cells together."))
+	p := newPicture(560, 380, "Genuine persons, by skin type", r.note("Fitzpatrick types I to VI; bars: 95 % interval. Cells: "+strings.Join(r.cellsOf("skin"), ", ")+"."))
 	x := axis{label: "skin type", lo: -.5, hi: float64(len(rows)) - .5}
 	top, mean := .1, 0.
 	for i, s := range rows {

@@ -57,6 +57,7 @@ type Cell struct {
 	RhoMax   float64        `toml:"rho_max"`  // 0: no limit
 	Params   map[string]any `toml:"params"`   // of simcam.Params, by JSON name; see spread
 	Policy   map[string]any `toml:"policy"`   // of faceproof.Policy, by JSON name; the rest is the campaign's
+	Tables   []string       `toml:"tables"`   // "summary" or conditions: what these sessions alone stand for; see tableCells
 	Bars     []Bar          `toml:"bar"`
 
 	spreads map[string]spread
@@ -191,6 +192,13 @@ func (c *Cell) check() error {
 		}
 		if slices.Contains(c.Kinds[:i], k) || (k == bonaFide) != (c.Kinds[0] == bonaFide) {
 			return bad("a kind comes twice, or live is mixed with attacks")
+		}
+	}
+	for _, t := range c.Tables {
+		if _, known := splitTexts[t]; !known && t != tableSummary {
+			return bad("there is no table %.40q", t)
+		} else if !c.plain() {
+			return bad("tables are of single attempts under the campaign's policy")
 		}
 	}
 	var err error

@@ -124,6 +124,8 @@ func TestProtocolRefuses(t *testing.T) {
 		{cell(fine + "policy = { min_ll = 3 }\n"), `no threshold "min_ll"`},
 		{cell(fine + "policy = { min_l = \"high\" }\n"), "number"},
 		{cell(fine + "policy = { max_attempts = 1.5 }\n"), "fit"},
+		{cell(fine + "tables = [\"age\"]\n"), `no table "age"`},
+		{cell(fine + "tables = [\"lux\"]\nattempts = 3\n"), "single attempts"},
 		{cell(fine + "[[cell.bar]]\nmetric = \"eer\"\nat_most = 1\n"), `no metric "eer"`},
 		{cell(fine + "[[cell.bar]]\nmetric = \"accepted\"\n"), "exactly one"},
 		{cell(fine + "[[cell.bar]]\nmetric = \"accepted\"\nat_most = 0\nat_least = 0\n"), "exactly one"},

@@ -49,8 +49,8 @@ type Result struct {
 	Shown  bool    `json:"shown"` // the whole interval keeps the limit
 }
 
-// Species is one kind of presentation over all plain cells: single attempts
-// under the campaign's policy.
+// Species is one kind of presentation over some cells of single attempts under
+// the campaign's policy.
 type Species struct {
 	Kind string `json:"kind"`
 	score.Outcomes
@@ -90,9 +90,10 @@ type Numbers struct {
 	P95    float64 `json:"p95"`
 }
 
-// Split is a table of rates by one condition, over all plain cells.
+// Split is a table of rates by one condition.
 type Split struct {
 	By   string     `json:"by"`
+	Live []string   `json:"live_cells"`
 	Rows []SplitRow `json:"rows"`
 }
 
@@ -154,8 +155,8 @@ func Score(h Header, p *Protocol, trials []Trial) (*Report, error) {
 	for _, c := range order {
 		r.cell(c)
 	}
-	r.species(cells)
-	r.splits(cells)
+	r.species(tableCells(order, tableSummary))
+	r.splits(order)
 	r.trades(order)
 	return r, nil
 }
@@ -372,17 +373,36 @@ func fieldOf(v any, name string) reflect.Value { return field(reflect.ValueOf(v)
 // plain cells show one capture under the campaign's own policy.
 func (c *Cell) plain() bool { return c.Attempts == 1 && len(c.Policy) == 0 }
 
-func (r *Report) species(cells map[string]*Cell) {
+// tableSummary is the table of genuine persons and species.
+const tableSummary = "summary"
+
+// tableCells says which cells a table is made from: of the live cells those that
+// name it or, when none does, all plain ones; of the attacks likewise. Cells that
+// pick out one condition would else spoil the table of another.
+func tableCells(order []*Cell, table string) map[string]bool {
+	out := map[string]bool{}
+	for _, live := range []bool{true, false} {
+		named := slices.ContainsFunc(order, func(c *Cell) bool { return c.live() == live && slices.Contains(c.Tables, table) })
+		for _, c := range order {
+			if c.live() == live && (slices.Contains(c.Tables, table) || !named && c.plain()) {
+				out[c.Name] = true
+			}
+		}
+	}
+	return out
+}
+
+func (r *Report) species(in map[string]bool) {
 	var order []string
 	for _, t := range r.trials {
-		if cells[t.Cell].plain() && !slices.Contains(order, t.Kind) {
+		if in[t.Cell] && !slices.Contains(order, t.Kind) {
 			order = append(order, t.Kind)
 		}
 	}
 	var worst *Species
 	for _, k := range order {
 		s := Species{Kind: k}
-		of := r.pick(func(t scored) bool { return t.Kind == k && cells[t.Cell].plain() })
+		of := r.pick(func(t scored) bool { return t.Kind == k && in[t.Cell] })
 		for _, t := range of {
 			if !slices.Contains(s.Cells, t.Cell) {
 				s.Cells = append(s.Cells, t.Cell)
