@@ -124,9 +124,8 @@ func (s *Scene) similarity(q pose) similarity {
 	return similarity{float32(a), float32(b), float32(s.cx - a*x0 + b*y0), float32(s.cy - b*x0 - a*y0)}
 }
 
-// grid fills columns and a row of the grid's plane for the pixels of a row at
-// height y of the plane's own pixels.
-func (b *buffers) level(out, plane []float32, w, h int, y float32) {
+// level interpolates a plane of the grid at the height of pixel row y.
+func level(out, plane []float32, w, h int, y float32) {
 	fy := min(max((y-1)/step, 0), float32(h)-1.001)
 	iy := int(fy)
 	fy -= float32(iy)
@@ -136,11 +135,12 @@ func (b *buffers) level(out, plane []float32, w, h int, y float32) {
 	}
 }
 
-// scan renders row y of a frame into b.row.
+// scan renders row y of a frame into b.row: the room, before it the person or
+// the picture, and before that the glass of another screen.
 func (s *Scene) scan(b *buffers, y int, t similarity, m *moment) {
 	w, h := s.w/step, s.h/step
 	if !s.sheet {
-		b.level(b.rear, b.behind, w, h, float32(y)-float32(m.pose.handY))
+		level(b.rear, b.behind, w, h, float32(y)-float32(m.pose.handY))
 		for x, c := range b.columns {
 			p, o := (*[6]float32)(b.rear[c.i:]), (*[3]float32)(b.row[3*x:])
 			o[0] = p[0] + c.f*(p[3]-p[0])
@@ -152,13 +152,13 @@ func (s *Scene) scan(b *buffers, y int, t similarity, m *moment) {
 	if s.glass == nil {
 		return
 	}
-	b.level(b.veil, b.glass, w, h, float32(y))
-	level, nits := float32(s.glass.video), float32(math.Pi*s.p.Emission)
+	level(b.veil, b.glass, w, h, float32(y))
+	video, nits := float32(s.glass.video), float32(math.Pi*s.p.Emission)
 	black := .001 * nits
 	for x, c := range b.columns {
 		p, o := (*[6]float32)(b.veil[c.i:]), (*[3]float32)(b.row[3*x:])
 		for k := range o {
-			o[k] = nits*min(o[k]*level, 1) + black + p[k] + c.f*(p[k+3]-p[k])
+			o[k] = nits*min(o[k]*video, 1) + black + p[k] + c.f*(p[k+3]-p[k])
 		}
 	}
 }
@@ -176,7 +176,7 @@ func (s *Scene) scanFront(b *buffers, y int, t similarity) {
 	}
 	w, h := s.w/step, s.h/step
 	mid := float32(from+to) / 2
-	b.level(b.gain, b.front, w, h, t.b*mid+t.a*float32(y)+t.d)
+	level(b.gain, b.front, w, h, t.b*mid+t.a*float32(y)+t.d)
 	sx, sy := t.a*float32(from)-t.b*float32(y)+t.c, t.b*float32(from)+t.a*float32(y)+t.d
 	lastX, lastY, lastG := float32(s.w)-1.001, float32(s.h)-1.001, float32(w)-1.001
 	stride := 4 * s.w
