@@ -7,7 +7,7 @@ type ShapePolicy struct {
 	MinL            float64 `json:"min_l" toml:"min_l"`                       // L at least: the shape of a face
 	SpoofL          float64 `json:"spoof_l" toml:"spoof_l"`                   // below: flat
 	MinKappa        float64 `json:"min_kappa" toml:"min_kappa"`               // κ at least
-	SpoofKappa      float64 `json:"spoof_kappa" toml:"spoof_kappa"`           // below: a screen
+	SpoofKappa      float64 `json:"spoof_kappa" toml:"spoof_kappa"`           // below, without the shape of a face: a screen
 	MaxSpread       float64 `json:"max_spread" toml:"max_spread"`             // of α over the skin
 	MaxCut          float64 `json:"max_cut" toml:"max_cut"`                   // jumps where the colours change
 	SpoofCut        float64 `json:"spoof_cut" toml:"spoof_cut"`               // above: a video made of pieces
@@ -18,7 +18,7 @@ type ShapePolicy struct {
 // simulation that set it.
 func DefaultShapePolicy() ShapePolicy {
 	return ShapePolicy{
-		MinL: 1, SpoofL: -3, MinKappa: -.45, SpoofKappa: -.6, MaxSpread: .9, MaxCut: 2, SpoofCut: 3, AccuseAmplitude: .03,
+		MinL: 2, SpoofL: -3, MinKappa: -.7, SpoofKappa: -.8, MaxSpread: 1.2, MaxCut: 2, SpoofCut: 3, AccuseAmplitude: .03,
 	}
 }
 
@@ -53,7 +53,7 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 		return unsure(ReasonBackgroundUnsure)
 	case !measured:
 		return unsure(ReasonShapeUnsure)
-	case s.Kappa < p.SpoofKappa:
+	case s.Kappa < p.SpoofKappa && f.L < p.MinL:
 		return reject(ReasonEmissive)
 	case f.Cut > p.SpoofCut:
 		return reject(ReasonSplice)

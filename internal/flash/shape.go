@@ -15,7 +15,7 @@ const (
 	liveB, liveBSD       = .95, .4
 	liveSpec, liveSpecSD = 1.5, 2.
 	flatBSD, flatSpecSD  = .1, .3
-	liveD, liveDSD       = .9, .5
+	liveD, liveDSD       = .5, .6
 	flatDSD              = .15
 	alphaFloor           = .02 // what no model of α explains better than
 	betaFloor            = .02
@@ -34,9 +34,9 @@ func (t *test) shape(ch faceproof.FlashChallenge, tl Timeline, f frames, ser Ser
 			return 0, ev
 		}
 	}
-	x1, x2 := t.display(ch, tl, f, res, actual)
-	skin := s.answers(s.Skin, f, ser.Face, x1, x2)
-	spreadAndVeil(skin, s.answers(s.Head, f, ser.Face, x1, x2), &ev)
+	x := t.display(ch, tl, f, res, actual)
+	skin := s.answers(s.Skin, f, ser.Face, x)
+	spreadAndVeil(skin, s.answers(s.Head, f, ser.Face, x), &ev)
 	l = likelihood(skin, s.templates(), &ev)
 	if !signal.Finite(l) {
 		return 0, faceproof.ShapeEvidence{}
@@ -44,24 +44,30 @@ func (t *test) shape(ch faceproof.FlashChallenge, tl Timeline, f frames, ser Ser
 	return l, ev
 }
 
-// display gives the regressors of α and β in each channel: the mean of the
-// screen and its first moment along the long axis (band 0 at −1), at the
-// strength of the channel, without trend.
-func (t *test) display(ch faceproof.FlashChallenge, tl Timeline, f frames, res outcome, actual []uint8) (x1, x2 [3][]float64) {
-	mean := t.regress(res.latency)
-	moment := tl.moments(ch, f.times, res.latency, f.trend)
-	for c := range 3 {
-		x1[c], x2[c] = make([]float64, len(f.times)), make([]float64, len(f.times))
+// display gives the regressors of each channel at its strength, without trend:
+// the mean of the screen, its first moment along the long axis (band 0 at −1),
+// and the change of the mean within changeTime.
+func (t *test) display(ch faceproof.FlashChallenge, tl Timeline, f frames, res outcome, actual []uint8) (x [3]regressor) {
+	mean, moment := t.regress(res.latency), tl.moments(ch, f.times, res.latency, f.trend)
+	before, after := t.regress(res.latency+changeTime/2), t.regress(res.latency-changeTime/2)
+	for c := range x {
+		for j := range x[c] {
+			x[c][j] = make([]float64, len(f.times))
+		}
 		for k, color := range actual {
 			u := res.q[c] * t.colors[color][c]
 			for i := range f.times {
-				x1[c][i] += u * mean[k][i]
-				x2[c][i] += u * moment[k][i]
+				x[c][0][i] += u * mean[k][i]
+				x[c][1][i] += u * moment[k][i]
+				x[c][2][i] += u * (after[k][i] - before[k][i])
 			}
 		}
 	}
-	return x1, x2
+	return x
 }
+
+// changeTime is about what a rolling shutter takes for a face, s.
+const changeTime = .02
 
 // likelihood is L: how much likelier the slopes are for a live face than for a
 // flat thing, natural logarithm. It goes to 0 by itself when the light is too

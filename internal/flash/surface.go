@@ -108,10 +108,11 @@ type answer struct {
 	x, y           float64 // half widths of the face, from its middle
 }
 
-// answers fits α and β of some cells: r = ln C − ln F is α·q·m(t) + β·q·d(t)
-// with the mean m and the first moment d of the screen in each channel, F the
-// mean of the skin. The channels are weighted by what each leaves.
-func (s *Surface) answers(cells []int, f frames, face [][3]float64, x1, x2 [3][]float64) []answer {
+// answers fits α and β of some cells: r = ln C − ln F is α·x₁ + β·x₂ + γ·x₃
+// with the screen's mean, first moment and change in time, F the mean of the
+// skin. γ is nobody's answer: a camera that reads its rows one after the other
+// sees the upper ones earlier. The channels are weighted by what each leaves.
+func (s *Surface) answers(cells []int, f frames, face [][3]float64, x [3]regressor) []answer {
 	n := len(f.times)
 	base := make([][3]float64, n)
 	for i, j := range f.index {
@@ -119,53 +120,50 @@ func (s *Surface) answers(cells []int, f frames, face [][3]float64, x1, x2 [3][]
 			base[i][c] = math.Log(v)
 		}
 	}
-	var xx [3][3]float64 // of x1x1, x1x2, x2x2
+	var xx [3]symmetric
 	for c := range xx {
-		xx[c] = [3]float64{signal.Dot(x1[c], x1[c]), signal.Dot(x1[c], x2[c]), signal.Dot(x2[c], x2[c])}
+		for j := range 3 {
+			for k := range 3 {
+				xx[c][j][k] = signal.Dot(x[c][j], x[c][k])
+			}
+		}
 	}
-	free := float64(n - f.trend.Size() - 2)
+	free := float64(n - f.trend.Size() - 3)
 	out := make([]answer, 0, len(cells))
 	r := make([]float64, n)
 	for _, cell := range cells {
-		a := answer{cell: cell, x: 2 * s.At[cell][0], y: 2 * s.At[cell][1]}
-		var m [3]float64
-		var v1, v2, left, mean float64
+		var m symmetric
+		var v [3]float64
+		var left, mean float64
 		ok := true
 		for c := range 3 {
-			level := 0.
-			for i, j := range f.index {
-				v := float64(s.Cells[j][cell][c])
-				if v > 0 {
-					r[i] = math.Log(v) - base[i][c]
-					level += v
-				} else if i > 0 {
-					r[i] = r[i-1] // unseen now and then
-				} else {
-					ok = false
-				}
-			}
-			if !ok {
+			level := s.logRatio(r, cell, c, f.index, base)
+			if ok = ok && level > 0; !ok {
 				break
 			}
-			mean += luma[c] * level / float64(n)
+			mean += luma[c] * level
 			f.trend.Detrend(r)
-			y1, y2, yy := signal.Dot(x1[c], r), signal.Dot(x2[c], r), signal.Dot(r, r)
-			b1, b2, _ := solve2(xx[c], y1, y2)
-			noise := max((yy-b1*y1-b2*y2)/free, 1e-8)
-			w := 1 / noise
-			for k := range m {
-				m[k] += w * xx[c][k]
+			y := [3]float64{signal.Dot(x[c][0], r), signal.Dot(x[c][1], r), signal.Dot(x[c][2], r)}
+			yy := signal.Dot(r, r)
+			b, _ := xx[c].solve(y)
+			w := 1 / max((yy-dot3(b, y))/free, 1e-8)
+			for j := range m {
+				for k := range m[j] {
+					m[j][k] += w * xx[c][j][k]
+				}
+				v[j] += w * y[j]
 			}
-			v1, v2, left = v1+w*y1, v2+w*y2, left+w*yy
+			left += w * yy
 		}
 		if !ok {
 			continue
 		}
-		var inverse [3]float64
-		a.alpha, a.beta, inverse = solve2(m, v1, v2)
-		spread := max((left-a.alpha*v1-a.beta*v2)/(3*free), 1e-3)
-		a.alphaSE, a.betaSE = math.Sqrt(inverse[0]*spread), math.Sqrt(inverse[2]*spread)
-		a.light = math.Log(mean)
+		b, variance := m.solve(v)
+		spread := max((left-dot3(b, v))/(3*free), 1e-3)
+		a := answer{
+			cell: cell, x: 2 * s.At[cell][0], y: 2 * s.At[cell][1], light: math.Log(mean),
+			alpha: b[0], alphaSE: math.Sqrt(variance[0] * spread), beta: b[1], betaSE: math.Sqrt(variance[1] * spread),
+		}
 		if signal.Finite(a.alpha+a.beta+a.light) && a.alphaSE > 0 && a.betaSE > 0 {
 			out = append(out, a)
 		}
@@ -173,14 +171,52 @@ func (s *Surface) answers(cells []int, f frames, face [][3]float64, x1, x2 [3][]
 	return out
 }
 
+// logRatio fills r with ln C − base of a cell's channel, frame by frame, and
+// gives the mean of C; 0 when the cell is not seen from the first frame on. A
+// frame that misses it repeats the one before.
+func (s *Surface) logRatio(r []float64, cell, channel int, index []int, base [][3]float64) (level float64) {
+	for i, j := range index {
+		v := float64(s.Cells[j][cell][channel])
+		switch {
+		case v > 0:
+			r[i] = math.Log(v) - base[i][channel]
+			level += v / float64(len(index))
+		case i > 0:
+			r[i] = r[i-1]
+		default:
+			return 0
+		}
+	}
+	return level
+}
+
 // luma weights linear RGB to luminance (ITU-R BT.709).
 var luma = [3]float64{.2126, .7152, .0722}
 
-// solve2 solves [[m0, m1], [m1, m2]] (a, b) = (u, v) and gives the inverse, with a
-// ridge that keeps an unknown without information at 0 with a large variance.
-func solve2(m [3]float64, u, v float64) (a, b float64, inverse [3]float64) {
-	m[0], m[2] = m[0]*(1+1e-9)+1e-9, m[2]*(1+1e-9)+1e-9
-	det := m[0]*m[2] - m[1]*m[1]
-	inverse = [3]float64{m[2] / det, -m[1] / det, m[0] / det}
-	return inverse[0]*u + inverse[1]*v, inverse[1]*u + inverse[2]*v, inverse
+// regressor holds the three series of a channel: mean, moment, change.
+type regressor [3][]float64
+
+// symmetric is a matrix of normal equations.
+type symmetric [3][3]float64
+
+// solve gives b of m·b = v and the diagonal of the inverse, with a ridge that
+// keeps an unknown without information at 0 with a large variance.
+func (m symmetric) solve(v [3]float64) (b, variance [3]float64) {
+	for k := range m {
+		m[k][k] = m[k][k]*(1+1e-9) + 1e-9
+	}
+	cofactor := func(i, j int) float64 {
+		a, b, c, d := (i+1)%3, (i+2)%3, (j+1)%3, (j+2)%3
+		return m[a][c]*m[b][d] - m[a][d]*m[b][c]
+	}
+	det := m[0][0]*cofactor(0, 0) + m[0][1]*cofactor(0, 1) + m[0][2]*cofactor(0, 2)
+	for j := range b {
+		for i := range v {
+			b[j] += cofactor(i, j) * v[i] / det
+		}
+		variance[j] = cofactor(j, j) / det
+	}
+	return b, variance
 }
+
+func dot3(a, b [3]float64) float64 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
