@@ -56,6 +56,8 @@ func (a *admin) routes() []route {
 		row("POST "+one+"/submit", a.submit),
 		row("POST "+one+"/review", a.review),
 		row("POST /v1/admin/apps/{app}/switch", a.switchApp),
+		row("POST /v1/admin/apps/{app}/quota", a.quota),
+		row("POST /v1/admin/apps/{app}/secret", a.secret),
 	}
 }
 
@@ -198,6 +200,32 @@ func (a *admin) switchApp(w http.ResponseWriter, r *http.Request) (int, any, err
 	}
 	app, err := a.cfg.Desk.Switch(r.Context(), faceproof.AppID(r.PathValue("app")), q.Permissions, *q.On, adminActor)
 	return http.StatusOK, map[string]any{"app_id": app.ID, "permissions": append([]faceproof.Permission{}, app.Permissions...)}, err
+}
+
+func (a *admin) quota(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var q struct {
+		DailyCalls *int `json:"daily_calls"`
+	}
+	if err := readStrict(w, r, maxForm, &q); err != nil {
+		return 0, nil, err
+	}
+	if q.DailyCalls == nil {
+		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "daily_calls", "must be a number")
+	}
+	app, err := a.cfg.Desk.SetDailyCalls(r.Context(), faceproof.AppID(r.PathValue("app")), *q.DailyCalls, adminActor)
+	return http.StatusOK, map[string]any{"app_id": app.ID, "daily_calls": app.DailyCalls}, err
+}
+
+func (a *admin) secret(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var q struct {
+		RevokeTokens bool `json:"revoke_tokens"`
+	}
+	if err := readStrict(w, r, maxForm, &q); err != nil {
+		return 0, nil, err
+	}
+	id := faceproof.AppID(r.PathValue("app"))
+	secret, err := a.cfg.Desk.ReplaceSecret(r.Context(), id, q.RevokeTokens, adminActor)
+	return http.StatusOK, map[string]any{"app_id": id, "app_secret": secret.Reveal()}, err
 }
 
 func readBytes(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {

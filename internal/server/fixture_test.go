@@ -22,6 +22,7 @@ import (
 	"faceproof/internal/blob"
 	"faceproof/internal/capture"
 	"faceproof/internal/keys"
+	"faceproof/internal/onboarding"
 	"faceproof/internal/registry"
 	"faceproof/internal/store"
 	"faceproof/internal/verify"
@@ -168,6 +169,10 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 		Demo: &Demo{AppID: demoID, Secret: faceproof.NewToken(testSecret), Registrar: f.registry, Sign: wechat.Signature, CertHash: verify.CertHash}}
 	for _, ch := range change {
 		ch(&c)
+	}
+	if c.Admin != nil && c.Admin.Desk == nil { // at the apps' own database
+		c.Admin.Desk, err = onboarding.New(onboarding.Config{Store: f.store, Blobs: blobs})
+		check(t, err)
 	}
 	f.server, err = New(c)
 	check(t, err)

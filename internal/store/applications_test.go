@@ -135,7 +135,9 @@ func TestMigrationOfApps(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	// Undone and done again, as a database of the last version would meet it.
-	for _, q := range []string{`DROP TABLE applications`, `DROP TABLE attempts`, `DROP TABLE calls`, `DELETE FROM goose_db_version WHERE version_id >= 2`} {
+	for _, q := range []string{`ALTER TABLE apps DROP COLUMN daily_calls`, `ALTER TABLE apps DROP COLUMN earlier_secret_hash`, `ALTER TABLE apps DROP COLUMN earlier_secret_until`,
+		`DROP TABLE applications`, `DROP TABLE attempts`, `DROP TABLE calls`,
+		`DELETE FROM goose_db_version WHERE version_id >= 2`} {
 		_, err := s.writer.Exec(q)
 		must(t, err)
 	}
