@@ -46,6 +46,12 @@ type Config struct {
 	// socket. Nil: only pages of this server may.
 	AllowOrigin func(r *http.Request, sessionID, origin string) bool
 
+	// Hosts are the names under which the server may be asked, beside this
+	// machine's own (localhost, loopback addresses). Nil: any name. It keeps a
+	// foreign page whose name was made to point here (DNS rebinding) away from
+	// what has no log-in.
+	Hosts []string
+
 	MaxCaptures      int            // sockets at once; 0: CapturesPerCPU for each processor
 	MaxCapturesPerIP int            // 0: DefaultMaxCapturesPerIP
 	TrustedProxies   []netip.Prefix // whose X-Forwarded-For is believed; nil: loopback
