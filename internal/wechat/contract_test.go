@@ -1,0 +1,436 @@
+package wechat
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"faceproof"
+)
+
+// Facts of WeChat's interfaces that no other test is about; coverage.tsv says
+// which. What differs is tested as what we do instead.
+
+var rangeForm = regexp.MustCompile(`\b(\d{5})(?:–(\d{5}))?\b`)
+
+// expand reads "10007–10009, 10018".
+func expand(t *testing.T, text string) (codes []int) {
+	t.Helper()
+	for _, m := range rangeForm.FindAllStringSubmatch(text, -1) {
+		first, _ := strconv.Atoi(m[1])
+		last := first
+		if m[2] != "" {
+			last, _ = strconv.Atoi(m[2])
+		}
+		if last < first || last-first > 100 {
+			t.Fatalf("%s is no range", m[0])
+		}
+		for c := first; c <= last; c++ {
+			codes = append(codes, c)
+		}
+	}
+	return codes
+}
+
+// neverGiven reads docs/wechat.md: the codes of parts that are not here, which
+// is the only list of them; and those with a row of their own.
+func neverGiven(t *testing.T) map[int]bool {
+	t.Helper()
+	_, row, ok := strings.Cut(section(t, "## Differences from WeChat"), "\n| codes of parts that are not here |")
+	row, _, _ = strings.Cut(row, "\n")
+	if !ok {
+		t.Fatal("docs/wechat.md does not say which codes are never given")
+	}
+	never := map[int]bool{}
+	for _, c := range append(expand(t, row), 10021, 10040, 40014, 40164, 40226, 84002, 84003) {
+		never[c] = true
+	}
+	return never
+}
+
+// literals gives the numbers in the sources of a folder's package.
+func literals(t *testing.T, dir string) map[int]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(dir, err)
+	}
+	found := map[int]string{}
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(gotoken.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == gotoken.INT {
+				if v, err := strconv.Atoi(lit.Value); err == nil {
+					found[v] = path
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// A code that docs/wechat.md calls never given is in no table of ours, and in
+// no answer that a golden file shows.
+func TestNeverGiven(t *testing.T) {
+	never := neverGiven(t)
+	if len(never) < 20 {
+		t.Fatalf("%d codes", len(never))
+	}
+	for _, dir := range []string{".", "../capture", "../verify", "../.."} {
+		for v, path := range literals(t, dir) {
+			if never[v] {
+				t.Errorf("%s has %d", path, v)
+			}
+		}
+	}
+	files, err := filepath.Glob("testdata/*.golden")
+	if err != nil || len(files) < 5 {
+		t.Fatal(files, err)
+	}
+	number := regexp.MustCompile(`\b\d{5}\b`)
+	for _, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range number.FindAllString(string(b), -1) {
+			if c, _ := strconv.Atoi(s); never[c] {
+				t.Errorf("%s shows %d", path, c)
+			}
+		}
+		for _, word := range []string{"unionid", "invalid android context", "fail not support", "jsapi has no permission", "Not support pad"} {
+			if strings.Contains(string(b), word) {
+				t.Errorf("%s shows %q", path, word)
+			}
+		}
+	}
+}
+
+// merged are the codes of clients and results of both generations that have a
+// source; 10019, 10023 and so on have none.
+const merged = "10000–10018, 10020–10022, 10026–10032, 10040–10042, 10045, 10052, 10057, 10066, 10069, 10300, 90000–90024, 90100–90110, 90199"
+
+// Each of WeChat's codes is given somewhere, or the document says that it never
+// is; none is both.
+func TestEveryCodeIsAccounted(t *testing.T) {
+	never, given := neverGiven(t), map[int]bool{}
+	for _, row := range codeTable {
+		given[row.Ret1], given[row.Ret2], given[row.Client] = true, true, true
+	}
+	for v := range literals(t, ".") {
+		given[v] = true
+	}
+	for _, path := range []string{"../../web/core/errors.ts", "../../web/core/protocol.ts"} {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			code, _, _ := strings.Cut(line, "//")
+			for _, c := range expand(t, code) {
+				given[c] = true
+			}
+		}
+	}
+	for _, c := range expand(t, merged) {
+		if given[c] == never[c] {
+			t.Errorf("%d: given %v, told as never given %v", c, given[c], never[c])
+		}
+	}
+}
+
+// The words of real answers, which clients and people look for; each errmsg is
+// text, hint and request id, and the hint has no bracket inside.
+func TestErrmsgForm(t *testing.T) {
+	for code, words := range map[int]string{
+		-1: "system error", 40001: "invalid credential, access_token is invalid or not latest", 40013: "invalid appid", 40029: "invalid code",
+		41002: "appid missing", 41004: "appsecret missing", 41008: "missing code", 42001: "access_token expired", 45009: "reach max api daily quota limit",
+		48001: "api unauthorized", 84001: "invalid identify id", 84006: "name or id_card_number empty",
+	} {
+		if texts[code] != words {
+			t.Errorf("%d says %q", code, texts[code])
+		}
+	}
+	form := regexp.MustCompile(`^\{"errcode":(-?\d+),"errmsg":"([^"\[\]]+?)( hint: \[[^"\[\]]+\])? rid: RID"\}$`)
+	n := 0
+	for _, g := range goldens(t, serverGoldens...) {
+		_, body, ok := strings.Cut(g.answer, "{")
+		if !ok || !strings.HasPrefix(body, `"errcode":`) || strings.HasPrefix(body, `"errcode":0,`) {
+			continue
+		}
+		n++
+		m := form.FindStringSubmatch("{" + body)
+		if m == nil {
+			t.Errorf("%s: %s: %s", g.iface, g.outcome, g.answer)
+			continue
+		}
+		if code, _ := strconv.Atoi(m[1]); texts[code] != m[2] {
+			t.Errorf("%d says %q", code, m[2])
+		}
+	}
+	if n < 150 {
+		t.Errorf("%d errors", n)
+	}
+	f := newFixture(t)
+	at := f.now.Unix()
+	var e wechatError
+	f.decode(f.do("POST", "/cgi-bin/stable_token", "{"), &e)
+	_, rid, _ := strings.Cut(e.Message, " rid: ")
+	if sec, err := strconv.ParseInt(rid[:8], 16, 64); err != nil || sec != at || !regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{8}){2}$`).MatchString(rid) {
+		t.Errorf("rid %q at %x", rid, at)
+	}
+}
+
+// What real clients send, beyond what the document shows.
+func TestRequestsOfOtherClients(t *testing.T) {
+	f := newFixture(t)
+	// PowerWeChat adds an empty parameter; orders differ.
+	w := f.do("GET", "/cgi-bin/token?neededText=&secret="+secret+"&appid="+string(appA)+"&grant_type=client_credential", "")
+	var a tokenAnswer
+	f.decode(w, &a)
+	if len(a.AccessToken) == 0 || len(a.AccessToken) > 512 || a.ExpiresIn != 7200 { // 512 characters are kept; silenceper takes 1500 s off
+		t.Fatalf("%s", w.Body)
+	}
+	for name, body := range map[string]string{
+		"a line end": personBody + "\n", "a byte-order mark": "\xef\xbb\xbf" + personBody, "spaces": " \r\n\t" + personBody + " ",
+		"extra members": `{"appid":"wx","component_appid":null,"extra":{"a":[1]},` + personBody[1:], "escapes": asciiJSON(personBody),
+	} {
+		for _, kind := range []string{"", "application/json", "application/json; charset=utf-8", "text/plain", "application/x-www-form-urlencoded"} {
+			var header []string
+			if kind != "" {
+				header = []string{"Content-Type", kind}
+			}
+			if w := f.do("POST", facePath+"getuseridkey?debug=&access_token="+a.AccessToken, body, header...); f.errcode(w) != 0 {
+				t.Errorf("%s as %q: %s", name, kind, w.Body)
+			}
+		}
+	}
+	for key, s := range f.verify.subjects {
+		if s != f.subject() {
+			t.Errorf("%s stands for somebody else", key)
+		}
+	}
+	for form, want := range map[string]int{"%20": 40001, "null": 40001, strings.Repeat("x", 600): 40001, "%E4%B8%AD": 40001, "": 41001} {
+		if got := f.errcode(f.do("POST", facePath+"getinfo?access_token="+form, "{}")); got != want {
+			t.Errorf("access_token %.10q: %d, want %d and never 40014", form, got, want)
+		}
+	}
+}
+
+// asciiJSON is a body as PHP and .NET write it: every other character escaped.
+func asciiJSON(body string) string {
+	var b strings.Builder
+	for _, r := range body {
+		if r < 128 {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(`\u` + strconv.FormatInt(int64(0x10000+r), 16)[1:])
+	}
+	return b.String()
+}
+
+// Text that is not UTF-8 is errcode 47001 for a server and 10001 in a page,
+// where WeChat has 10040.
+func TestNotUTF8(t *testing.T) {
+	f := newFixture(t)
+	const gbk = "{\"name\":\"\xd5\xc5\xc8\xfd\"}"
+	page := f.page(appA, "https://shop.example/a")
+	for _, e := range endpoints() {
+		if w := f.do("POST", e.path+"?access_token="+f.token(appA), gbk); e.post && f.errcode(w) != 47001 {
+			t.Errorf("%s: %s", e.path, w.Body)
+		}
+	}
+	for name := range sdkCodes {
+		var e sdkError
+		if f.decode(f.sdk(name, page, gbk), &e); e.ErrCode != 10001 {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
+
+// out_seq_no: 5 to 32 of digits, letters, _ and -.
+func TestOutSeqNoForm(t *testing.T) {
+	f := newFixture(t)
+	for n, want := range map[string]int{
+		"abcd": 40097, "aB3_-": 0, strings.Repeat("9", 32): 0, strings.Repeat("9", 33): 40097,
+		"order 1": 40097, "order.1": 40097, "order/1": 40097, "订单12345": 40097, "order-1\n": 40097, "ｏrder1": 40097, "": 40097,
+	} {
+		body := toJSON(map[string]any{"out_seq_no": n, "openid": "u", "cert_info": map[string]string{"cert_type": "IDENTITY_CARD", "cert_name": testName, "cert_no": testNumber}})
+		if w := f.face(appA, "getverifyid", body); f.errcode(w) != want {
+			t.Errorf("%q: %s", n, w.Body)
+		}
+	}
+}
+
+// The two generations share nothing: what one gives opens nothing of the
+// other's, and each has its own success.
+func TestGenerationsAreApart(t *testing.T) {
+	s := newShop(t, 1, itself)
+	one := s.passed1(0, 0)
+	two, _ := s.passed2(0, 0)
+	var a, b map[string]string
+	if json.Unmarshal([]byte(one), &a) != nil || json.Unmarshal([]byte(two), &b) != nil {
+		t.Fatal(one, two)
+	}
+	for name, answer := range map[string]string{
+		"a verify_id as verify_result": s.ask(0, "getinfo", toJSON(map[string]string{"verify_result": b["verify_id"]})),
+		"a verify_result as verify_id": s.ask(0, "queryverifyinfo", strings.Replace(two, b["verify_id"], a["verify_result"], 1)),
+	} {
+		if !strings.HasPrefix(answer, `{"errcode":84001,`) {
+			t.Errorf("%s: %s", name, answer)
+		}
+	}
+	if got := s.ask(0, "getinfo", one); !strings.Contains(got, `"identify_ret":0,`) || strings.Contains(got, "verify_ret") {
+		t.Errorf("1.0: %s", got)
+	}
+	if got := s.ask(0, "queryverifyinfo", two); got != `{"errcode":0,"errmsg":"ok","verify_ret":10000}` {
+		t.Errorf("2.0: %s", got)
+	}
+}
+
+// getinfo on the real service: the times are seconds of now, and the
+// user_id_key is another one than any before.
+func TestInfoOfTheService(t *testing.T) {
+	s := newShop(t, 1, itself)
+	var key userIDKeyAnswer
+	if err := json.Unmarshal([]byte(s.ask(0, "getuseridkey", personBody)), &key); err != nil || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(key.UserIDKey) || key.ExpiresIn != 3600 {
+		t.Fatalf("%+v, %v", key, err)
+	}
+	before := time.Now().Unix()
+	body := s.passed1(0, 0)
+	var a infoAnswer
+	answer := s.ask(0, "getinfo", body)
+	if err := json.Unmarshal([]byte(answer), &a); err != nil || a.Code != 0 {
+		t.Fatal(answer)
+	}
+	after := uint32(time.Now().Unix())
+	if a.IdentifyTime < uint32(before) || a.FinishTime < a.IdentifyTime || a.FinishTime > after {
+		t.Errorf("from %d to %d: %s", before, after, answer)
+	}
+	if a.UserIDKey == key.UserIDKey || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(a.UserIDKey) {
+		t.Errorf("user_id_key %q", a.UserIDKey)
+	}
+	// Its lower-case x is the same number, and so is the MD5.
+	var small infoAnswer
+	sub, err := faceproof.ParseIDNumber(strings.ToLower(testNumber), "n", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.sub.IDNumber = sub
+	if err := json.Unmarshal([]byte(s.ask(0, "getinfo", s.passed1(0, 1))), &small); err != nil || small.IDCardMD5 != a.IDCardMD5 || a.IDCardMD5 != md5Hex(testNumber) {
+		t.Errorf("md5 %q, %q", small.IDCardMD5, a.IDCardMD5)
+	}
+}
+
+// A page of the JS-SDK lists its names, and hears of each whether the app may.
+func TestJSAPIList(t *testing.T) {
+	f := newFixture(t)
+	ticket, _ := f.ticket(appA)
+	ask := func(names ...string) map[string]bool {
+		t.Helper()
+		var a configAnswer
+		w := f.do("POST", "/v1/sdk/config", toJSON(map[string]any{"appId": appA, "timestamp": "1", "nonceStr": "n", "url": "https://shop.example/a",
+			"signature": Signature(ticket, "n", "1", "https://shop.example/a"), "jsApiList": names}))
+		if f.decode(w, &a); w.Code != 200 || len(a.APIs) != len(names) {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		return a.APIs
+	}
+	second := []string{"checkIsSupportFaceDetect", "requestFacialVerify", "requestWxFacePictureVerify"}
+	for _, names := range [][]string{second, {"checkIsSupportFaceDetect", "requestWxFacePictureVerify", "requestWxFacePictureVerifyUnionVideo"},
+		{"checkIsSupportFacialRecognition", "startFacialRecognitionVerify", "startFacialRecognitionVerifyAndUploadVideo", "requestFacialVerifyAndUploadVideo"}} {
+		for name, may := range ask(names...) {
+			if !may {
+				t.Errorf("%s is denied", name)
+			}
+		}
+	}
+	a := f.store.apps[appA]
+	a.Permissions = []faceproof.Permission{faceproof.PermCheckSupport, faceproof.PermRequest}
+	f.store.apps[appA] = a
+	if got := ask(append(second, "chooseImage")...); !got["checkIsSupportFaceDetect"] || !got["requestFacialVerify"] || got["requestWxFacePictureVerify"] || got["chooseImage"] {
+		t.Errorf("%v", got)
+	}
+}
+
+// A client repeats a call after -1: nothing was used up by the one that failed.
+func TestRepeatAfterSystemError(t *testing.T) {
+	f := newFixture(t)
+	f.passed("cred")
+	for iface, body := range map[string]string{"getuseridkey": personBody, "getverifyid": certBody, "getinfo": `{"verify_result":"cred"}`, "getimage": `{"verify_result":"cred"}`, "queryverifyinfo": queryBody} {
+		f.verify.err = faceproof.Errorf(faceproof.CodeUnavailable, "", "down")
+		if w := f.face(appA, iface, body); f.errcode(w) != -1 {
+			t.Errorf("%s: %s", iface, w.Body)
+		}
+		f.verify.err = nil
+		if w := f.face(appA, iface, body); w.Header().Get("Content-Disposition") == "" && f.errcode(w) != 0 {
+			t.Errorf("%s again: %s", iface, w.Body)
+		}
+	}
+}
+
+// The answers have these members and no other, so no unionid; and none is null.
+func TestAnswerMembers(t *testing.T) {
+	want := map[string]string{
+		"token": "access_token expires_in", "stable_token": "access_token expires_in", "getticket": "errcode errmsg expires_in ticket", "jscode2session": "openid session_key",
+		"getuseridkey": "errcode errmsg expires_in user_id_key", "getverifyid": "errcode errmsg expires_in verify_id", "queryverifyinfo": "errcode errmsg verify_ret",
+		"getinfo": "check_alive_type errcode errmsg finish_time id_card_number_md5 identify_ret identify_time name_utf8_md5 openid user_id_key validate_data",
+	}
+	seen := map[string]bool{}
+	for _, g := range goldens(t, "outcomes.golden") {
+		_, body, ok := strings.Cut(g.answer, "utf-8 ")
+		var o map[string]any
+		if !ok || json.Unmarshal([]byte(body), &o) != nil || o["errcode"] != nil && o["errcode"] != 0. {
+			continue
+		}
+		seen[g.iface] = true
+		if got := strings.Join(slices.Sorted(maps.Keys(o)), " "); got != want[g.iface] {
+			t.Errorf("%s: %s: %s", g.iface, g.outcome, got)
+		}
+		for name, v := range o {
+			if v == nil {
+				t.Errorf("%s: %s is null", g.iface, name)
+			}
+		}
+	}
+	if len(seen) != len(want) {
+		t.Errorf("only %v", seen)
+	}
+}
+
+// What a reader must know before moving is in the document.
+func TestDocumentedRules(t *testing.T) {
+	b, err := os.ReadFile("../../docs/wechat.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := strings.Join(strings.Fields(string(b)), " ")
+	for _, words := range []string{
+		"`errcode == 0` **and `identify_ret == 0`**", "`errcode == 0` **and `verify_ret == 10000`**",
+		"a Mini Program whose face recognition collects or stores biometric features (a photo or video of the face, an ID card) must use WeChat's own interface",
+		"SHA-1, hex, of `jsapi_ticket=T&noncestr=N&timestamp=S&url=U`", "`cert_type=B64&cert_name=B64&cert_no=B64`",
+		"`WxMaConfig.setApiHostUrl(…)`", "`WechatApiClientOptions.Endpoint`", "`http.base_uri`", "`util.SetURIModifier(…)`", "`UserConfig.Http.BaseURI`", "`WithHttpClient(…)`",
+	} {
+		if !strings.Contains(doc, words) {
+			t.Errorf("docs/wechat.md does not say %q", words)
+		}
+	}
+}
