@@ -126,19 +126,19 @@ func listenAddr(f serveFlags, port string) string {
 	return net.JoinHostPort("localhost", port)
 }
 
-// serve runs until ctx ends, then lets running requests finish.
-func serve(ctx context.Context, g *globals, f serveFlags) error {
-	log := newLog(g, f.verbose)
+// check refuses flags that can't be meant, normalises the public origin and
+// gives the trusted proxies.
+func (f *serveFlags) check() ([]netip.Prefix, error) {
 	if f.personFailures < 0 {
-		return faceproof.Errorf(faceproof.CodeInvalid, "--person-failures", "must be 0 or more")
+		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--person-failures", "must be 0 or more")
 	}
 	if f.dailyCalls < 0 {
-		return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "must be 0 or more")
+		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "must be 0 or more")
 	}
 	if f.publicOrigin != "" {
 		origin, err := parseOrigin(f.publicOrigin)
 		if err != nil {
-			return faceproof.Errorf(faceproof.CodeInvalid, "--public-origin", "must be https://host[:port] and nothing more")
+			return nil, faceproof.Errorf(faceproof.CodeInvalid, "--public-origin", "must be https://host[:port] and nothing more")
 		}
 		f.publicOrigin = origin
 	}
@@ -146,9 +146,19 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	for _, s := range f.proxies {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
-			return faceproof.Errorf(faceproof.CodeInvalid, "--trust-proxy", "must be an address range such as 10.0.0.0/8")
+			return nil, faceproof.Errorf(faceproof.CodeInvalid, "--trust-proxy", "must be an address range such as 10.0.0.0/8")
 		}
 		proxies = append(proxies, p)
+	}
+	return proxies, nil
+}
+
+// serve runs until ctx ends, then lets running requests finish.
+func serve(ctx context.Context, g *globals, f serveFlags) error {
+	log := newLog(g, f.verbose)
+	proxies, err := f.check()
+	if err != nil {
+		return err
 	}
 	// The port first: a mistake shows before the models are loaded.
 	ln, err := net.Listen("tcp", listenAddr(f, os.Getenv("PORT")))
