@@ -25,7 +25,6 @@ const (
 	maxAppName    = 64
 	maxNoticeText = 1000
 	maxRetention  = 3650 // days
-	maxOrigins    = 50
 )
 
 func appCommand(g *globals) *cobra.Command {
@@ -97,7 +96,7 @@ func appCreateCommand(g *globals) *cobra.Command {
 	f.StringVar(&a.Notice.Alternative, "alternative", "", "the other method, without a face")
 	f.StringVar(&a.Notice.AlternativeTo, "alternative-url", "", "where the other method is")
 	f.IntVar(&a.Notice.RetentionDays, "retention-days", 30, "days that results are kept")
-	f.StringArrayVar(&a.Origins, "origin", nil, "a site whose pages may run the SDK, https://host[:port]; may be repeated")
+	f.StringArrayVar(&a.Origins, "origin", nil, originUsage)
 	f.StringVar(&alive, "alive", "flash", "liveness methods allowed: flash, digits or auto (both)")
 	f.IntVar(&a.DailyCalls, "daily-calls", 0, dailyCallsUsage)
 	f.StringSliceVar(&grant, "grant", []string{"default"}, "permissions: all, default (none that hands out face images), or names")
@@ -177,20 +176,13 @@ func checkApp(a *faceproof.App) error {
 	if err := faceproof.CheckDailyCalls(a.DailyCalls, "--daily-calls"); err != nil {
 		return err
 	}
-	if len(a.Origins) > maxOrigins {
-		return faceproof.Errorf(faceproof.CodeInvalid, "--origin", "at most %d", maxOrigins)
+	origins, err := faceproof.ParseOrigins(a.Origins, "--origin")
+	if err != nil {
+		return err
 	}
-	for i, o := range a.Origins {
-		origin, err := parseOrigin(o)
-		if err != nil {
-			return err
-		}
-		a.Origins[i] = origin
-	}
+	a.Origins = origins
 	return nil
 }
-
-func parseOrigin(s string) (string, error) { return faceproof.ParseOrigin(s, "--origin") }
 
 func parseAlive(s string) (faceproof.AliveType, error) {
 	switch s {
@@ -273,32 +265,47 @@ func words(permissions []faceproof.Permission) []string {
 	return out
 }
 
-const dailyCallsUsage = "calls of each interface on one day (0: what serve --daily-calls says)"
+const (
+	dailyCallsUsage = "calls of each interface on one day (0: what serve --daily-calls says)"
+	originUsage     = "a site whose pages may run the SDK, https://host[:port]; may be repeated"
+)
 
 func appSetCommand(g *globals) *cobra.Command {
 	var n int
+	var origins []string
 	c := &cobra.Command{
-		Use:   "set APPID --daily-calls N",
-		Short: "Change an app's quota; a running server follows at once",
+		Use:   "set APPID [--daily-calls N] [--origin ORIGIN]...",
+		Short: "Change an app's quota, or its origins, all of them; a running server follows at once",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return atDesk(g, func(d *onboarding.Desk) error {
-				a, err := d.SetDailyCalls(cmd.Context(), faceproof.AppID(args[0]), n, "cli")
-				if err != nil {
-					return err
+			id, quota, sites := faceproof.AppID(args[0]), cmd.Flags().Changed("daily-calls"), cmd.Flags().Changed("origin")
+			if !quota && !sites {
+				return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "say --daily-calls or --origin")
+			}
+			return atDesk(g, func(d *onboarding.Desk) (err error) {
+				var a faceproof.App
+				if sites {
+					if a, err = d.SetOrigins(cmd.Context(), id, slices.DeleteFunc(origins, func(o string) bool { return o == "" }), "cli"); err != nil {
+						return err
+					}
+				}
+				if quota {
+					if a, err = d.SetDailyCalls(cmd.Context(), id, n, "cli"); err != nil {
+						return err
+					}
 				}
 				return answer(g, printable(a), func(w io.Writer) {
-					if a.DailyCalls == 0 {
-						fmt.Fprintf(w, "%s has the server's quota\n", a.ID)
-						return
+					calls := "as the server says"
+					if a.DailyCalls > 0 {
+						calls = fmt.Sprint(a.DailyCalls)
 					}
-					fmt.Fprintf(w, "%s may call each interface %d times a day\n", a.ID, a.DailyCalls)
+					fmt.Fprintf(w, "%s\ndaily calls  %s\norigins      %s\n", a.ID, calls, strings.Join(append([]string{"this server's"}, a.Origins...), " "))
 				})
 			})
 		},
 	}
 	c.Flags().IntVar(&n, "daily-calls", 0, dailyCallsUsage)
-	_ = c.MarkFlagRequired("daily-calls") // the flag is there
+	c.Flags().StringArrayVar(&origins, "origin", nil, originUsage+"; \"\" for this server's alone")
 	return c
 }
 

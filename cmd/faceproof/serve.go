@@ -136,7 +136,7 @@ func (f *serveFlags) check() ([]netip.Prefix, error) {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "must be 0 or more")
 	}
 	if f.publicOrigin != "" {
-		origin, err := parseOrigin(f.publicOrigin)
+		origin, err := faceproof.ParseOrigin(f.publicOrigin, "--public-origin")
 		if err != nil {
 			return nil, faceproof.Errorf(faceproof.CodeInvalid, "--public-origin", "must be https://host[:port] and nothing more")
 		}

@@ -25,6 +25,7 @@ type Store interface {
 	Applications(ctx context.Context, state faceproof.ApplicationState) ([]faceproof.Application, error)
 	SwitchPermissions(ctx context.Context, id faceproof.AppID, which []faceproof.Permission, on bool, actor string) (faceproof.App, error)
 	SetDailyCalls(ctx context.Context, id faceproof.AppID, n int, actor string) (faceproof.App, error)
+	SetOrigins(ctx context.Context, id faceproof.AppID, origins []string, actor string) (faceproof.App, error)
 	ReplaceSecret(ctx context.Context, id faceproof.AppID, secretHash []byte, endAll bool, actor string) error
 	Audit(ctx context.Context, e faceproof.AuditEntry) error
 }
@@ -200,6 +201,19 @@ func (d *Desk) SetDailyCalls(ctx context.Context, id faceproof.AppID, n int, act
 		return faceproof.App{}, err
 	}
 	return d.c.Store.SetDailyCalls(ctx, id, n, actor)
+}
+
+// SetOrigins replaces the origins whose pages may run the SDK for an app; none
+// leaves this server's own. Errors: CodeInvalid, CodeNotFound.
+func (d *Desk) SetOrigins(ctx context.Context, id faceproof.AppID, origins []string, actor string) (faceproof.App, error) {
+	if err := checkID(id); err != nil {
+		return faceproof.App{}, err
+	}
+	origins, err := faceproof.ParseOrigins(origins, "origins")
+	if err != nil {
+		return faceproof.App{}, err
+	}
+	return d.c.Store.SetOrigins(ctx, id, origins, actor)
 }
 
 // ReplaceSecret gives an app another secret, shown this once. The one before

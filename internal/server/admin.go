@@ -57,6 +57,7 @@ func (a *admin) routes() []route {
 		row("POST "+one+"/review", a.review),
 		row("POST /v1/admin/apps/{app}/switch", a.switchApp),
 		row("POST /v1/admin/apps/{app}/quota", a.quota),
+		row("POST /v1/admin/apps/{app}/origins", a.origins),
 		row("POST /v1/admin/apps/{app}/secret", a.secret),
 	}
 }
@@ -214,6 +215,20 @@ func (a *admin) quota(w http.ResponseWriter, r *http.Request) (int, any, error) 
 	}
 	app, err := a.cfg.Desk.SetDailyCalls(r.Context(), faceproof.AppID(r.PathValue("app")), *q.DailyCalls, adminActor)
 	return http.StatusOK, map[string]any{"app_id": app.ID, "daily_calls": app.DailyCalls}, err
+}
+
+func (a *admin) origins(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var q struct {
+		Origins []string `json:"origins"`
+	}
+	if err := readStrict(w, r, maxForm, &q); err != nil {
+		return 0, nil, err
+	}
+	if q.Origins == nil {
+		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "origins", "must be a list")
+	}
+	app, err := a.cfg.Desk.SetOrigins(r.Context(), faceproof.AppID(r.PathValue("app")), q.Origins, adminActor)
+	return http.StatusOK, map[string]any{"app_id": app.ID, "origins": append([]string{}, app.Origins...)}, err
 }
 
 func (a *admin) secret(w http.ResponseWriter, r *http.Request) (int, any, error) {

@@ -70,7 +70,7 @@ func TestAdminAuth(t *testing.T) {
 	id := "ap_0123456789abcdef"
 	paths := map[string][]string{"GET": {"categories", "applications", "applications/" + id, "applications/" + id + "/licences/x"},
 		"POST": {"applications", "applications/" + id + "/submit", "applications/" + id + "/review", "applications/" + id + "/licences/financial", "apps/" + string(demoID) + "/switch",
-			"apps/" + string(demoID) + "/quota", "apps/" + string(demoID) + "/secret"},
+			"apps/" + string(demoID) + "/quota", "apps/" + string(demoID) + "/origins", "apps/" + string(demoID) + "/secret"},
 		"PUT": {"applications/" + id}}
 	answers := map[string]bool{}
 	for method, list := range paths {
@@ -224,8 +224,11 @@ func TestAdminReplacesSecret(t *testing.T) {
 	if code != 200 || a["daily_calls"] != 7.0 || a["app_id"] != string(demoID) {
 		t.Error(code, a)
 	}
-	for _, p := range []string{"quota", "secret"} {
-		if code, a := f.admin("POST", "apps/wx0123456789abcdef/"+p, map[string]string{"quota": `{"daily_calls":7}`, "secret": "{}"}[p]); code != 404 {
+	if code, a = f.admin("POST", path+"origins", `{"origins":["https://New.example:443"]}`); code != 200 || fmt.Sprint(a["origins"]) != "[https://new.example]" {
+		t.Error(code, a)
+	}
+	for p, body := range map[string]string{"quota": `{"daily_calls":7}`, "origins": `{"origins":[]}`, "secret": "{}"} {
+		if code, a := f.admin("POST", "apps/wx0123456789abcdef/"+p, body); code != 404 {
 			t.Errorf("%s of an unknown app: %d %v", p, code, a)
 		}
 	}
@@ -237,7 +240,7 @@ func TestAdminReplacesSecret(t *testing.T) {
 			rows = append(rows, e.Action+" "+e.Detail)
 		}
 	}
-	if !slices.Equal(rows, []string{"app.secret ", "app.secret tokens ended", "app.quota 7"}) {
+	if !slices.Equal(rows, []string{"app.secret ", "app.secret tokens ended", "app.quota 7", "app.origins 1"}) {
 		t.Errorf("audit: %q", rows)
 	}
 	for _, secret := range []string{second, third} {
@@ -287,6 +290,9 @@ func TestAdminBadInput(t *testing.T) {
 		{"quota below 0", "POST", "apps/" + string(demoID) + "/quota", `{"daily_calls":-1}`, "daily_calls"},
 		{"quota above", "POST", "apps/" + string(demoID) + "/quota", `{"daily_calls":1000000001}`, "daily_calls"},
 		{"quota of no app", "POST", "apps/wx1/quota", `{"daily_calls":1}`, "app_id"},
+		{"origins", "POST", "apps/" + string(demoID) + "/origins", `{}`, "origins"},
+		{"origins of http", "POST", "apps/" + string(demoID) + "/origins", `{"origins":["http://shop.example"]}`, "origins"},
+		{"origins of no app", "POST", "apps/wx1/origins", `{"origins":[]}`, "app_id"},
 		{"secret", "POST", "apps/" + string(demoID) + "/secret", `{"app_secret":"mine"}`, "body"},
 		{"revoke_tokens", "POST", "apps/" + string(demoID) + "/secret", `{"revoke_tokens":1}`, "revoke_tokens"},
 		{"secret of no app", "POST", "apps/wx1/secret", `{}`, "app_id"},

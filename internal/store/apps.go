@@ -49,7 +49,7 @@ func insertApp(ctx context.Context, tx *sql.Tx, a faceproof.App, secretHash []by
 }
 
 // UpdateApp replaces everything but the id, the day of creation, and what has
-// a method of its own: permissions, quota, secret. Errors: CodeNotFound.
+// a method of its own: permissions, quota, origins, secret. Errors: CodeNotFound.
 func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
 	notice, _, origins, err := appJSON(a)
 	if err != nil {
@@ -63,13 +63,26 @@ func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
 
 // SetDailyCalls changes an app's quota. Errors: CodeInvalid, CodeNotFound.
 func (s *Store) SetDailyCalls(ctx context.Context, id faceproof.AppID, n int, actor string) (faceproof.App, error) {
-	var a faceproof.App
-	err := faceproof.CheckDailyCalls(n, "daily_calls")
-	if err != nil {
-		return a, err
+	if err := faceproof.CheckDailyCalls(n, "daily_calls"); err != nil {
+		return faceproof.App{}, err
 	}
-	err = s.change(ctx, s.entry(actor, "app.quota", string(id), strconv.Itoa(n)), func(tx *sql.Tx) (err error) {
-		a, _, err = scanApp(tx.QueryRowContext(ctx, `UPDATE apps SET daily_calls = $2 WHERE id = $1 RETURNING `+appColumns, string(id), n))
+	return s.setApp(ctx, s.entry(actor, "app.quota", string(id), strconv.Itoa(n)), `UPDATE apps SET daily_calls = $2 WHERE id = $1 RETURNING `+appColumns, string(id), n)
+}
+
+// SetOrigins replaces the origins whose pages may run the SDK. Errors:
+// CodeNotFound.
+func (s *Store) SetOrigins(ctx context.Context, id faceproof.AppID, origins []string, actor string) (faceproof.App, error) {
+	_, _, text, err := appJSON(faceproof.App{Origins: origins})
+	if err != nil {
+		return faceproof.App{}, err
+	}
+	return s.setApp(ctx, s.entry(actor, "app.origins", string(id), strconv.Itoa(len(origins))), `UPDATE apps SET origins = $2 WHERE id = $1 RETURNING `+appColumns, string(id), text)
+}
+
+// setApp runs a statement that changes one app and gives it.
+func (s *Store) setApp(ctx context.Context, e faceproof.AuditEntry, query string, args ...any) (a faceproof.App, err error) {
+	err = s.change(ctx, e, func(tx *sql.Tx) (err error) {
+		a, _, err = scanApp(tx.QueryRowContext(ctx, query, args...))
 		if errors.Is(err, sql.ErrNoRows) {
 			err = notFound("app")
 		}

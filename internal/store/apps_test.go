@@ -9,7 +9,7 @@ import (
 	"faceproof"
 )
 
-func TestDailyCalls(t *testing.T) {
+func TestSetApp(t *testing.T) {
 	s := open(t)
 	a, err := s.SetDailyCalls(ctx, app1, 7, "cli")
 	must(t, err)
@@ -19,6 +19,10 @@ func TestDailyCalls(t *testing.T) {
 	want(t, second(s.SetDailyCalls(ctx, app1, -1, "cli")), faceproof.CodeInvalid)
 	want(t, second(s.SetDailyCalls(ctx, app1, faceproof.MaxDailyCalls+1, "cli")), faceproof.CodeInvalid)
 	want(t, second(s.SetDailyCalls(ctx, "wx0", 7, "cli")), faceproof.CodeNotFound)
+	if a, err = s.SetOrigins(ctx, app1, []string{"https://a.example"}, "cli"); err != nil || fmt.Sprint(a.Origins, a.DailyCalls) != "[https://a.example] 7" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	want(t, second(s.SetOrigins(ctx, "wx0", nil, "cli")), faceproof.CodeNotFound)
 	a.DailyCalls, a.Name = 0, "other" // the quota is left alone
 	must(t, s.UpdateApp(ctx, a))
 	for id, n := range map[faceproof.AppID]int{app1: 7, app2: 0} {
@@ -26,7 +30,7 @@ func TestDailyCalls(t *testing.T) {
 			t.Errorf("%s: %+v, %v", id, a, err)
 		}
 	}
-	audited(t, s, app1, "app.create ", "app.quota 7", "app.update ")
+	audited(t, s, app1, "app.create ", "app.quota 7", "app.origins 1", "app.update ")
 }
 
 // audited compares the audit rows of an app, without its tokens'.

@@ -232,6 +232,7 @@ func TestNoAuditNoChange(t *testing.T) {
 		"create app":   s.CreateApp(ctx, faceproof.App{ID: "wx00000000000000a3"}, nil),
 		"update app":   s.UpdateApp(ctx, faceproof.App{ID: app1, Revoked: true}),
 		"quota":        second(s.SetDailyCalls(ctx, app1, 7, "cli")),
+		"origins":      second(s.SetOrigins(ctx, app1, []string{"https://new.example"}, "cli")),
 		"secret":       s.ReplaceSecret(ctx, app1, []byte("new"), true, "cli"),
 		"end tokens":   s.EndTokens(ctx, app1, "access", t0),
 		"token":        s.PutToken(ctx, faceproof.TokenRecord{Hash: []byte("h"), AppID: app1}),
@@ -256,7 +257,7 @@ func TestNoAuditNoChange(t *testing.T) {
 	if v := state(t, s, "d"); v.State != faceproof.StateDecided {
 		t.Errorf("redeemed: %+v", v)
 	}
-	if a, hash, err := s.App(ctx, app1); err != nil || a.DailyCalls != 0 || string(hash) != "hash of a secret" {
+	if a, hash, err := s.App(ctx, app1); err != nil || a.DailyCalls != 0 || len(a.Origins) != 0 || string(hash) != "hash of a secret" {
 		t.Errorf("changed: %+v", a)
 	}
 	for _, table := range []string{"tokens", "user_id_keys"} {
