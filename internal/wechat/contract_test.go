@@ -387,6 +387,35 @@ func TestRepeatAfterSystemError(t *testing.T) {
 	}
 }
 
+// ours are the members that WeChat's answers do not have; docs/wechat.md tells
+// of each.
+var ours = []string{"check_alive_reason", "replayed"}
+
+// WeChat's numbers for forced refreshes: none within 30 s of the last issue, 20
+// a day.
+func TestForcedRefreshNumbers(t *testing.T) {
+	f := newFixture(t)
+	f.api.cfg.Calls = dayCalls{}
+	last, _ := f.stable(appA, false)
+	for i := range 20 {
+		f.wait(30*time.Second - time.Millisecond)
+		if same, _ := f.stable(appA, true); same != last {
+			t.Fatalf("refresh %d came before its 30 s", i)
+		}
+		f.wait(time.Millisecond)
+		next, left := f.stable(appA, true)
+		if next == last || left != 7200 {
+			t.Fatalf("refresh %d did not come after 30 s", i)
+		}
+		last = next
+	}
+	f.wait(time.Minute)
+	w := f.do("POST", "/cgi-bin/stable_token", toJSON(map[string]any{"grant_type": "client_credential", "appid": appA, "secret": secret, "force_refresh": true}))
+	if f.errcode(w) != 45009 {
+		t.Errorf("the 21st of a day: %s", w.Body)
+	}
+}
+
 // The answers have these members and no other, so no unionid; and none is null.
 func TestAnswerMembers(t *testing.T) {
 	want := map[string]string{
@@ -402,6 +431,12 @@ func TestAnswerMembers(t *testing.T) {
 			continue
 		}
 		seen[g.iface] = true
+		for _, name := range ours {
+			if _, ok := o[name]; ok && !strings.Contains(section(t, "## Server interfaces"), "`"+name+"`") {
+				t.Errorf("docs/wechat.md does not tell of %s", name)
+			}
+			delete(o, name)
+		}
 		if got := strings.Join(slices.Sorted(maps.Keys(o)), " "); got != want[g.iface] {
 			t.Errorf("%s: %s: %s", g.iface, g.outcome, got)
 		}

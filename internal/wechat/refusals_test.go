@@ -40,7 +40,7 @@ func refusals(e endpoint) []int {
 	}
 	add(map[string][]int{
 		"stable_token": {codeDailyQuota}, "getticket": {codeInvalidArgs}, "jscode2session": {codeCodeMissing, codeCode, codeCodeUsed},
-		"getuseridkey": {codeEmptyPerson, codeInvalidArgs}, "getverifyid": {codeEmptyPerson, codeInvalidArgs}, "getinfo": {codeIdentifyID},
+		"getuseridkey": {codeEmptyPerson, codeInvalidArgs}, "getverifyid": {codeEmptyPerson, codeInvalidArgs}, "getinfo": {codeIdentifyID, codeInvalidArgs},
 		"getimage": {codeIdentifyID, codeInvalidArgs}, "getvideo": {codeIdentifyID, codeInvalidArgs}, "queryverifyinfo": {codeIdentifyID, codeInvalidArgs},
 	}[interfaceName(e)]...)
 	slices.Sort(codes)
@@ -93,6 +93,9 @@ func TestRefusals(t *testing.T) {
 		ask("no calls left", method, e.path+with(query), good)
 	}
 	a.orders()
+	short := newFixture(t)
+	short.passed("cred")
+	a.add(short.face(appA, "getinfo", `{"verify_result":"cred","out_seq_no":"four"}`), "getinfo: a short out_seq_no")
 	a.add(newFixture(t).do("POST", "/cgi-bin/nothing", "{}"), "no such interface")
 	a.forced()
 	a.sdkFailures()
@@ -235,7 +238,7 @@ func TestEveryErrcodeIsShown(t *testing.T) {
 var sdkCodes = map[string][]int{
 	"config":   {clientArgs, clientNoRight, clientSystem},
 	"support":  {0, clientArgs, clientNoModel, clientBlocked, clientNoRight, clientSystem},
-	"sessions": {clientArgs, clientNoRight, clientIdentifyID, clientUserIDKey, clientTooFast, clientSystem, clientLimit, clientUnavailable, codeDailyQuota, clientNotice},
+	"sessions": {clientArgs, clientNoModel, clientBlocked, clientNoRight, clientIdentifyID, clientUserIDKey, clientTooFast, clientSystem, clientLimit, clientUnavailable, codeDailyQuota, clientNotice},
 	"code":     {clientArgs, clientNoRight, clientSystem},
 }
 
