@@ -242,7 +242,7 @@ func TestNoAuditNoChange(t *testing.T) {
 		"advance":      s.Advance(ctx, "v", faceproof.StateCreated, faceproof.StateEnded, nil, "", t0, entry("end")),
 		"add person":   s.PutPerson(ctx, person("p", 1), false, entry("add")),
 		"begin":        second(s.BeginCapture(ctx, "v", []byte("token-v"), "", t0, entry("begin"))),
-		"redeem":       second(s.Redeem(ctx, []byte("cred-d"), app1, t0+10, entry("redeem"))),
+		"redeem":       second(s.Redeem(ctx, []byte("cred-d"), app1, "", t0+10, entry("redeem"))),
 		"sweep":        second(s.Sweep(ctx, t0+1e9)),
 		"audit itself": s.Audit(ctx, entry("look")),
 	}
