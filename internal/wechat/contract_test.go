@@ -280,6 +280,22 @@ func TestOutSeqNoForm(t *testing.T) {
 	}
 }
 
+// A verify_id of 256 characters may be right, one of 257 may not.
+func TestVerifyIDLength(t *testing.T) {
+	f := newFixture(t)
+	page := f.page(appA, "https://shop.example/a")
+	for n, want := range map[int]int{1: 10017, 256: 10017, 257: 10001} {
+		var e sdkError
+		if f.decode(f.sdk("sessions", page, toJSON(map[string]string{"api": apiRequest, "verify_id": strings.Repeat("x", n)})), &e); e.ErrCode != want {
+			t.Errorf("%d characters: %+v", n, e)
+		}
+		w := f.face(appA, "queryverifyinfo", strings.Replace(queryBody, "the-verify-id", strings.Repeat("x", n), 1))
+		if says := strings.Contains(w.Body.String(), "verify_id must be 1 to 256 characters"); f.errcode(w) != 84001 || says != (n > 256) {
+			t.Errorf("%d characters: %s", n, w.Body)
+		}
+	}
+}
+
 // The two generations share nothing: what one gives opens nothing of the
 // other's, and each has its own success.
 func TestGenerationsAreApart(t *testing.T) {
