@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -268,8 +269,8 @@ func (a *API) within(ctx context.Context, app faceproof.App, iface string) error
 
 // isForm says whether the caller declared an HTML form.
 func isForm(r *http.Request) bool {
-	t := r.Header.Get("Content-Type")
-	return len(t) >= 33 && t[:33] == "application/x-www-form-urlencoded" || len(t) >= 19 && t[:19] == "multipart/form-data"
+	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return t == "application/x-www-form-urlencoded" || t == "multipart/form-data"
 }
 
 // answer writes the result or the failure, always with status 200: WeChat's
