@@ -53,7 +53,8 @@ type Decision struct {
 	Reasons  []Reason `json:"reasons"` // most important first, never empty
 	Hint     Hint     `json:"hint,omitempty"`
 	PolicyID string   `json:"policy_id"`
-	Light    Light    `json:"light,omitempty"` // of the room, for checkAliveType 2; empty: not measured
+	Method   string   `json:"method,omitempty"` // how liveness was tested: "flash"
+	Light    Light    `json:"light,omitempty"`  // what was predicted before the colours; empty: nothing
 }
 
 // Pass says whether the person was verified.
@@ -103,12 +104,19 @@ func DefaultPolicy() Policy {
 // is it live and fresh, is it one person, and only then what the registry says,
 // so that nothing about the registry shows before liveness has passed.
 func Decide(p Policy, e Evidence) Decision {
-	light := MeasureLight(p, e)
+	var light Light
+	if e.Light != nil {
+		light = PredictLight(p, *e.Light)
+	}
 	out := func(o Outcome, h Hint, r ...Reason) Decision {
-		return Decision{Outcome: o, Reasons: r, Hint: h, PolicyID: p.ID, Light: light}
+		return Decision{Outcome: o, Reasons: r, Hint: h, PolicyID: p.ID, Method: e.Method, Light: light}
 	}
 	if !e.finite() {
 		return out(OutcomeInconclusive, HintHoldStill, ReasonQuality) // NaN compares false with everything: fail closed
+	}
+	if e.Declined {
+		h, r := light.advice(e.Attempt)
+		return out(OutcomeInconclusive, h, r)
 	}
 	if d, done := decideCapture(p, e, out); done {
 		return d
@@ -141,6 +149,9 @@ func (e Evidence) finite() bool {
 	judged := []float64{e.Capture.FPS, e.Capture.GapShare, e.Capture.ServerMS, e.Capture.DurationMS, e.Face.Continuity}
 	if f := e.Flash; f != nil {
 		judged = append(judged, f.P, f.Z, f.R2, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio)
+	}
+	if l := e.Light; l != nil {
+		judged = append(judged, l.FPS, l.Brightness, l.Clipped, l.Amplitude, l.Error, l.LatencyMS)
 	}
 	if m := e.Match; m != nil {
 		judged = append(judged, m.Similarity, m.Threshold, m.FMR)

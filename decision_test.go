@@ -15,6 +15,7 @@ func genuine() Evidence {
 		Face:      FaceEvidence{Analysed: 80, WithFace: 80, Continuity: .8},
 		Flash:     &FlashEvidence{P: 1e-4, Candidates: 10000, Z: 8, R2: .95, Amplitude: .1, LatencyMS: 90, BackgroundRatio: .05, BackgroundCells: 200, SkinCells: 90, Measurable: true},
 		Match:     &MatchEvidence{ModelID: "m", Similarity: .8, Threshold: .5, FMR: 1e-4, ProbeFrames: 5, ReferenceFrames: 5},
+		Light:     &LightEvidence{Frames: 24, FPS: 15, Brightness: .5, Predicted: true, Amplitude: .1, Error: .003, LatencyMS: 90, BackgroundCells: 200},
 		Reference: ReferenceFound,
 	}
 }

@@ -161,6 +161,7 @@ func (s session) film(seed uint64) ([]capture.Frame, capture.Transcript) {
 	show := func(event string, index int, at float64) {
 		t.Display = append(t.Display, capture.DisplayEvent{Event: event, Index: index, T: at})
 	}
+	show("lead", 0, begin-float64(s.challenge.LeadMS))
 	show("preroll", 0, begin)
 	at := begin + float64(s.challenge.PrerollMS) + 100
 	for i := range s.challenge.Segments {
@@ -169,9 +170,9 @@ func (s session) film(seed uint64) ([]capture.Frame, capture.Transcript) {
 	}
 	show("postroll", 0, at)
 	var frames []capture.Frame
-	for x := begin; x < at+float64(s.challenge.PostMS); x += 1000 / s.fps {
+	for x := begin - float64(s.challenge.LeadMS); x < at+float64(s.challenge.PostMS); x += 1000 / s.fps {
 		who := s.from
-		if s.later != nil && x > t.Display[3].T {
+		if s.later != nil && x > t.Display[4].T {
 			who = s.later
 		}
 		if s.flat {
@@ -201,13 +202,19 @@ var flatResponse = func() []float32 {
 
 // screen is the mean linear colour of the screen at time x.
 func screen(ch faceproof.FlashChallenge, d []capture.DisplayEvent, x float64) (light [3]float64) {
-	before, now, share := ch.Neutral, ch.Neutral, 1.
+	page, black := faceproof.RGB{244, 246, 249}, faceproof.RGB{}
+	before, now, share := page, page, 1.
+	fade := func(x float64) float64 { return min(x/float64(ch.FadeMS), 1) }
 	for _, e := range d {
 		if e.T > x {
 			break
 		}
 		before = now
 		switch now, share = ch.Neutral, 1; e.Event {
+		case capture.DisplayLead:
+			now, share = black, fade(x-e.T)
+		case capture.DisplayPreroll:
+			share = fade(x - e.T)
 		case capture.DisplaySegment:
 			now, share = ch.Segments[e.Index].Color, min((x-e.T)/float64(ch.WipeMS), 1)
 		}

@@ -54,6 +54,10 @@ func (a *analysis) Preview(context.Context, []byte) (faceproof.Guidance, error) 
 func (a *analysis) Frame(context.Context, capture.Frame) error { return nil }
 func (a *analysis) Reset()                                     {}
 
+func (a *analysis) Light(capture.Transcript) faceproof.LightEvidence {
+	return faceproof.LightEvidence{Frames: 24, FPS: 15, Brightness: .5, Predicted: true, Amplitude: .1, BackgroundCells: 60}
+}
+
 func (a *analysis) Finish(_ context.Context, t capture.Transcript, r faceproof.Reference) (faceproof.Evidence, []byte, error) {
 	e := faceproof.Evidence{
 		PackID: "test", Method: "flash", Assurance: faceproof.AssuranceWebUnattested, Attempt: t.Attempt, Reference: r.State,
