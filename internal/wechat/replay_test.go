@@ -3,6 +3,8 @@ package wechat
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -197,5 +199,32 @@ func TestMismatchesBeforeTheCapture(t *testing.T) {
 	}
 	if got := s.ask(0, "getverifyid", certOf("order-1", "u")); !strings.Contains(got, `"errcode":40097`) {
 		t.Errorf("the same order again: %s", got)
+	}
+}
+
+// security.md T13: a client that makes up a verify_result has told the backend
+// nothing: 10,000 of them are all refused, with the one answer.
+func TestForgedCredentials(t *testing.T) {
+	s := newShop(t, 1, itself)
+	real := s.passed1(0, 0)
+	unknown := s.ask(0, "getinfo", `{"verify_result":"`+strings.Repeat("A", 128)+`"}`)
+	if !strings.HasPrefix(unknown, `{"errcode":84001,`) {
+		t.Fatal(unknown)
+	}
+	b := make([]byte, 96)
+	for i := range 10_000 {
+		if _, err := rand.Read(b); err != nil {
+			t.Fatal(err)
+		}
+		body := `{"verify_result":"` + base64.RawURLEncoding.EncodeToString(b) + `"}`
+		if i%2 == 1 {
+			body = under(body, "order-1")
+		}
+		if got := s.ask(0, "getinfo", body); got != unknown {
+			t.Fatalf("%d: %s", i, got)
+		}
+	}
+	if got := s.ask(0, "getinfo", real); !strings.Contains(got, `"identify_ret":0`) {
+		t.Error(got)
 	}
 }
