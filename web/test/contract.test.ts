@@ -133,6 +133,15 @@ test('what WeChat’s JS-SDK sends to the bridge for 2.0 is taken, of either ver
   }
 });
 
+test('the pre-info is text: an object with all that is needed is none', async () => {
+  for (const info of [JSON.parse(PERSON), { user_id_key: 'K' }, { verify_id: 'V', version: 1 }] as object[]) {
+    const { wx, calls } = page();
+    const a = await new Promise<BridgeAnswer>((resolve) => wx.invoke!('requestWxFacePictureVerify', { request_verify_pre_info: info }, resolve));
+    assert.deepEqual([a.err_code, a.err_msg], [10001, 'requestWxFacePictureVerify:fail parameter error: request_verify_pre_info should be a JSON string']);
+    assert.equal(calls.length, 1);
+  }
+});
+
 test('appId may stand in a call, and may be absent', async () => {
   for (const more of [{}, { appId: 'wx' }, { appid: 'wx' }]) {
     const second = page();
