@@ -238,9 +238,9 @@ func TestCheckSafetyRefuses(t *testing.T) {
 		"long wipe":      with(func(c *faceproof.FlashChallenge) { c.WipeMS = 500 }),
 		"negative wipe":  with(func(c *faceproof.FlashChallenge) { c.WipeMS = -1 }),
 		"short lead":     with(func(c *faceproof.FlashChallenge) { c.LeadMS = 299 }),
-		"no pre-roll": with(func(c *faceproof.FlashChallenge) { c.PrerollMS = 0 }),
-		"no segments": with(func(c *faceproof.FlashChallenge) { c.Segments = nil }),
-		"too many":    with(func(c *faceproof.FlashChallenge) { c.Segments = make([]faceproof.FlashSegment, 1000) }),
+		"no pre-roll":    with(func(c *faceproof.FlashChallenge) { c.PrerollMS = 0 }),
+		"no segments":    with(func(c *faceproof.FlashChallenge) { c.Segments = nil }),
+		"too many":       with(func(c *faceproof.FlashChallenge) { c.Segments = make([]faceproof.FlashSegment, 1000) }),
 	} {
 		if err := CheckSafety(ch); faceproof.ErrorCode(err) != faceproof.CodeInternal {
 			t.Errorf("%s: %v, want CodeInternal", name, err)
