@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // AppID names a business app, in WeChat's form: "wx" and 16 lower-case hex
@@ -96,8 +97,24 @@ type App struct {
 	Permissions []Permission
 	Origins     []string  // pages that may run the SDK, "https://host[:port]"; empty allows this server's own origin only
 	Alive       AliveType // what the app's policy allows: AliveFlash, AliveDigits, or AliveAuto for both
+	DailyCalls  int       // calls of each interface on one day, 0 to MaxDailyCalls; 0: the server's default
 	Revoked     bool
 	CreatedAt   int64 // unix milliseconds
+}
+
+// MaxDailyCalls is above any quota that means something.
+const MaxDailyCalls = 1_000_000_000
+
+// SecretOverlap is how long the secret that was replaced stays valid:
+// security.md T12.
+const SecretOverlap = 60 * time.Second
+
+// CheckDailyCalls refuses what is no quota. Errors: CodeInvalid with field.
+func CheckDailyCalls(n int, field string) error {
+	if n < 0 || n > MaxDailyCalls {
+		return Errorf(CodeInvalid, field, "must be 0 (the server's default) to %d", MaxDailyCalls)
+	}
+	return nil
 }
 
 // Shown is the notice as the person reads it, with what the app's permissions

@@ -179,15 +179,9 @@ func (a *Application) Check() error {
 	if a.Alive != AliveDigits && a.Alive != AliveFlash && a.Alive != AliveAuto {
 		return Errorf(CodeInvalid, "alive", "must be flash, digits or auto")
 	}
-	if len(a.Origins) > MaxOrigins {
-		return Errorf(CodeInvalid, "origins", "must be at most %d", MaxOrigins)
-	}
-	origins := make([]string, len(a.Origins)) // the caller's slice stays as it is
-	for i, o := range a.Origins {
-		var err error
-		if origins[i], err = ParseOrigin(o, "origins"); err != nil {
-			return err
-		}
+	origins, err := ParseOrigins(a.Origins, "origins")
+	if err != nil {
+		return err
 	}
 	a.Origins = origins
 	return nil

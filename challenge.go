@@ -13,8 +13,9 @@ const (
 // RGB is a colour in sRGB, 0 to 255 a channel.
 type RGB [3]uint8
 
-// FlashChallenge is what the screen shows: a neutral pre-roll, then Segments of
-// one colour each, then a neutral post-roll. In every segment the new colour
+// FlashChallenge is what the screen shows: a black lead, a neutral pre-roll,
+// then Segments of one colour each, then a neutral post-roll. The lead and the
+// pre-roll each begin with a fade of FadeMS. In every segment the new colour
 // slides over the screen along its long axis for WipeMS ("half-wipe") and
 // stands for the rest. All durations are milliseconds.
 // Design and safety limits: docs/protocol.md; source of the method: Face
@@ -23,6 +24,7 @@ type RGB [3]uint8
 type FlashChallenge struct {
 	Nonce     string         `json:"nonce"` // hex, 128 bits, unique
 	Neutral   RGB            `json:"neutral"`
+	LeadMS    int            `json:"lead_ms"` // black before the pre-roll; 0: none
 	FadeMS    int            `json:"fade_ms"`
 	PrerollMS int            `json:"preroll_ms"`
 	SegmentMS int            `json:"segment_ms"`

@@ -58,7 +58,8 @@ type Decision struct {
 	Reasons  []Reason `json:"reasons"` // most important first, never empty
 	Hint     Hint     `json:"hint,omitempty"`
 	PolicyID string   `json:"policy_id"`
-	Light    Light    `json:"light,omitempty"` // of the room, for checkAliveType 2; empty: not measured
+	Method   string   `json:"method,omitempty"` // how liveness was tested: "flash"
+	Light    Light    `json:"light,omitempty"`  // what was predicted before the colours; empty: nothing
 }
 
 // Pass says whether the person was verified.
@@ -114,15 +115,22 @@ func DefaultPolicy() Policy {
 // is it live and fresh, is it one person, and only then what the registry says,
 // so that nothing about the registry shows before liveness has passed.
 func Decide(p Policy, e Evidence) Decision {
-	light := MeasureLight(p, e)
+	var light Light
+	if e.Light != nil {
+		light = PredictLight(p, *e.Light)
+	}
 	out := func(o Outcome, h Hint, r ...Reason) Decision {
-		return Decision{Outcome: o, Reasons: r, Hint: h, PolicyID: p.ID, Light: light}
+		return Decision{Outcome: o, Reasons: r, Hint: h, PolicyID: p.ID, Method: e.Method, Light: light}
 	}
 	if !e.finite() {
 		return out(OutcomeInconclusive, HintHoldStill, ReasonQuality) // NaN compares false with everything: fail closed
 	}
 	if replayed(p, e) {
 		return out(OutcomeReject, HintNone, ReasonReplayed)
+	}
+	if e.Declined {
+		h, r := light.advice(e.Attempt)
+		return out(OutcomeInconclusive, h, r)
 	}
 	if d, done := decideCapture(p, e, out); done {
 		return d
@@ -156,6 +164,9 @@ func (e Evidence) finite() bool {
 	if f := e.Flash; f != nil {
 		judged = append(judged, f.P, f.Z, f.R2, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio, f.L, f.Cut,
 			f.Shape.B, f.Shape.BSE, f.Shape.Spec, f.Shape.SpecSE, f.Shape.D, f.Shape.DSE, f.Shape.Spread, f.Shape.Kappa, f.Shape.KappaSE)
+	}
+	if l := e.Light; l != nil {
+		judged = append(judged, l.FPS, l.Brightness, l.Clipped, l.Amplitude, l.Error, l.LatencyMS)
 	}
 	if m := e.Match; m != nil {
 		judged = append(judged, m.Similarity, m.Threshold, m.FMR)

@@ -16,6 +16,7 @@ func genuine() Evidence {
 		Flash: &FlashEvidence{P: 1e-4, Candidates: 10000, Z: 8, R2: .95, Amplitude: .1, LatencyMS: 90, BackgroundRatio: .05, BackgroundCells: 200, SkinCells: 90, Measurable: true,
 			L: 8, Cut: 1, Shape: ShapeEvidence{Cells: 90, HeadCells: 200, B: .6, BSE: .1, Spec: 1, SpecSE: .5, D: .8, DSE: .6, Spread: .3, Kappa: .05, KappaSE: .05}},
 		Match:     &MatchEvidence{ModelID: "m", Similarity: .8, Threshold: .5, FMR: 1e-4, ProbeFrames: 5, ReferenceFrames: 5},
+		Light:     &LightEvidence{Frames: 24, FPS: 15, Brightness: .5, Predicted: true, Amplitude: .1, Error: .003, LatencyMS: 90, BackgroundCells: 200},
 		Reference: ReferenceFound,
 		Provenance: &ProvenanceEvidence{Frames: 80, NoiseBlocks: 9000, Noise: .8, NoiseSlope: 1, Still: .2, Encodings: 1,
 			Indexed: true, Signals: []Signal{}},

@@ -3,6 +3,7 @@ package faceproof
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code is the class of an Error, a closed set. Only internal/server and
@@ -75,4 +76,18 @@ func LogText(err error) string {
 		return fmt.Sprintf("%s (%T)", e.Error(), e.Err)
 	}
 	return e.Error()
+}
+
+// StackText gives the places of a stack (debug.Stack), innermost first, for a
+// log: the lines that name files. Those between hold the arguments of
+// functions, and a panic's value may quote them: both may be a person's.
+func StackText(stack []byte) string {
+	var out []string
+	for line := range strings.Lines(string(stack)) {
+		if strings.HasPrefix(line, "\t") {
+			file, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+			out = append(out, file)
+		}
+	}
+	return strings.Join(out[:min(len(out), 24)], " < ")
 }

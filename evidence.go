@@ -10,7 +10,9 @@ import (
 // no names. Decide turns it into a Decision under a Policy.
 type Evidence struct {
 	PackID    string          `json:"pack_id"`
-	Method    string          `json:"method"` // "flash"
+	Method    string          `json:"method"`             // "flash"
+	Light     *LightEvidence  `json:"light,omitempty"`    // before the colours; nil: the attempt did not get so far
+	Declined  bool            `json:"declined,omitempty"` // the colours were not shown, by Light
 	Assurance Assurance       `json:"capture_assurance"`
 	Attempt   int             `json:"attempt"` // 1, 2, …
 	Capture   CaptureEvidence `json:"capture"`

@@ -24,3 +24,19 @@ func ParseOrigin(s, field string) (string, error) {
 	}
 	return u.Scheme + "://" + u.Host, nil
 }
+
+// ParseOrigins gives an app's origins, each as ParseOrigin does, in a slice of
+// its own. Errors: CodeInvalid with field, for more than MaxOrigins too.
+func ParseOrigins(list []string, field string) ([]string, error) {
+	if len(list) > MaxOrigins {
+		return nil, Errorf(CodeInvalid, field, "must be at most %d", MaxOrigins)
+	}
+	out := make([]string, len(list))
+	for i, o := range list {
+		var err error
+		if out[i], err = ParseOrigin(o, field); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -47,7 +47,7 @@ type Verification struct {
 	AppID         AppID
 	Generation    Generation
 	State         State
-	Alive         AliveType // the method in use: AliveFlash or AliveDigits
+	Alive         AliveType // what was asked; of AliveAuto the Decision tells the method
 	OutSeqNo      string    // Gen2: the business's own number, unique in the app
 	OpenID        string    // the business user
 	SubjectSealed []byte    // Name and IDNumber, sealed, AAD "subject" ‖ ID
@@ -65,6 +65,7 @@ type Verification struct {
 	EndReason     Reason // when ended
 	HasPortrait   bool   // a sealed best frame is kept for getimage
 	RedeemedAt    int64
+	Mismatches    int // Gen2: questions of its app that named another order, user or person
 }
 
 // VerificationKey says which verification is meant: exactly one of the four.

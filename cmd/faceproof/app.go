@@ -17,6 +17,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/keys"
+	"faceproof/internal/onboarding"
 )
 
 // Limits of an app's texts, in characters.
@@ -24,7 +25,6 @@ const (
 	maxAppName    = 64
 	maxNoticeText = 1000
 	maxRetention  = 3650 // days
-	maxOrigins    = 50
 )
 
 func appCommand(g *globals) *cobra.Command {
@@ -35,7 +35,7 @@ func appCommand(g *globals) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(appCreateCommand(g), appListCommand(g), appApplyCommand(g), appApplicationsCommand(g), appReviewCommand(g),
-		appSwitchCommand(g, true), appSwitchCommand(g, false), appRevokeCommand(g))
+		appSwitchCommand(g, true), appSwitchCommand(g, false), appSetCommand(g), appSecretCommand(g), appRevokeCommand(g))
 	return c
 }
 
@@ -48,13 +48,14 @@ type appJSON struct {
 	Permissions []faceproof.Permission `json:"permissions"`
 	Origins     []string               `json:"origins"`
 	Alive       string                 `json:"alive"`
+	DailyCalls  int                    `json:"daily_calls"` // 0: the server's
 	Revoked     bool                   `json:"revoked"`
 	CreatedAt   int64                  `json:"created_at"` // unix milliseconds
 }
 
 func printable(a faceproof.App) appJSON {
 	return appJSON{AppID: a.ID, Name: a.Name, Notice: a.Notice, Permissions: append([]faceproof.Permission{}, a.Permissions...),
-		Origins: append([]string{}, a.Origins...), Alive: aliveWord(a.Alive), Revoked: a.Revoked, CreatedAt: a.CreatedAt}
+		Origins: append([]string{}, a.Origins...), Alive: aliveWord(a.Alive), DailyCalls: a.DailyCalls, Revoked: a.Revoked, CreatedAt: a.CreatedAt}
 }
 
 func appCreateCommand(g *globals) *cobra.Command {
@@ -95,8 +96,9 @@ func appCreateCommand(g *globals) *cobra.Command {
 	f.StringVar(&a.Notice.Alternative, "alternative", "", "the other method, without a face")
 	f.StringVar(&a.Notice.AlternativeTo, "alternative-url", "", "where the other method is")
 	f.IntVar(&a.Notice.RetentionDays, "retention-days", 30, "days that results are kept")
-	f.StringArrayVar(&a.Origins, "origin", nil, "a site whose pages may run the SDK, https://host[:port]; may be repeated")
+	f.StringArrayVar(&a.Origins, "origin", nil, originUsage)
 	f.StringVar(&alive, "alive", "flash", "liveness methods allowed: flash, digits or auto (both)")
+	f.IntVar(&a.DailyCalls, "daily-calls", 0, dailyCallsUsage)
 	f.StringSliceVar(&grant, "grant", []string{"default"}, "permissions: all, default (none that hands out face images), or names")
 	return c
 }
@@ -171,20 +173,16 @@ func checkApp(a *faceproof.App) error {
 	if d := a.Notice.RetentionDays; d < 1 || d > maxRetention {
 		return faceproof.Errorf(faceproof.CodeInvalid, "--retention-days", "must be 1 to %d", maxRetention)
 	}
-	if len(a.Origins) > maxOrigins {
-		return faceproof.Errorf(faceproof.CodeInvalid, "--origin", "at most %d", maxOrigins)
+	if err := faceproof.CheckDailyCalls(a.DailyCalls, "--daily-calls"); err != nil {
+		return err
 	}
-	for i, o := range a.Origins {
-		origin, err := parseOrigin(o)
-		if err != nil {
-			return err
-		}
-		a.Origins[i] = origin
+	origins, err := faceproof.ParseOrigins(a.Origins, "--origin")
+	if err != nil {
+		return err
 	}
+	a.Origins = origins
 	return nil
 }
-
-func parseOrigin(s string) (string, error) { return faceproof.ParseOrigin(s, "--origin") }
 
 func parseAlive(s string) (faceproof.AliveType, error) {
 	switch s {
@@ -265,6 +263,81 @@ func words(permissions []faceproof.Permission) []string {
 		out[i] = string(p)
 	}
 	return out
+}
+
+const (
+	dailyCallsUsage = "calls of each interface on one day (0: what serve --daily-calls says)"
+	originUsage     = "a site whose pages may run the SDK, https://host[:port]; may be repeated"
+)
+
+func appSetCommand(g *globals) *cobra.Command {
+	var n int
+	var origins []string
+	c := &cobra.Command{
+		Use:   "set APPID [--daily-calls N] [--origin ORIGIN]...",
+		Short: "Change an app's quota, or its origins, all of them; a running server follows at once",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, quota, sites := faceproof.AppID(args[0]), cmd.Flags().Changed("daily-calls"), cmd.Flags().Changed("origin")
+			if !quota && !sites {
+				return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "say --daily-calls or --origin")
+			}
+			return atDesk(g, func(d *onboarding.Desk) (err error) {
+				var a faceproof.App
+				if sites {
+					if a, err = d.SetOrigins(cmd.Context(), id, slices.DeleteFunc(origins, func(o string) bool { return o == "" }), "cli"); err != nil {
+						return err
+					}
+				}
+				if quota {
+					if a, err = d.SetDailyCalls(cmd.Context(), id, n, "cli"); err != nil {
+						return err
+					}
+				}
+				return answer(g, printable(a), func(w io.Writer) {
+					calls := "as the server says"
+					if a.DailyCalls > 0 {
+						calls = fmt.Sprint(a.DailyCalls)
+					}
+					fmt.Fprintf(w, "%s\ndaily calls  %s\norigins      %s\n", a.ID, calls, strings.Join(append([]string{"this server's"}, a.Origins...), " "))
+				})
+			})
+		},
+	}
+	c.Flags().IntVar(&n, "daily-calls", 0, dailyCallsUsage)
+	c.Flags().StringArrayVar(&origins, "origin", nil, originUsage+"; \"\" for this server's alone")
+	return c
+}
+
+func appSecretCommand(g *globals) *cobra.Command {
+	var revoke bool
+	c := &cobra.Command{
+		Use:   "secret APPID",
+		Short: "Replace an app's secret and print the new one, once",
+		Long: "Replaces an app's secret. The old one stays valid for 60 seconds, so that the business's\n" +
+			"servers can change over, and tokens to their ends. When the old one has leaked, use\n" +
+			"--revoke-tokens: it and every token of the app end at once.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return atDesk(g, func(d *onboarding.Desk) error {
+				secret, err := d.ReplaceSecret(cmd.Context(), faceproof.AppID(args[0]), revoke, "cli")
+				if err != nil {
+					return err
+				}
+				out := map[string]string{"app_id": args[0], "app_secret": secret.Reveal()}
+				return answer(g, out, func(w io.Writer) {
+					fmt.Fprintf(w, "AppID      %s\nAppSecret  %s\n", args[0], out["app_secret"])
+					until := "The old one is valid for 60 seconds more."
+					if revoke {
+						until = "The old one and every token have ended."
+					}
+					fmt.Fprintln(g.Err, "The secret is shown this once. "+until)
+				})
+			})
+		},
+	}
+	c.Flags().BoolVar(&revoke, "revoke-tokens", false, "end the old secret and every token of the app at once")
+	return c
 }
 
 func appRevokeCommand(g *globals) *cobra.Command {

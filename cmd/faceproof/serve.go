@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,6 +36,7 @@ type serveFlags struct {
 	selfSigned   bool
 	pack         string
 	publicOrigin string
+	hosts        []string
 	proxies      []string
 	maxCaptures  int
 	dailyCalls   int
@@ -71,6 +74,8 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
 	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
+	fs.StringSliceVar(&f.hosts, "host", nil, "host name under which this server may be asked, beside localhost; may be repeated\n"+
+		"(default: any, but with --demo on localhost none; --public-origin's is one)")
 	fs.StringSliceVar(&f.proxies, "trust-proxy", nil, "address range of proxies whose X-Forwarded-For is believed (default: this machine)")
 	fs.IntVar(&f.maxCaptures, "max-captures", 0, "captures at once (default 8 for each processor)")
 	fs.IntVar(&f.dailyCalls, "daily-calls", 0, "calls of each interface by one app on one day (0: not limited)")
@@ -78,6 +83,26 @@ func serveCommand(g *globals) *cobra.Command {
 		"failures of one person in one app in 24 hours after a live face was seen, twice as many over all apps (0: not limited)")
 	fs.BoolVar(&f.verbose, "verbose", false, "log debug messages")
 	return c
+}
+
+// allowedHosts are server.Config.Hosts. A demo on localhost has no log-in, and
+// a browser there would carry any page's calls to it.
+func (f serveFlags) allowedHosts(addr net.Addr) ([]string, error) {
+	if len(f.hosts) == 0 && !(f.demo && loopback(addr)) {
+		return nil, nil
+	}
+	hosts := []string{}
+	for _, h := range f.hosts {
+		h = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(h), "."))
+		if h == "" || strings.ContainsAny(h, "/:*@ []") {
+			return nil, faceproof.Errorf(faceproof.CodeInvalid, "--host", "must be a host name or an IPv4 address, without scheme and port")
+		}
+		hosts = append(hosts, h)
+	}
+	if u, err := url.Parse(f.publicOrigin); err == nil && u.Hostname() != "" {
+		hosts = append(hosts, u.Hostname())
+	}
+	return hosts, nil
 }
 
 // failures is the budget with another number of failures of a person.
@@ -101,19 +126,19 @@ func listenAddr(f serveFlags, port string) string {
 	return net.JoinHostPort("localhost", port)
 }
 
-// serve runs until ctx ends, then lets running requests finish.
-func serve(ctx context.Context, g *globals, f serveFlags) error {
-	log := newLog(g, f.verbose)
+// check refuses flags that can't be meant, normalises the public origin and
+// gives the trusted proxies.
+func (f *serveFlags) check() ([]netip.Prefix, error) {
 	if f.personFailures < 0 {
-		return faceproof.Errorf(faceproof.CodeInvalid, "--person-failures", "must be 0 or more")
+		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--person-failures", "must be 0 or more")
 	}
 	if f.dailyCalls < 0 {
-		return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "must be 0 or more")
+		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "must be 0 or more")
 	}
 	if f.publicOrigin != "" {
-		origin, err := parseOrigin(f.publicOrigin)
+		origin, err := faceproof.ParseOrigin(f.publicOrigin, "--public-origin")
 		if err != nil {
-			return faceproof.Errorf(faceproof.CodeInvalid, "--public-origin", "must be https://host[:port] and nothing more")
+			return nil, faceproof.Errorf(faceproof.CodeInvalid, "--public-origin", "must be https://host[:port] and nothing more")
 		}
 		f.publicOrigin = origin
 	}
@@ -121,9 +146,19 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	for _, s := range f.proxies {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
-			return faceproof.Errorf(faceproof.CodeInvalid, "--trust-proxy", "must be an address range such as 10.0.0.0/8")
+			return nil, faceproof.Errorf(faceproof.CodeInvalid, "--trust-proxy", "must be an address range such as 10.0.0.0/8")
 		}
 		proxies = append(proxies, p)
+	}
+	return proxies, nil
+}
+
+// serve runs until ctx ends, then lets running requests finish.
+func serve(ctx context.Context, g *globals, f serveFlags) error {
+	log := newLog(g, f.verbose)
+	proxies, err := f.check()
+	if err != nil {
+		return err
 	}
 	// The port first: a mistake shows before the models are loaded.
 	ln, err := net.Listen("tcp", listenAddr(f, os.Getenv("PORT")))
@@ -131,6 +166,10 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return &faceproof.Error{Code: faceproof.CodeUnavailable, Field: "--addr", Message: "cannot listen: " + err.Error(), Err: err}
 	}
 	defer ln.Close()
+	hosts, err := f.allowedHosts(ln.Addr())
+	if err != nil {
+		return err
+	}
 	b, err := openBackend(ctx, g, f.pack, failures(f.personFailures), log)
 	if err != nil {
 		return err
@@ -147,7 +186,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	}
 	c := server.Config{
 		Captures: b.verify, WeChat: api, WeChatPaths: wechat.Prefixes(), LimitedPaths: []string{wechat.SDKPrefix}, Web: web.FS(), Version: version,
-		Ready: everySecond(func() error { return b.store.Ping(ctx) }), MaxCaptures: f.maxCaptures, TrustedProxies: proxies, Log: log,
+		Ready: everySecond(func() error { return b.store.Ping(ctx) }), MaxCaptures: f.maxCaptures, TrustedProxies: proxies, Hosts: hosts, Log: log,
 		AllowOrigin: func(r *http.Request, sessionID, origin string) bool {
 			return b.allowOrigin(r, f.publicOrigin, sessionID, origin)
 		},

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -112,6 +113,13 @@ func TestServeDemo(t *testing.T) {
 			t.Errorf("%q is not said in\n%s", want, out)
 		}
 	}
+	// A page whose name was made to point here gets nothing.
+	r, _ := http.NewRequest("GET", url+"/demo/", nil)
+	r.Host = "evil.example"
+	if resp, err = http.DefaultClient.Do(r); err != nil || resp.StatusCode != 403 {
+		t.Fatalf("another host: %v %v", resp, err)
+	}
+	resp.Body.Close()
 	resp, err = http.Get(url + "/cgi-bin/token?grant_type=client_credential&appid=" + string(first.AppID) + "&secret=" + first.AppSecret)
 	if err != nil {
 		t.Fatal(err)
@@ -163,6 +171,7 @@ func TestServeRefusals(t *testing.T) {
 		"path":      {serveFlags{publicOrigin: "https://face.example/a"}, "--public-origin"},
 		"proxy":     {serveFlags{proxies: []string{"10.0.0.1"}}, "--trust-proxy"},
 		"addr":      {serveFlags{addr: "localhost:99999"}, "--addr"},
+		"host":      {serveFlags{addr: "localhost:0", hosts: []string{"https://face.example"}}, "--host"},
 		"no models": {serveFlags{addr: "localhost:0"}, "pack"},
 	} {
 		dir := filepath.Join(t.TempDir(), "data")
@@ -188,6 +197,37 @@ func TestListenAddr(t *testing.T) {
 	} {
 		if got := listenAddr(c.flags, c.port); got != c.want {
 			t.Errorf("%+v %s: %s", c.flags, c.port, got)
+		}
+	}
+}
+
+func TestAllowedHosts(t *testing.T) {
+	local, all := &net.TCPAddr{IP: net.IPv6loopback}, &net.TCPAddr{IP: net.IPv6unspecified}
+	for _, c := range []struct {
+		flags serveFlags
+		addr  net.Addr
+		want  string // of the list; nil is any name
+	}{
+		{serveFlags{}, local, "any"},
+		{serveFlags{publicOrigin: "https://face.example"}, local, "any"},
+		{serveFlags{demo: true}, all, "any"},
+		{serveFlags{demo: true}, local, "[]"},
+		{serveFlags{demo: true, publicOrigin: "https://face.example:8443"}, local, "[face.example]"},
+		{serveFlags{demo: true, hosts: []string{"Demo.Example.", "192.0.2.1"}}, local, "[demo.example 192.0.2.1]"},
+		{serveFlags{hosts: []string{"face.example"}}, all, "[face.example]"},
+	} {
+		hosts, err := c.flags.allowedHosts(c.addr)
+		got := fmt.Sprint(hosts)
+		if hosts == nil {
+			got = "any"
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%+v at %s: %s, %v", c.flags, c.addr, got, err)
+		}
+	}
+	for _, h := range []string{"", " ", "https://face.example", "face.example:443", "*.example", "a/b", "[::1]"} {
+		if _, err := (serveFlags{hosts: []string{h}}).allowedHosts(all); err == nil || !strings.Contains(err.Error(), "--host") {
+			t.Errorf("%q: %v", h, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ type verificationJSON struct {
 	AppID      faceproof.AppID      `json:"app_id"`
 	Generation faceproof.Generation `json:"generation"`
 	State      faceproof.State      `json:"state"`
-	Alive      string               `json:"alive"`
+	Alive      string               `json:"alive"` // what was asked
 	EndReason  faceproof.Reason     `json:"end_reason,omitempty"`
 	CreatedAt  int64                `json:"created_at"`            // unix milliseconds, as are the next ones; absent: not yet
 	StartedAt  int64                `json:"started_at,omitempty"`  // the capture
@@ -102,6 +103,7 @@ func writeVerification(w io.Writer, v verificationJSON) {
 			reasons[i] = string(r)
 		}
 		fmt.Fprintf(w, "decision: %s (%s), policy %s\n", d.Outcome, strings.Join(reasons, ", "), d.PolicyID)
+		fmt.Fprintf(w, "method: %s, asked for %s, light %s\n", d.Method, v.Alive, cmp.Or(string(d.Light), "not measured"))
 	}
 	e := v.Evidence
 	if e == nil {
@@ -112,6 +114,10 @@ func writeVerification(w io.Writer, v verificationJSON) {
 	if p := e.Provenance; p != nil {
 		fmt.Fprintf(w, "source: %s, score %.2f%s, %d stored frames, %d marks of another capture\n",
 			e.Assurance, p.Score, joined(p.Signals), p.Reused, p.Similar)
+	}
+	if l := e.Light; l != nil {
+		fmt.Fprintf(w, "light: amplitude %.3f ± %.3f predicted (%t), face brightness %.2f, clipped %.2f, %.1f frames a second\n",
+			l.Amplitude, l.Error, l.Predicted, l.Brightness, l.Clipped, l.FPS)
 	}
 	if f := e.Flash; f != nil {
 		fmt.Fprintf(w, "flash: p %.2g, amplitude %.3f, background %.2f, latency %.0f ms, measurable %t\n",

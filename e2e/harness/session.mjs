@@ -23,15 +23,15 @@ async function setUp() {
     wx.error(no)
   })
 }
-function verify(name, idCardNumber) {
+function verify(name, idCardNumber, checkAliveType) {
   wx.checkIsSupportFacialRecognition({
-    checkAliveType: 2,
+    checkAliveType: checkAliveType,
     success: function (res) {
       if (res.errCode === 0 || res.errMsg === 'checkIsSupportFacialRecognition:ok') {
         wx.startFacialRecognitionVerify({
           name: name,
           idCardNumber: idCardNumber,
-          checkAliveType: 2,
+          checkAliveType: checkAliveType,
           success: record('success'),
           fail: record('fail'),
           complete: function () { window.completed = (window.completed || 0) + 1 }
@@ -59,8 +59,8 @@ export async function openSample(server, context) {
 
 /** Watches the capture sockets of a page: bytes, times, results. */
 export function watchSockets(page) {
-  const seen = { session: null, attempts: [], bytes: 0, frames: 0 };
-  let now = null;
+  const seen = { session: null, attempts: [], leads: 0, bytes: 0, frames: 0 };
+  let now = null, prepared = 0;
   page.on('response', async (r) => {
     if (new URL(r.url()).pathname !== '/v1/sdk/sessions') return;
     const body = await r.json().catch(() => null);
@@ -75,6 +75,7 @@ export function watchSockets(page) {
         return;
       }
       const m = JSON.parse(payload);
+      if (m.type === 'display' && m.event === 'lead') seen.leads++;
       if (m.type === 'display' && m.event === 'preroll') seen.attempts.push(now = { frames: 0, bytes: 0, shown: [] });
       if (m.type === 'display' && m.event === 'segment' && now) now.shown.push(m.t);
       if (m.type === 'end' && now) { now.end = performance.now(); now.counts = { captured: m.captured, sent: m.sent, dropped: m.dropped }; }
@@ -82,7 +83,8 @@ export function watchSockets(page) {
     ws.on('framereceived', ({ payload }) => {
       if (typeof payload !== 'string') return;
       const m = JSON.parse(payload);
-      if (m.type === 'result' && now) { now.outcome = m.outcome; now.hint = m.hint; now.verdictMs = performance.now() - now.lastFrame; }
+      if (m.type === 'prepare') prepared = performance.now();
+      if (m.type === 'result' && now) { now.decidedMs = performance.now() - prepared; now.outcome = m.outcome; now.hint = m.hint; now.verdictMs = performance.now() - now.lastFrame; }
       if (m.type === 'error') seen.error = m;
     });
   });
@@ -137,13 +139,14 @@ export async function outcome(page, timeout = 15_000) {
 }
 
 /** A whole 1.0 session: returns the callback, the redeemed JSON and what the sockets saw. */
-export async function verify(server, context, who) {
+export async function verify(server, context, who, { alive = 2, retries = true } = {}) {
   const page = await openSample(server, context);
   const sockets = watchSockets(page);
   const t0 = performance.now();
-  await page.evaluate(([n, i]) => verify(n, i), [who.name, who.idCardNumber]);
+  await page.evaluate(([n, i, a]) => verify(n, i, a), [who.name, who.idCardNumber, alive]);
   await agree(page);
-  const screens = await carryOn(page);
+  const screens = await carryOn(page, { retries });
+  if (screens.at(-1) === 'retry') await page.locator('[data-testid="fp-cancel"]').click();
   const back = await outcome(page);
   const info = back.res.verifyResult ? await redeem(server, back.res.verifyResult) : null;
   const camera = await page.evaluate(() => window.__camera);

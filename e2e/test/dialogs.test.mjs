@@ -31,6 +31,31 @@ async function withSample(camera, run, options = {}) {
 }
 const asked = (page) => page.evaluate(() => window.__camera.asked);
 
+// security.md T07: whoever is led into another's session must be able to see it.
+test('the first screen names app, purpose and person, and nothing starts without a tap', async () => {
+  for (const locale of ['zh-CN', 'en-GB']) {
+    const { context } = await cameraContext(browser, drawnPortrait(), {}, { locale });
+    try {
+      const page = await openSample(server, context);
+      const opened = page.waitForResponse('**/v1/sdk/sessions');
+      await page.evaluate(([n, i]) => verify(n, i), [carla.name, carla.idCardNumber]);
+      await waitScreen(page, 'consent');
+      const { app, notice, masked_name } = await (await opened).json();
+      const text = await page.locator('[data-testid="fp-root"] .main').textContent();
+      const half = (both) => both.split(' · ').at(locale === 'zh-CN' ? 0 : -1);
+      for (const context of [half(app.name), half(notice.purpose), masked_name]) {
+        assert.ok(context.length > 1 && text.includes(context), `${locale}: ${context} in ${text}`);
+      }
+      assert.match(text, locale === 'zh-CN' ? /代为操作/ : /do it for them/);
+      assert.ok(!text.includes(carla.name), 'the name is masked');
+      await page.waitForTimeout(1000);
+      assert.deepEqual([await screenOf(page), await asked(page)], ['consent', 0]);
+    } finally {
+      await context.close();
+    }
+  }
+});
+
 describe('refusing', () => {
   test('without both ticks nothing starts, and the page says what is missing', () => withSample({}, async (page) => {
     await waitScreen(page, 'consent');

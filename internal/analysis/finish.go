@@ -40,7 +40,9 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 		return faceproof.Evidence{}, nil, err
 	}
 	tl := timeline(t.Display)
-	fl, err := flash.Analyse(t.Challenge, tl, r.series(t), rng)
+	series := r.series()
+	series.Surface = r.surface(t)
+	fl, err := flash.Analyse(t.Challenge, tl, series, rng)
 	if err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
@@ -50,7 +52,9 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	if len(tl.Segment) > 0 {
 		first = 1000 * tl.Segment[0]
 	}
-	probe, best := r.probe(first)
+	light := r.light(t, first)
+	ev.Light = &light
+	probe, best := r.probe(neutralFrom(t), first)
 	ev.Face = faceproof.FaceEvidence{Analysed: r.looks.all, WithFace: r.looks.withFace, ManyFaces: r.looks.many}
 	var portrait []byte
 	if best != nil {
@@ -105,14 +109,15 @@ func timeline(d []capture.DisplayEvent) flash.Timeline {
 	return tl
 }
 
-// probe averages the last embeddings before the colours began and picks the
-// frame of the best quality among them.
-func (r *Run) probe(first float64) (faceproof.Template, *shot) {
+// probe averages the last embeddings in neutral light and picks the frame of the
+// best quality among them. from and first (ms) are when the neutral light and
+// the colours began.
+func (r *Run) probe(from, first float64) (faceproof.Template, *shot) {
 	var vectors [][]float32
 	var best *shot
 	for i := len(r.shots) - 1; i >= 0; i-- {
 		s := &r.shots[i]
-		if s.t >= first || len(vectors) == maxProbes {
+		if s.t < from || s.t >= first || len(vectors) == maxProbes {
 			continue
 		}
 		vectors = append(vectors, s.vector)

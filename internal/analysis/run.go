@@ -13,12 +13,12 @@ import (
 )
 
 // How often faces are looked for, in frames; in between, registration follows
-// the one that was found. The frames of the pre-roll, the first ones, are
+// the one that was found. The frames before the colours, the first ones, are
 // looked at more often: the template comes from them.
 const (
 	lookEvery      = 5
-	lookEveryEarly = 3
-	earlyFrames    = 20
+	lookEveryEarly = 2
+	earlyFrames    = 26  // lead and pre-roll, at 15 a second
 	embedEvery     = 2   // looks, after the early frames
 	maxShots       = 40  // embeddings
 	maxFrames      = 600 // twice what the protocol lets through

@@ -8,23 +8,17 @@ import (
 	"faceproof/internal/flash"
 )
 
-// series averages the cells that can be used over the whole capture. Frames
+// series averages the cells that can be used over the frames so far. Frames
 // without a face stay, as NaN: flash asks how many there are.
-func (r *Run) series(t capture.Transcript) flash.Series {
+func (r *Run) series() flash.Series {
 	var s flash.Series
 	layout := r.tracker.Layout()
 	if layout == nil {
 		return s
 	}
-	var cells []*face.Cells
-	for _, f := range r.frames {
-		if f.cells != nil {
-			cells = append(cells, f.cells)
-		}
-	}
+	cells := r.cells()
 	skin, background := face.Usable(&layout.Skin, cells), face.Usable(&layout.Background, cells)
 	s.SkinCells, s.BackgroundCells = len(skin), len(background)
-	s.Surface = r.surface(skin, face.Usable(&layout.Head, cells), t)
 	var none face.Cells // nothing seen
 	for _, f := range r.frames {
 		c := f.cells
@@ -38,9 +32,25 @@ func (r *Run) series(t capture.Transcript) flash.Series {
 	return s
 }
 
+// cells gives those of the frames in which the face was followed.
+func (r *Run) cells() (cells []*face.Cells) {
+	for _, f := range r.frames {
+		if f.cells != nil {
+			cells = append(cells, f.cells)
+		}
+	}
+	return cells
+}
+
 // surface is the capture cell by cell, with the shape of the face and its
-// motion.
-func (r *Run) surface(skin, head []int, t capture.Transcript) *flash.Surface {
+// motion; nil when no face was followed.
+func (r *Run) surface(t capture.Transcript) *flash.Surface {
+	layout := r.tracker.Layout()
+	if layout == nil {
+		return nil
+	}
+	cells := r.cells()
+	skin, head := face.Usable(&layout.Skin, cells), face.Usable(&layout.Head, cells)
 	s := &flash.Surface{Skin: skin, Head: head, Landscape: r.landscape(t)}
 	for i := range face.CellCount {
 		x, y := face.Offset(i)

@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"faceproof"
@@ -21,7 +22,7 @@ func (s *Session) frame(now time.Time, data []byte) ([]Effect, error) {
 		return nil, nil
 	}
 	switch s.phase {
-	case phasePreview, phasePreroll, phaseFlash:
+	case phasePreview, phasePreroll, phaseForecast, phaseFlash:
 	case phaseAnalysing:
 		return nil, invalid("frame", "came after the end")
 	default:
@@ -55,8 +56,8 @@ func (s *Session) preview(f Frame) ([]Effect, error) {
 	return []Effect{Preview{f}}, nil
 }
 
-// record hands a frame of the challenge out, and the challenge when the
-// pre-roll is long enough.
+// record hands a frame of the challenge out, and the challenge, or the question
+// whether to show it, when the pre-roll is long enough.
 func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 	if s.phase == phasePreview {
 		return nil, invalid("frame", "came before prepare")
@@ -82,8 +83,13 @@ func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 	a.bytes += len(f.JPEG)
 	a.drift.frame(now, a.prepared, f.T)
 	effects := []Effect{Record{f}}
-	if s.phase == phasePreroll && s.prerollDone(now, f) {
-		effects = append(effects, s.sendChallenge(now, f))
+	switch {
+	case s.phase != phasePreroll || !s.prerollDone(now, f):
+	case s.cfg.Forecast:
+		s.phase = phaseForecast // the deadline stays
+		effects = append(effects, Forecast{s.transcript(now)})
+	default:
+		effects = append(effects, s.sendChallenge(now))
 	}
 	return effects, nil
 }
@@ -92,7 +98,8 @@ func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 // client's clock says, the pre-roll takes its time.
 func (s *Session) prerollDone(now time.Time, f Frame) bool {
 	a := &s.attempt
-	if len(a.display) == 0 || f.T < a.display[0].T {
+	led := a.led()
+	if len(a.display) == led || f.T < a.display[led].T {
 		return false
 	}
 	if a.preFrames == 0 {
@@ -100,12 +107,22 @@ func (s *Session) prerollDone(now time.Time, f Frame) bool {
 	}
 	a.preFrames++
 	least := max(s.lim.PrerollMS, float64(a.challenge.PrerollMS))
-	return a.preFrames >= s.lim.PrerollFrames && f.T-a.preFirst >= least && millis(now.Sub(a.prepared)) >= least*9/10
+	return a.preFrames >= s.lim.PrerollFrames && f.T-a.preFirst >= least &&
+		millis(now.Sub(a.prepared)) >= (least+float64(led*a.challenge.LeadMS))*9/10
 }
 
-func (s *Session) sendChallenge(now time.Time, f Frame) Effect {
+// led counts the lead among the display events: 1, or 0 when the client showed
+// none, which an older one does not.
+func (a *attempt) led() int {
+	if len(a.display) > 0 && a.display[0].Event == DisplayLead {
+		return 1
+	}
+	return 0
+}
+
+func (s *Session) sendChallenge(now time.Time) Effect {
 	a := &s.attempt
-	a.sentAt, a.sentAfterT = now, f.T
+	a.sentAt, a.sentAfterT = now, a.keptT
 	s.enter(phaseFlash, now.Add(Duration(a.challenge)+s.lim.ChallengeSlack))
 	return Send{ChallengeMessage{Attempt: s.n, FlashChallenge: a.challenge}}
 }
@@ -131,10 +148,11 @@ func (s *Session) checkFrame(f Frame) error {
 	return &faceproof.Error{Code: faceproof.CodeInvalid, Field: "frame", Message: why, Err: err}
 }
 
-// display takes one display event: pre-roll, each segment in turn, post-roll.
+// display takes one display event: lead, pre-roll, each segment in turn,
+// post-roll.
 func (s *Session) display(now time.Time, d ClientDisplay) error {
 	a := &s.attempt
-	if s.phase != phasePreroll && s.phase != phaseFlash {
+	if s.phase != phasePreroll && s.phase != phaseForecast && s.phase != phaseFlash {
 		return invalid("display.event", "nothing is to be displayed now")
 	}
 	if d.Attempt != s.n {
@@ -149,7 +167,7 @@ func (s *Session) display(now time.Time, d ClientDisplay) error {
 	if n := len(a.display); n > 0 && d.T <= a.display[n-1].T {
 		return invalid("display.t", "must increase")
 	}
-	if d.Event != DisplayPreroll && d.T <= a.sentAfterT {
+	if s.phase == phaseFlash && d.T <= a.sentAfterT {
 		return invalid("display.t", "is before the challenge was known")
 	}
 	if last, ok := s.lastT(); ok && math.Abs(d.T-last) > s.lim.DisplayMS {
@@ -167,8 +185,12 @@ func (s *Session) lastT() (float64, bool) {
 // checkEvent holds the events to their order.
 func (s *Session) checkEvent(d DisplayEvent) error {
 	a := &s.attempt
-	shown, all := len(a.display)-1, len(a.challenge.Segments) // segments
+	shown, all := len(a.display)-a.led()-1, len(a.challenge.Segments) // segments
 	switch d.Event {
+	case DisplayLead:
+		if len(a.display) > 0 || a.challenge.LeadMS == 0 {
+			return invalid("display.event", "the lead comes once, before the pre-roll, where prepare asks for one")
+		}
 	case DisplayPreroll:
 		if shown != -1 {
 			return invalid("display.event", "the pre-roll comes once")
@@ -197,7 +219,7 @@ func (s *Session) end(now time.Time, e ClientEnd) ([]Effect, error) {
 	if e.Attempt != s.n {
 		return nil, invalid("end.attempt", "is not the current attempt")
 	}
-	switch missing := len(a.challenge.Segments) + 2 - len(a.display); {
+	switch missing := len(a.challenge.Segments) + 2 + a.led() - len(a.display); {
 	case missing > 1:
 		return nil, invalid("display.index", "a segment was not reported as displayed")
 	case missing == 1:
@@ -214,7 +236,7 @@ func (s *Session) end(now time.Time, e ClientEnd) ([]Effect, error) {
 		return nil, invalid("end", "came sooner than the challenge lasts")
 	}
 	a.t.Captured, a.t.Sent, a.t.Dropped = e.Captured, e.Sent, e.Dropped
-	return s.analyse(now, a.complete()), nil
+	return s.analyse(now, Analyse{Complete: a.complete()}), nil
 }
 
 // complete says whether the script was played and seen whole; a script cut
@@ -222,7 +244,7 @@ func (s *Session) end(now time.Time, e ClientEnd) ([]Effect, error) {
 // segment was not seen to its end, and a page that stalled may show a segment
 // for an instant only. Neither is the person's fault.
 func (a *attempt) complete() bool {
-	for i := 2; i < len(a.display); i++ {
+	for i := a.led() + 2; i < len(a.display); i++ {
 		if a.display[i].T-a.display[i-1].T < float64(a.challenge.SegmentMS)/2 {
 			return false
 		}
@@ -231,14 +253,20 @@ func (a *attempt) complete() bool {
 }
 
 // analyse hands the attempt out to be judged.
-func (s *Session) analyse(now time.Time, complete bool) []Effect {
+func (s *Session) analyse(now time.Time, as Analyse) []Effect {
+	as.Transcript = s.transcript(now)
+	s.enter(phaseAnalysing, time.Time{})
+	return []Effect{Send{Analysing{Attempt: s.n}}, as}
+}
+
+// transcript is the account of the attempt so far.
+func (s *Session) transcript(now time.Time) Transcript {
 	a := &s.attempt
 	t := a.t
-	t.Attempt, t.Challenge, t.Display, t.Screen = s.n, a.challenge, a.display, s.screen
+	t.Attempt, t.Challenge, t.Display, t.Screen = s.n, a.challenge, slices.Clone(a.display), s.screen
 	t.Received, t.RateDropped, t.Bytes, t.DriftMS = a.kept, a.fast, a.bytes, a.drift.largest-a.drift.least
 	if !a.sentAt.IsZero() {
 		t.ServerMS = millis(now.Sub(a.sentAt))
 	}
-	s.enter(phaseAnalysing, time.Time{})
-	return []Effect{Send{Analysing{Attempt: s.n}}, Analyse{Transcript: t, Complete: complete}}
+	return t
 }

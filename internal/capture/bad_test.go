@@ -14,8 +14,9 @@ func makeVectors(t *testing.T) vectors {
 	v := vectors{
 		About: []string{
 			"Capture protocol 1, docs/protocol.md. Read by the Go and the TypeScript tests; written by go test ./internal/capture -run TestVectors -update.",
-			"A step is one input at a time of the server's clock (at, ms) and what the server does. Inputs: client (a JSON text message), text (a text message that is not valid, repeat times), binary (hex; frame says what it encodes; repeat: zero bytes appended), or the server's own: opened, guide, verdict, tick.",
+			"A step is one input at a time of the server's clock (at, ms) and what the server does. Inputs: client (a JSON text message), text (a text message that is not valid, repeat times), binary (hex; frame says what it encodes; repeat: zero bytes appended), or the server's own: opened, guide, forecast (whether to show the colours), verdict, tick.",
 			"server: messages sent, in order. effects: what else the state machine asks for. error: why the input was refused. close: WebSocket close code.",
+			"A script with forecast is of a session that asks whether to show the colours.",
 			"bad: one more step after the first `after` steps of a script.",
 		},
 		Attempts: 3, Challenge: testChallenge, Scripts: makeScripts(t),
@@ -52,7 +53,7 @@ func (b *badScribe) at(what string, n int) int {
 
 // add plays the prefix and the bad step and keeps what came out.
 func (b *badScribe) add(name string, after int, st step) {
-	s := vectorSession()
+	s := vectorSession(false)
 	steps := b.v.Scripts[0].Steps
 	for _, p := range steps[:after] {
 		if _, err := play(s, p); err != nil {
@@ -169,7 +170,11 @@ func (b *badScribe) displays() {
 	display("display before prepare", prepare-2, 1, "preroll", 0, 0)
 	display("display of another attempt", prepare, 2, "preroll", 0, 0)
 	display("display segment before the challenge", prepare+1, 1, "segment", 0, 0)
-	display("display preroll twice", prepare+1, 1, "preroll", 0, 0)
+	preroll := b.at(`"event":"preroll"`, 1)
+	display("display lead twice", prepare+1, 1, "lead", 0, 0)
+	display("display lead with an index", prepare, 1, "lead", 1, 0)
+	display("display lead after the pre-roll", preroll, 1, "lead", 0, 0)
+	display("display preroll twice", preroll, 1, "preroll", 0, 0)
 	display("display segment skipped", challenge, 1, "segment", 1, 0)
 	display("display segment twice", challenge+1, 1, "segment", 0, 0)
 	display("display postroll too early", challenge+1, 1, "postroll", 0, 0)

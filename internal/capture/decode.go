@@ -241,11 +241,11 @@ func (m *members) display() (ClientMessage, error) {
 	m.take("index", &d.Index)
 	m.take("t", &d.T)
 	switch d.Event {
-	case DisplayPreroll, DisplayPostroll:
+	case DisplayLead, DisplayPreroll, DisplayPostroll:
 		m.check(d.Index == 0, "index", "must be 0")
 	case DisplaySegment:
 	default:
-		m.check(false, "event", "must be preroll, segment or postroll")
+		m.check(false, "event", "must be lead, preroll, segment or postroll")
 	}
 	m.check(validTime(d.T), "t", "must be milliseconds from 0 to 1e12")
 	return d, m.done()

@@ -18,12 +18,18 @@ type Preview struct{ Frame Frame }
 // Record asks to take a frame of the challenge; not answered.
 type Record struct{ Frame Frame }
 
+// Forecast asks, once the pre-roll is long enough, whether the colours are to be
+// shown; answer with Forecasted. Frames go on coming as Record.
+type Forecast struct{ Transcript Transcript }
+
 // Analyse asks to judge an attempt; answer with Result. Complete is false when
 // the attempt was cut short by a deadline or its frames stopped early: it was
-// not measured, must not pass, and only its counts mean something.
+// not measured, must not pass, and only its counts mean something. Declined says
+// that it was closed because Forecasted wanted no colours.
 type Analyse struct {
 	Transcript Transcript
 	Complete   bool
+	Declined   bool
 }
 
 // End says that the session is over and the socket is to be closed with Code
@@ -34,18 +40,19 @@ type End struct {
 	Text   string // short, for the close frame
 }
 
-func (Open) effect()    {}
-func (Send) effect()    {}
-func (Preview) effect() {}
-func (Record) effect()  {}
-func (Analyse) effect() {}
-func (End) effect()     {}
+func (Open) effect()     {}
+func (Send) effect()     {}
+func (Preview) effect()  {}
+func (Record) effect()   {}
+func (Forecast) effect() {}
+func (Analyse) effect()  {}
+func (End) effect()      {}
 
 // Transcript says how one attempt went; the frames were handed out by Record.
 type Transcript struct {
 	Attempt     int
 	Challenge   faceproof.FlashChallenge
-	Display     []DisplayEvent // preroll, every segment, postroll when complete
+	Display     []DisplayEvent // lead if there was one, preroll, every segment, postroll when complete
 	Captured    int            // by the client's count
 	Sent        int            // by the client's count
 	Dropped     int            // by the client, by its count

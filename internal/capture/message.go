@@ -57,6 +57,7 @@ type ClientReady struct {
 
 // The events of a display.
 const (
+	DisplayLead     = "lead"
 	DisplayPreroll  = "preroll"
 	DisplaySegment  = "segment"
 	DisplayPostroll = "postroll"
@@ -130,10 +131,11 @@ type Quota struct {
 // Guide answers a preview frame.
 type Guide struct{ faceproof.Guidance }
 
-// Prepare asks for the neutral pre-roll.
+// Prepare asks for the black lead and the neutral pre-roll.
 type Prepare struct {
 	Attempt   int           `json:"attempt"`
 	Neutral   faceproof.RGB `json:"neutral"`
+	LeadMS    int           `json:"lead_ms"`
 	FadeMS    int           `json:"fade_ms"`
 	PrerollMS int           `json:"preroll_ms"`
 }

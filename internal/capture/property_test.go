@@ -35,8 +35,9 @@ type actor struct {
 	lim Limits
 	now time.Time
 
-	temper int // one step in so many is out of place
-	depth  int // of answers to answers
+	asks   bool // the session asks for forecasts
+	temper int  // one step in so many is out of place
+	depth  int  // of answers to answers
 	cheat  cheat
 
 	// the client's view
@@ -55,6 +56,8 @@ type actor struct {
 		records                                []Frame // of this attempt
 		preroll                                float64 // display of this attempt, 0 none
 		challenged, over                       bool
+		asked, shown, declined                 bool // of this attempt: the forecast and its answer
+		declines                               int
 		complete                               int
 	}
 }
@@ -84,7 +87,8 @@ func newActor(c choices) *actor {
 		l.Previews = 4
 	}
 	a := &actor{c: c, cheat: max(0, cheat(c.below(14))-14+cheats), temper: []int{1000, 100, 30, 8}[c.below(4)], lim: l, now: epoch, next: "hello", attempt: 1, t: 100}
-	a.s = New(Config{Limits: l, Start: epoch, NewChallenge: func() (faceproof.FlashChallenge, error) {
+	a.asks = c.below(2) == 1
+	a.s = New(Config{Limits: l, Start: epoch, Forecast: a.asks, NewChallenge: func() (faceproof.FlashChallenge, error) {
 		if c.below(50) == 49 {
 			return faceproof.FlashChallenge{}, fmt.Errorf("no randomness")
 		}
@@ -153,8 +157,20 @@ func (a *actor) wanted() error {
 		return a.text(`{"type":"ready","attempt":%d}`, a.attempt)
 	case "preview":
 		return a.frame(a.attempt, true)
+	case "lead":
+		a.seq, a.next, a.until = 0, "led", a.t+600
+		if a.c.below(4) == 3 { // an older client
+			a.next, a.until = "preroll", 0
+			return nil
+		}
+		return a.display(DisplayLead, 0)
+	case "led":
+		if a.t < a.until {
+			return a.frame(a.attempt, false)
+		}
+		a.next = "preroll"
+		return nil
 	case "preroll":
-		a.seq = 0
 		a.next = "frames"
 		return a.display(DisplayPreroll, 0)
 	case "frames":
@@ -194,7 +210,9 @@ func (a *actor) wanted() error {
 
 // stray does something else.
 func (a *actor) stray() error {
-	switch a.c.below(13) {
+	switch a.c.below(14) {
+	case 12: // an answer that nobody asked for
+		return a.forecast()
 	case 0:
 		return a.text(testHello)
 	case 1:
@@ -204,7 +222,7 @@ func (a *actor) stray() error {
 	case 3:
 		return a.frame(a.attempt, a.c.below(2) == 0)
 	case 4:
-		return a.display([]string{DisplayPreroll, DisplaySegment, DisplayPostroll}[a.c.below(3)], a.c.below(4))
+		return a.display([]string{DisplayPreroll, DisplaySegment, DisplayPostroll, DisplayLead}[a.c.below(4)], a.c.below(4))
 	case 5:
 		return a.end(a.sent, a.sent, 0)
 	case 6:
@@ -260,6 +278,18 @@ func (a *actor) effect(e Effect, last bool) error {
 		return a.took(a.s.Guide(a.now, faceproof.Guidance{OK: a.c.below(5) < 4}), nil)
 	case Record:
 		return a.recorded(e.Frame)
+	case Forecast:
+		if t := e.Transcript; !a.asks || a.log.asked || t.Attempt != a.s.Attempt() || t.Received != len(a.log.records) || len(t.Display) == 0 {
+			return fmt.Errorf("a bad forecast %+v", t)
+		}
+		a.log.asked = true
+		for a.c.below(3) == 2 { // thinks, while frames come
+			a.pass(50)
+			if bad := a.frame(a.attempt, false); bad != nil || a.log.over || !a.log.asked {
+				return bad
+			}
+		}
+		return a.forecast()
 	case Analyse:
 		return a.analysed(e)
 	case Send:
@@ -274,6 +304,15 @@ func (a *actor) effect(e Effect, last bool) error {
 	return nil
 }
 
+// forecast answers, whether or not there is a question.
+func (a *actor) forecast() error {
+	show := a.c.below(4) < 3
+	if a.log.asked && !a.log.shown && !a.log.declined {
+		a.log.shown, a.log.declined = show, !show
+	}
+	return a.took(a.s.Forecasted(a.now, show), nil)
+}
+
 func (a *actor) sentOut(m ServerMessage) error {
 	b, err := Marshal(m)
 	if err != nil || !json.Valid(b) || len(b) > 4096 {
@@ -281,7 +320,7 @@ func (a *actor) sentOut(m ServerMessage) error {
 	}
 	switch m.(type) {
 	case Prepare:
-		a.next = "preroll"
+		a.next = "lead"
 	case ErrorMessage:
 		if a.log.fails++; a.log.fails > 1 {
 			return fmt.Errorf("two errors")
@@ -298,6 +337,9 @@ func (a *actor) sentOut(m ServerMessage) error {
 		}
 		if n < a.lim.PrerollFrames || a.log.records[len(a.log.records)-1].T-first < 1000 || a.log.preroll == 0 || a.log.challenged {
 			return fmt.Errorf("a challenge after %d frames", n)
+		}
+		if a.asks && !a.log.shown {
+			return fmt.Errorf("a challenge that nobody wanted shown")
 		}
 		a.log.challenged = true
 		a.next = "segment"
@@ -325,6 +367,11 @@ func (a *actor) analysed(e Analyse) error {
 	if t.Received != len(a.log.records) {
 		return fmt.Errorf("%d received, %d recorded", t.Received, len(a.log.records))
 	}
+	if e.Declined {
+		if a.log.declines++; e.Complete || a.log.challenged || !a.log.declined {
+			return fmt.Errorf("declined, but complete %t, challenged %t, declined %t", e.Complete, a.log.challenged, a.log.declined)
+		}
+	}
 	if e.Complete {
 		a.log.complete++
 		if bad := checkComplete(t, a.log.records); bad != nil {
@@ -332,6 +379,7 @@ func (a *actor) analysed(e Analyse) error {
 		}
 	}
 	a.log.records, a.log.challenged, a.log.preroll = nil, false, 0
+	a.log.asked, a.log.shown, a.log.declined = false, false, false
 	v := Verdict{Outcome: []ResultOutcome{ResultRetry, ResultRetry, ResultPass, ResultFail}[a.c.below(4)]}
 	if a.attempt == 3 && v.Outcome == ResultRetry && a.c.below(10) > 0 {
 		v.Outcome = ResultFail
@@ -350,6 +398,12 @@ func (a *actor) analysed(e Analyse) error {
 
 func checkComplete(t Transcript, frames []Frame) error {
 	n := len(t.Challenge.Segments)
+	if len(t.Display) > 0 && t.Display[0].Event == DisplayLead {
+		if len(t.Display) < 2 || t.Display[1].T <= t.Display[0].T {
+			return fmt.Errorf("a lead out of order was analysed: %+v", t.Display)
+		}
+		t.Display = t.Display[1:]
+	}
 	if n == 0 || len(t.Display) != n+2 || t.Display[0].Event != DisplayPreroll || t.Display[n+1].Event != DisplayPostroll {
 		return fmt.Errorf("an incomplete display was analysed: %+v", t.Display)
 	}
@@ -389,7 +443,7 @@ func TestSessionHoldsAgainstRandomClients(t *testing.T) {
 	if raceEnabled || testing.Short() {
 		n = 10_000
 	}
-	var complete, ended, retried int
+	var complete, ended, retried, declined int
 	for i := range n {
 		a := newActor(fastChoices{rand.New(rand.NewPCG(seed, uint64(i)))})
 		for range maxSteps {
@@ -404,14 +458,17 @@ func TestSessionHoldsAgainstRandomClients(t *testing.T) {
 		if a.log.complete > 0 {
 			complete++
 		}
+		if a.log.declines > 0 {
+			declined++
+		}
 		if a.attempt > 1 {
 			retried++
 		}
 	}
-	t.Logf("%d sequences: %d with a complete attempt, %d retried, %d ended", n, complete, retried, ended)
+	t.Logf("%d sequences: %d with a complete attempt, %d retried, %d declined, %d ended", n, complete, retried, declined, ended)
 	// The clients must get everywhere, or the invariants were not tested.
-	if complete < n/100 || retried < n/100 {
-		t.Errorf("only %d complete and %d retried attempts", complete, retried)
+	if complete < n/100 || retried < n/100 || declined < n/100 {
+		t.Errorf("only %d complete, %d retried and %d declined attempts", complete, retried, declined)
 	}
 }
 

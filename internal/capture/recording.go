@@ -159,7 +159,7 @@ func ReadRecording(r io.ReaderAt, size int64) (Recording, error) {
 // check holds the description to what a session would have let through.
 func (m RecordingMeta) check(frames int) error {
 	t := m.Transcript
-	if m.Version != 1 || len(m.Frames) != frames || t.Attempt < 1 || t.Attempt > 255 || len(t.Challenge.Segments) > 256 || len(t.Display) > 258 {
+	if m.Version != 1 || len(m.Frames) != frames || t.Attempt < 1 || t.Attempt > 255 || len(t.Challenge.Segments) > 256 || len(t.Display) > 259 {
 		return invalid("meta.json", "does not fit the recording")
 	}
 	for _, n := range []int{t.Captured, t.Sent, t.Dropped, t.Received, t.RateDropped, t.Bytes} {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 // there are.
 var testChallenge = faceproof.FlashChallenge{
 	Nonce: "00112233445566778899aabbccddeeff", Neutral: faceproof.RGB{200, 200, 200},
-	FadeMS: 300, PrerollMS: 1000, SegmentMS: 400, WipeMS: 200, PostMS: 300,
+	LeadMS: 600, FadeMS: 300, PrerollMS: 1000, SegmentMS: 400, WipeMS: 200, PostMS: 300,
 	Segments: []faceproof.FlashSegment{
 		{Color: faceproof.RGB{0, 255, 0}, Forward: true},
 		{Color: faceproof.RGB{32, 32, 255}},
@@ -44,7 +45,7 @@ type scribe struct {
 
 const skew = 5000.5
 
-func newScribe(t *testing.T) *scribe { return &scribe{t: t, s: vectorSession()} }
+func newScribe(t *testing.T) *scribe { return &scribe{t: t, s: vectorSession(false)} }
 
 func (w *scribe) in(st step) step {
 	st.At = w.at
@@ -105,14 +106,36 @@ func (w *scribe) guided(attempt int) {
 	w.seq = 0
 }
 
-// preroll plays prepare to challenge at 10 frames a second.
+// preroll plays prepare to challenge, or to the question whether to show it, at
+// 10 frames a second.
 func (w *scribe) preroll(attempt int) {
+	w.lead(attempt)
+	w.neutral(attempt)
+}
+
+// lead plays the black before the pre-roll.
+func (w *scribe) lead(attempt int) {
 	w.at += 40
-	w.display(attempt, DisplayPreroll, 0)
-	for len(w.steps[len(w.steps)-1].Server) == 0 {
+	w.display(attempt, DisplayLead, 0)
+	for range testChallenge.LeadMS / 100 {
 		w.at += 100
 		w.frame(attempt, false)
 	}
+}
+
+func (w *scribe) neutral(attempt int) {
+	w.at += 10
+	w.display(attempt, DisplayPreroll, 0)
+	for last := w.steps[len(w.steps)-1]; len(last.Server) == 0 && !slices.Contains(last.Effects, "forecast"); {
+		w.at += 100
+		last = w.frame(attempt, false)
+	}
+}
+
+// forecast answers the question.
+func (w *scribe) forecast(show bool) {
+	w.at += 30
+	w.in(step{Forecast: &show})
 }
 
 // flash plays the segments and the post-roll.
@@ -157,7 +180,13 @@ func makeScripts(t *testing.T) []script {
 	add := func(name string, f func(w *scribe)) {
 		w := newScribe(t)
 		f(w)
-		all = append(all, script{name, w.steps})
+		all = append(all, script{Name: name, Steps: w.steps})
+	}
+	asked := func(name string, f func(w *scribe)) {
+		w := newScribe(t)
+		w.s = vectorSession(true)
+		f(w)
+		all = append(all, script{Name: name, Forecast: true, Steps: w.steps})
 	}
 	add("pass", func(w *scribe) {
 		w.open()
@@ -229,6 +258,43 @@ func makeScripts(t *testing.T) []script {
 		w.verdict(vectorVerdict{Outcome: ResultRetry, Hint: faceproof.HintSlowNetwork})
 		w.at += 120_000
 		w.in(step{Tick: true})
+	})
+	add("no-lead", func(w *scribe) { // an older client
+		w.open()
+		w.guided(1)
+		w.neutral(1)
+		w.flash(1)
+		w.end(1, 0)
+		w.verdict(vectorVerdict{Outcome: ResultPass, VerifyResult: testResult})
+	})
+	asked("declined-then-pass", func(w *scribe) {
+		w.open()
+		w.guided(1)
+		w.preroll(1)
+		w.at += 20
+		w.frame(1, false) // goes on while we think
+		w.forecast(false)
+		w.at += 20
+		w.frame(1, false) // under way
+		w.verdict(vectorVerdict{Outcome: ResultRetry, Hint: faceproof.HintRaiseBrightness})
+		w.frame(1, false) // still under way
+		w.guided(2)
+		w.preroll(2)
+		w.forecast(true)
+		w.flash(2)
+		w.end(2, 1)
+		w.verdict(vectorVerdict{Outcome: ResultPass, VerifyResult: testResult})
+	})
+	asked("forecast-too-late", func(w *scribe) {
+		w.open()
+		w.guided(1)
+		w.preroll(1)
+		w.at += 15_000
+		w.in(step{Tick: true})
+		w.forecast(true) // no challenge any more
+		w.verdict(vectorVerdict{Outcome: ResultRetry, Hint: faceproof.HintSlowNetwork})
+		w.at += 500
+		w.text(`{"type":"abort","reason":"cancel","stage":90006}`)
 	})
 	add("alternative", func(w *scribe) {
 		w.open()

@@ -11,6 +11,7 @@ import (
 type Config struct {
 	Attempts     int                                      // captures in the session; 0: 3
 	NewChallenge func() (faceproof.FlashChallenge, error) // needed
+	Forecast     bool                                     // ask before each challenge whether to show it
 	CheckFrame   func(jpeg []byte) error                  // header check of every frame; nil: first bytes only
 	Limits       Limits                                   // zero: DefaultLimits
 	Start        time.Time                                // when the connection opened; zero: the first call's now
@@ -27,6 +28,7 @@ const (
 	phaseReady                  // waits for ready
 	phasePreview                // waits for a good picture
 	phasePreroll                // prepare is out, the challenge is not
+	phaseForecast               // waits for Forecasted
 	phaseFlash                  // the challenge is out
 	phaseAnalysing              // waits for Result
 	phaseEnded
@@ -212,7 +214,20 @@ func (s *Session) Guide(now time.Time, g faceproof.Guidance) []Effect {
 	}
 	s.attempt.challenge, s.attempt.prepared = ch, now
 	s.enter(phasePreroll, now.Add(s.lim.Preroll))
-	return append(effects, Send{Prepare{Attempt: s.n, Neutral: ch.Neutral, FadeMS: ch.FadeMS, PrerollMS: ch.PrerollMS}})
+	return append(effects, Send{Prepare{Attempt: s.n, Neutral: ch.Neutral, LeadMS: ch.LeadMS, FadeMS: ch.FadeMS, PrerollMS: ch.PrerollMS}})
+}
+
+// Forecasted answers Forecast: the challenge leaves, or the attempt is closed
+// without it. Another method for the same attempt would begin here.
+func (s *Session) Forecasted(now time.Time, show bool) []Effect {
+	switch {
+	case s.phase != phaseForecast:
+		return nil // too late: a deadline has closed the attempt
+	case show:
+		return []Effect{s.sendChallenge(now)}
+	}
+	s.cut = true
+	return s.analyse(now, Analyse{Declined: true})
 }
 
 func (s *Session) abort(m ClientAbort) []Effect {
@@ -274,10 +289,10 @@ func (s *Session) Tick(now time.Time) []Effect {
 		return s.Fail(now, faceproof.Errorf(faceproof.CodeExpired, "hello", "no hello came"))
 	case s.phase == phaseReady:
 		return s.Fail(now, faceproof.Errorf(faceproof.CodeExpired, "ready", "no ready came"))
-	case s.phase == phasePreroll || s.phase == phaseFlash:
+	case s.phase == phasePreroll || s.phase == phaseForecast || s.phase == phaseFlash:
 		// Slow, not dishonest: judged as not measurable, so that it may be retried.
 		s.cut = true
-		return s.analyse(now, false)
+		return s.analyse(now, Analyse{})
 	}
 	return nil
 }

@@ -52,15 +52,20 @@ func (v vectors) lines(t *testing.T) []byte {
 	out += fmt.Sprintf("\"attempts\": %d,\n\"challenge\": %s,\n\"scripts\": [\n", v.Attempts, one(v.Challenge))
 	out += list(" ", len(v.Scripts), func(i int) string {
 		s := v.Scripts[i]
-		return fmt.Sprintf("{\"name\": %s, \"steps\": [\n%s ]}", one(s.Name), list("  ", len(s.Steps), func(j int) string { return one(s.Steps[j]) }))
+		ask := ""
+		if s.Forecast {
+			ask = ` "forecast": true,`
+		}
+		return fmt.Sprintf("{\"name\": %s,%s \"steps\": [\n%s ]}", one(s.Name), ask, list("  ", len(s.Steps), func(j int) string { return one(s.Steps[j]) }))
 	})
 	out += "],\n\"bad\": [\n" + list(" ", len(v.Bad), func(i int) string { return one(v.Bad[i]) }) + "]\n}\n"
 	return []byte(out)
 }
 
 type script struct {
-	Name  string `json:"name"`
-	Steps []step `json:"steps"`
+	Name     string `json:"name"`
+	Forecast bool   `json:"forecast,omitempty"` // the colours are asked for
+	Steps    []step `json:"steps"`
 }
 
 // badStep is one step after the first After steps of a script.
@@ -76,15 +81,16 @@ type step struct {
 	At int `json:"at"` // ms
 
 	// Exactly one input. Frame is what Binary encodes.
-	Client  json.RawMessage `json:"client,omitempty"`
-	Text    string          `json:"text,omitempty"` // a text message that is no valid message
-	Repeat  int             `json:"repeat,omitempty"`
-	Frame   *vectorFrame    `json:"frame,omitempty"`
-	Binary  string          `json:"binary,omitempty"` // hex
-	Opened  bool            `json:"opened,omitempty"`
-	Guide   json.RawMessage `json:"guide,omitempty"`
-	Verdict *vectorVerdict  `json:"verdict,omitempty"`
-	Tick    bool            `json:"tick,omitempty"`
+	Client   json.RawMessage `json:"client,omitempty"`
+	Text     string          `json:"text,omitempty"` // a text message that is no valid message
+	Repeat   int             `json:"repeat,omitempty"`
+	Frame    *vectorFrame    `json:"frame,omitempty"`
+	Binary   string          `json:"binary,omitempty"` // hex
+	Opened   bool            `json:"opened,omitempty"`
+	Guide    json.RawMessage `json:"guide,omitempty"`
+	Forecast *bool           `json:"forecast,omitempty"`
+	Verdict  *vectorVerdict  `json:"verdict,omitempty"`
+	Tick     bool            `json:"tick,omitempty"`
 
 	Server  []json.RawMessage `json:"server,omitempty"`
 	Effects []string          `json:"effects,omitempty"` // other than sending
@@ -139,6 +145,8 @@ func play(s *Session, in step) (step, error) {
 			return step{}, e
 		}
 		effects = s.Guide(now, g)
+	case in.Forecast != nil:
+		effects = s.Forecasted(now, *in.Forecast)
 	case in.Verdict != nil:
 		v := in.Verdict
 		effects = s.Result(now, Verdict{Outcome: v.Outcome, Hint: v.Hint, ErrCode: v.ErrCode, VerifyResult: faceproof.NewToken(v.VerifyResult)})
@@ -165,7 +173,13 @@ func play(s *Session, in step) (step, error) {
 			out.Effects = append(out.Effects, "end")
 			out.Close, out.Reason = e.Code, e.Reason
 		case Analyse:
-			out.Effects = append(out.Effects, map[bool]string{true: "analyse", false: "analyse-incomplete"}[e.Complete])
+			what := "analyse"
+			if e.Declined {
+				what = "analyse-declined"
+			} else if !e.Complete {
+				what = "analyse-incomplete"
+			}
+			out.Effects = append(out.Effects, what)
 		default:
 			out.Effects = append(out.Effects, strings.ToLower(strings.TrimPrefix(reflect.TypeOf(e).String(), "capture.")))
 		}
@@ -173,8 +187,8 @@ func play(s *Session, in step) (step, error) {
 	return out, nil
 }
 
-func vectorSession() *Session {
-	return New(Config{Attempts: 3, Start: epoch, NewChallenge: func() (faceproof.FlashChallenge, error) { return testChallenge, nil },
+func vectorSession(forecast bool) *Session {
+	return New(Config{Attempts: 3, Start: epoch, Forecast: forecast, NewChallenge: func() (faceproof.FlashChallenge, error) { return testChallenge, nil },
 		CheckFrame: func(b []byte) error {
 			if bytes.Contains(b, []byte("huge")) {
 				return faceproof.Errorf(faceproof.CodeInvalid, "image", "has more than 4 megapixels")
@@ -203,11 +217,11 @@ func TestVectors(t *testing.T) {
 	if !reflect.DeepEqual(v.Challenge, testChallenge) || v.Attempts != 3 {
 		t.Fatal("the file's challenge is not the test's")
 	}
-	steps := map[string][]step{}
+	scripts := map[string]script{}
 	for _, sc := range v.Scripts {
-		steps[sc.Name] = sc.Steps
+		scripts[sc.Name] = sc
 		t.Run(sc.Name, func(t *testing.T) {
-			s := vectorSession()
+			s := vectorSession(sc.Forecast)
 			for i, st := range sc.Steps {
 				replay(t, s, i, st)
 			}
@@ -221,8 +235,8 @@ func TestVectors(t *testing.T) {
 	}
 	for _, bad := range v.Bad {
 		t.Run("bad/"+bad.Name, func(t *testing.T) {
-			s := vectorSession()
-			for i, st := range steps[bad.Script][:bad.After] {
+			s := vectorSession(scripts[bad.Script].Forecast)
+			for i, st := range scripts[bad.Script].Steps[:bad.After] {
 				replay(t, s, i, st)
 			}
 			replay(t, s, bad.After, bad.Step)

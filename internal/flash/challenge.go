@@ -38,6 +38,7 @@ const (
 	segments     = 10
 	segmentMS    = 400
 	wipeMS       = 200
+	leadMS       = 600
 	prerollMS    = 1000
 	postrollMS   = 300
 	fadeMS       = 300
@@ -45,6 +46,10 @@ const (
 	minColors    = 4
 	maxSegments  = 32
 )
+
+// In the lead the screen is black for 300 ms after its fade: from that and the
+// rise to neutral Predict tells how much of the light on the face is the
+// screen's, before any colour is shown.
 
 // neutral lights the pre-roll and the post-roll: exposure and white balance
 // settle, and the picture for matching is taken in it.
@@ -64,7 +69,7 @@ var palette = [6]faceproof.RGB{
 func New(random io.Reader) (faceproof.FlashChallenge, error) {
 	b := &bytesOf{r: random}
 	ch := faceproof.FlashChallenge{
-		Neutral: neutral, FadeMS: fadeMS, PrerollMS: prerollMS,
+		Neutral: neutral, LeadMS: leadMS, FadeMS: fadeMS, PrerollMS: prerollMS,
 		SegmentMS: segmentMS, WipeMS: wipeMS, PostMS: postrollMS,
 		Segments: make([]faceproof.FlashSegment, segments),
 	}

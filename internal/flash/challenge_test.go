@@ -36,7 +36,7 @@ func TestGenerator(t *testing.T) {
 		if err != nil {
 			t.Fatalf("challenge %d: %v", i, err)
 		}
-		if len(seq) != 10 || ch.SegmentMS != 400 || ch.WipeMS != 200 || ch.PrerollMS != 1000 || ch.PostMS != 300 || ch.FadeMS != 300 {
+		if len(seq) != 10 || ch.SegmentMS != 400 || ch.WipeMS != 200 || ch.PrerollMS != 1000 || ch.PostMS != 300 || ch.FadeMS != 300 || ch.LeadMS != 600 {
 			t.Fatalf("timing %+v", ch)
 		}
 		// New has asked CheckSafety; the second opinion is slow.
@@ -155,8 +155,8 @@ func sampledFlashes(ch faceproof.FlashChallenge) int {
 	for strip := range 31 {
 		x := (float64(strip) + .5) / 31
 		var ends []float64 // times at which a change of 10 % has been reached
-		peak, dip, dir := 0.0, 0.0, 0
-		for i := 0; float64(i)/120 < 5.7; i++ {
+		peak, dip, dir := 1.0, 1.0, 0
+		for i := -80; float64(i)/120 < 5.7; i++ {
 			t := float64(i) / 120
 			y := stripAt(ch, rest, bright, x, t)
 			peak, dip = max(peak, y), min(dip, y)
@@ -180,10 +180,17 @@ func sampledFlashes(ch faceproof.FlashChallenge) int {
 	return worst
 }
 
-// stripAt is the luminance of the strip at x after t seconds: 1 s of pre-roll
-// with .3 s of fade, ten times .4 s with .2 s of wipe, .3 s of post-roll.
+// stripAt is the luminance of the strip at x after t seconds of the pre-roll: a
+// white page before, .6 s of lead with .3 s of fade, 1 s of pre-roll with .3 s of
+// fade, ten times .4 s with .2 s of wipe, .3 s of post-roll.
 func stripAt(ch faceproof.FlashChallenge, rest float64, bright []float64, x, t float64) float64 {
 	switch k := int(math.Floor((t - 1) / .4)); {
+	case t < -.6:
+		return 1
+	case t < -.3:
+		return (-.3 - t) / .3
+	case t < 0:
+		return 0
 	case t < .3:
 		return t / .3 * rest
 	case t >= 5.3:
@@ -230,6 +237,7 @@ func TestCheckSafetyRefuses(t *testing.T) {
 		"red neutral":    with(func(c *faceproof.FlashChallenge) { c.Neutral = faceproof.RGB{255, 30, 30} }),
 		"long wipe":      with(func(c *faceproof.FlashChallenge) { c.WipeMS = 500 }),
 		"negative wipe":  with(func(c *faceproof.FlashChallenge) { c.WipeMS = -1 }),
+		"short lead":     with(func(c *faceproof.FlashChallenge) { c.LeadMS = 299 }),
 		"no pre-roll":    with(func(c *faceproof.FlashChallenge) { c.PrerollMS = 0 }),
 		"no segments":    with(func(c *faceproof.FlashChallenge) { c.Segments = nil }),
 		"too many":       with(func(c *faceproof.FlashChallenge) { c.Segments = make([]faceproof.FlashSegment, 1000) }),
@@ -237,6 +245,10 @@ func TestCheckSafetyRefuses(t *testing.T) {
 		if err := CheckSafety(ch); faceproof.ErrorCode(err) != faceproof.CodeInternal {
 			t.Errorf("%s: %v, want CodeInternal", name, err)
 		}
+	}
+	// The lead is looked at: down to black and up again is one flash.
+	if n := flashes(opening(good, luminance(linearRGB(good.Neutral)))); n != 1 {
+		t.Errorf("the lead has %d flashes", n)
 	}
 	// Slow black and white is ugly and safe.
 	if err := CheckSafety(strobe(600, white, black)); err != nil {

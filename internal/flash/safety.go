@@ -16,8 +16,8 @@ const (
 
 // CheckSafety says whether the challenge is safe for photosensitive people: an
 // analyser of WCAG 2.2 SC 2.3.1 that follows the luminance of several places
-// of the screen along the wipe, and of the whole screen, from the pre-roll to
-// the post-roll. It does not look at the generator. The error is CodeInternal
+// of the screen along the wipe, and of the whole screen, from the lead to the
+// post-roll. It does not look at the generator. The error is CodeInternal
 // with the field at fault: a challenge is the server's own.
 func CheckSafety(ch faceproof.FlashChallenge) error {
 	if n := len(ch.Segments); n == 0 || n > maxSegments {
@@ -25,6 +25,9 @@ func CheckSafety(ch faceproof.FlashChallenge) error {
 	}
 	if ch.SegmentMS < minSegmentMS || ch.WipeMS < 0 || ch.WipeMS > ch.SegmentMS {
 		return unsafeError("segment_ms", "segment %d ms with wipe %d ms, want at least %d", ch.SegmentMS, ch.WipeMS, minSegmentMS)
+	}
+	if ch.LeadMS != 0 && ch.LeadMS < ch.FadeMS {
+		return unsafeError("lead_ms", "lead %d ms with fade %d ms", ch.LeadMS, ch.FadeMS)
 	}
 	if ch.FadeMS < 0 || ch.PrerollMS < ch.FadeMS || ch.PostMS < 0 {
 		return unsafeError("preroll_ms", "pre-roll %d ms with fade %d ms", ch.PrerollMS, ch.FadeMS)
@@ -69,12 +72,10 @@ type level struct{ t, y float64 }
 
 // stripLuminance follows one place, at share x of the way of a forward wipe: it
 // changes at once when the edge passes. rest is the luminance of the neutral
-// colour, bright that of each segment; the screen is black before and after at
-// worst.
+// colour, bright that of each segment; the screen is black after at worst.
 func stripLuminance(ch faceproof.FlashChallenge, rest float64, bright []float64, x float64) []level {
 	wipe := float64(ch.WipeMS) / 1000
-	l := make([]level, 0, len(bright)+4)
-	l = append(l, level{0, 0}, level{float64(ch.FadeMS) / 1000, rest})
+	l := opening(ch, rest)
 	for i, s := range ch.Segments {
 		at := x
 		if !s.Forward {
@@ -88,12 +89,22 @@ func stripLuminance(ch faceproof.FlashChallenge, rest float64, bright []float64,
 // screenLuminance follows the mean of the screen: a ramp during each wipe.
 func screenLuminance(ch faceproof.FlashChallenge, rest float64, bright []float64) []level {
 	wipe := float64(ch.WipeMS) / 1000
-	l := make([]level, 0, 2*len(bright)+4)
-	l = append(l, level{0, 0}, level{float64(ch.FadeMS) / 1000, rest})
+	l := opening(ch, rest)
 	for i, y := range bright {
 		l = append(l, level{dueAt(ch, i), l[len(l)-1].y}, level{dueAt(ch, i) + wipe, y})
 	}
 	return append(l, level{dueAt(ch, len(bright)), rest}, level{dueAt(ch, len(bright)) + float64(ch.PostMS)/1000, 0})
+}
+
+// opening is the luminance up to the neutral light: a page that is white at
+// worst fades to black in the lead; without one it is black at worst.
+func opening(ch faceproof.FlashChallenge, rest float64) []level {
+	lead, fade := float64(ch.LeadMS)/1000, float64(ch.FadeMS)/1000
+	l := make([]level, 0, 2*len(ch.Segments)+6)
+	if ch.LeadMS > 0 {
+		l = append(l, level{-lead, 1}, level{fade - lead, 0})
+	}
+	return append(l, level{0, 0}, level{fade, rest})
 }
 
 // dueAt is the start of segment i, or of the post-roll, in seconds from the

@@ -24,6 +24,9 @@ type Store interface {
 	Application(ctx context.Context, id string) (faceproof.Application, error)
 	Applications(ctx context.Context, state faceproof.ApplicationState) ([]faceproof.Application, error)
 	SwitchPermissions(ctx context.Context, id faceproof.AppID, which []faceproof.Permission, on bool, actor string) (faceproof.App, error)
+	SetDailyCalls(ctx context.Context, id faceproof.AppID, n int, actor string) (faceproof.App, error)
+	SetOrigins(ctx context.Context, id faceproof.AppID, origins []string, actor string) (faceproof.App, error)
+	ReplaceSecret(ctx context.Context, id faceproof.AppID, secretHash []byte, endAll bool, actor string) error
 	Audit(ctx context.Context, e faceproof.AuditEntry) error
 }
 
@@ -165,22 +168,21 @@ func (d *Desk) Approve(ctx context.Context, id, actor string) (faceproof.Applica
 	if a, err = a.Step(faceproof.ActionApprove, ""); err != nil {
 		return a, faceproof.Token{}, err
 	}
-	secret := random(32)
-	hash := sha256.Sum256([]byte(secret))
+	secret, hash := newSecret()
 	a.AppID, a.UpdatedAt = faceproof.AppID("wx"+random(8)), d.c.Now().UnixMilli()
 	app := faceproof.App{ID: a.AppID, Name: a.Name, Notice: a.Notice, Origins: a.Origins, Alive: a.Alive, CreatedAt: a.UpdatedAt}
-	if err := d.c.Store.ApproveApplication(ctx, a, app, hash[:], d.entry(actor, "approve", id, "")); err != nil {
+	if err := d.c.Store.ApproveApplication(ctx, a, app, hash, d.entry(actor, "approve", id, "")); err != nil {
 		return a, faceproof.Token{}, err
 	}
 	a.Version++
-	return a, faceproof.NewToken(secret), nil
+	return a, secret, nil
 }
 
 // Switch switches interfaces of an app on or off, all of them or none.
 func (d *Desk) Switch(ctx context.Context, id faceproof.AppID, which []faceproof.Permission, on bool, actor string) (faceproof.App, error) {
-	switch {
-	case !id.Valid():
-		return faceproof.App{}, faceproof.Errorf(faceproof.CodeInvalid, "app_id", "must be wx and 16 hex digits")
+	switch err := checkID(id); {
+	case err != nil:
+		return faceproof.App{}, err
 	case len(which) == 0 || len(which) > len(faceproof.Permissions()):
 		return faceproof.App{}, faceproof.Errorf(faceproof.CodeInvalid, "permissions", "must name 1 to %d interfaces", len(faceproof.Permissions()))
 	}
@@ -190,6 +192,57 @@ func (d *Desk) Switch(ctx context.Context, id faceproof.AppID, which []faceproof
 		}
 	}
 	return d.c.Store.SwitchPermissions(ctx, id, which, on, actor)
+}
+
+// SetDailyCalls changes how often an app may call each interface on one day;
+// 0: as often as the server lets every app. Errors: CodeInvalid, CodeNotFound.
+func (d *Desk) SetDailyCalls(ctx context.Context, id faceproof.AppID, n int, actor string) (faceproof.App, error) {
+	if err := checkID(id); err != nil {
+		return faceproof.App{}, err
+	}
+	return d.c.Store.SetDailyCalls(ctx, id, n, actor)
+}
+
+// SetOrigins replaces the origins whose pages may run the SDK for an app; none
+// leaves this server's own. Errors: CodeInvalid, CodeNotFound.
+func (d *Desk) SetOrigins(ctx context.Context, id faceproof.AppID, origins []string, actor string) (faceproof.App, error) {
+	if err := checkID(id); err != nil {
+		return faceproof.App{}, err
+	}
+	origins, err := faceproof.ParseOrigins(origins, "origins")
+	if err != nil {
+		return faceproof.App{}, err
+	}
+	return d.c.Store.SetOrigins(ctx, id, origins, actor)
+}
+
+// ReplaceSecret gives an app another secret, shown this once. The one before
+// stays valid for faceproof.SecretOverlap and the app's tokens to their ends;
+// with endAll, for a secret that has leaked, all of them end at once. Errors:
+// CodeInvalid, CodeNotFound, CodeConflict when the app is revoked.
+func (d *Desk) ReplaceSecret(ctx context.Context, id faceproof.AppID, endAll bool, actor string) (faceproof.Token, error) {
+	if err := checkID(id); err != nil {
+		return faceproof.Token{}, err
+	}
+	secret, hash := newSecret()
+	if err := d.c.Store.ReplaceSecret(ctx, id, hash, endAll, actor); err != nil {
+		return faceproof.Token{}, err
+	}
+	return secret, nil
+}
+
+func checkID(id faceproof.AppID) error {
+	if !id.Valid() {
+		return faceproof.Errorf(faceproof.CodeInvalid, "app_id", "must be wx and 16 hex digits")
+	}
+	return nil
+}
+
+// newSecret makes 256 random bits in hex, and the hash that is kept of them.
+func newSecret() (faceproof.Token, []byte) {
+	secret := random(32)
+	hash := sha256.Sum256([]byte(secret))
+	return faceproof.NewToken(secret), hash[:]
 }
 
 // Application finds an application. Errors: CodeInvalid, CodeNotFound.

@@ -56,6 +56,9 @@ func (a *admin) routes() []route {
 		row("POST "+one+"/submit", a.submit),
 		row("POST "+one+"/review", a.review),
 		row("POST /v1/admin/apps/{app}/switch", a.switchApp),
+		row("POST /v1/admin/apps/{app}/quota", a.quota),
+		row("POST /v1/admin/apps/{app}/origins", a.origins),
+		row("POST /v1/admin/apps/{app}/secret", a.secret),
 	}
 }
 
@@ -198,6 +201,46 @@ func (a *admin) switchApp(w http.ResponseWriter, r *http.Request) (int, any, err
 	}
 	app, err := a.cfg.Desk.Switch(r.Context(), faceproof.AppID(r.PathValue("app")), q.Permissions, *q.On, adminActor)
 	return http.StatusOK, map[string]any{"app_id": app.ID, "permissions": append([]faceproof.Permission{}, app.Permissions...)}, err
+}
+
+func (a *admin) quota(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var q struct {
+		DailyCalls *int `json:"daily_calls"`
+	}
+	if err := readStrict(w, r, maxForm, &q); err != nil {
+		return 0, nil, err
+	}
+	if q.DailyCalls == nil {
+		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "daily_calls", "must be a number")
+	}
+	app, err := a.cfg.Desk.SetDailyCalls(r.Context(), faceproof.AppID(r.PathValue("app")), *q.DailyCalls, adminActor)
+	return http.StatusOK, map[string]any{"app_id": app.ID, "daily_calls": app.DailyCalls}, err
+}
+
+func (a *admin) origins(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var q struct {
+		Origins []string `json:"origins"`
+	}
+	if err := readStrict(w, r, maxForm, &q); err != nil {
+		return 0, nil, err
+	}
+	if q.Origins == nil {
+		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "origins", "must be a list")
+	}
+	app, err := a.cfg.Desk.SetOrigins(r.Context(), faceproof.AppID(r.PathValue("app")), q.Origins, adminActor)
+	return http.StatusOK, map[string]any{"app_id": app.ID, "origins": append([]string{}, app.Origins...)}, err
+}
+
+func (a *admin) secret(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	var q struct {
+		RevokeTokens bool `json:"revoke_tokens"`
+	}
+	if err := readStrict(w, r, maxForm, &q); err != nil {
+		return 0, nil, err
+	}
+	id := faceproof.AppID(r.PathValue("app"))
+	secret, err := a.cfg.Desk.ReplaceSecret(r.Context(), id, q.RevokeTokens, adminActor)
+	return http.StatusOK, map[string]any{"app_id": id, "app_secret": secret.Reveal()}, err
 }
 
 func readBytes(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {

@@ -69,8 +69,9 @@ func TestAdminAuth(t *testing.T) {
 	f, _ := adminFixture(t)
 	id := "ap_0123456789abcdef"
 	paths := map[string][]string{"GET": {"categories", "applications", "applications/" + id, "applications/" + id + "/licences/x"},
-		"POST": {"applications", "applications/" + id + "/submit", "applications/" + id + "/review", "applications/" + id + "/licences/financial", "apps/" + string(demoID) + "/switch"},
-		"PUT":  {"applications/" + id}}
+		"POST": {"applications", "applications/" + id + "/submit", "applications/" + id + "/review", "applications/" + id + "/licences/financial", "apps/" + string(demoID) + "/switch",
+			"apps/" + string(demoID) + "/quota", "apps/" + string(demoID) + "/origins", "apps/" + string(demoID) + "/secret"},
+		"PUT": {"applications/" + id}}
 	answers := map[string]bool{}
 	for method, list := range paths {
 		for _, p := range list {
@@ -171,6 +172,84 @@ func TestAdminWholeWay(t *testing.T) {
 	}
 }
 
+// A secret is replaced while the business goes on: the old one for 60 s more,
+// tokens to their ends; and at once when it has leaked.
+func TestAdminReplacesSecret(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Admin = &Admin{TokenHash: keys.HashToken(adminToken)} })
+	path := "apps/" + string(demoID) + "/"
+	token := func(secret string) (string, float64) {
+		t.Helper()
+		var a map[string]any
+		_, body := f.do("GET", "/cgi-bin/token?grant_type=client_credential&appid="+string(demoID)+"&secret="+secret, "")
+		check(t, json.Unmarshal([]byte(body), &a))
+		code, _ := a["errcode"].(float64)
+		text, _ := a["access_token"].(string)
+		return text, code
+	}
+	refused := func(secret string) float64 { _, code := token(secret); return code }
+	use := func(token string) float64 {
+		t.Helper()
+		var a map[string]any
+		_, body := f.do("GET", "/cgi-bin/ticket/getticket?type=jsapi&access_token="+token, "")
+		check(t, json.Unmarshal([]byte(body), &a))
+		return a["errcode"].(float64)
+	}
+	replace := func(body string) string {
+		t.Helper()
+		code, a := f.admin("POST", path+"secret", body)
+		secret, _ := a["app_secret"].(string)
+		if code != 200 || len(secret) != 64 || a["app_id"] != string(demoID) {
+			t.Fatal(code, a)
+		}
+		return secret
+	}
+	before, _ := token(testSecret)
+	second := replace("{}")
+	f.now.Add(59_999)
+	if a, b := refused(testSecret), refused(second); a != 0 || b != 0 {
+		t.Errorf("in the first minute: old %v, new %v", a, b)
+	}
+	f.now.Add(1)
+	if a, b := refused(testSecret), refused(second); a != 40125 || b != 0 {
+		t.Errorf("after it: old %v, new %v", a, b)
+	}
+	if got := use(before); got != 0 {
+		t.Errorf("a token of before: %v", got)
+	}
+	third := replace(`{"revoke_tokens":true}`)
+	if a, b, c := refused(second), use(before), refused(third); a != 40125 || b != 42001 || c != 0 {
+		t.Errorf("leaked: old secret %v, old token %v, new secret %v", a, b, c)
+	}
+	code, a := f.admin("POST", path+"quota", `{"daily_calls":7}`)
+	if code != 200 || a["daily_calls"] != 7.0 || a["app_id"] != string(demoID) {
+		t.Error(code, a)
+	}
+	if code, a = f.admin("POST", path+"origins", `{"origins":["https://New.example:443"]}`); code != 200 || fmt.Sprint(a["origins"]) != "[https://new.example]" {
+		t.Error(code, a)
+	}
+	for p, body := range map[string]string{"quota": `{"daily_calls":7}`, "origins": `{"origins":[]}`, "secret": "{}"} {
+		if code, a := f.admin("POST", "apps/wx0123456789abcdef/"+p, body); code != 404 {
+			t.Errorf("%s of an unknown app: %d %v", p, code, a)
+		}
+	}
+	log, err := f.store.AuditLog(t.Context(), 1, 100)
+	check(t, err)
+	var rows []string
+	for _, e := range log {
+		if e.Actor == "admin" {
+			rows = append(rows, e.Action+" "+e.Detail)
+		}
+	}
+	if !slices.Equal(rows, []string{"app.secret ", "app.secret tokens ended", "app.quota 7", "app.origins 1"}) {
+		t.Errorf("audit: %q", rows)
+	}
+	for _, secret := range []string{second, third} {
+		if strings.Contains(f.log.String(), secret) {
+			t.Error("the log holds a secret")
+		}
+	}
+}
+
 func TestAdminBadInput(t *testing.T) {
 	f, _ := adminFixture(t)
 	_, a := f.admin("POST", "applications", formBody(nil))
@@ -205,6 +284,18 @@ func TestAdminBadInput(t *testing.T) {
 		{"switch null", "POST", toggle, `{"permissions":["getinfo"],"on":null}`, "on"},
 		{"no permissions", "POST", toggle, `{"permissions":[],"on":true}`, "permissions"},
 		{"unknown permission", "POST", toggle, `{"permissions":["all"],"on":true}`, "permissions"},
+		{"quota", "POST", "apps/" + string(demoID) + "/quota", `{}`, "daily_calls"},
+		{"quota null", "POST", "apps/" + string(demoID) + "/quota", `{"daily_calls":null}`, "daily_calls"},
+		{"quota text", "POST", "apps/" + string(demoID) + "/quota", `{"daily_calls":"7"}`, "daily_calls"},
+		{"quota below 0", "POST", "apps/" + string(demoID) + "/quota", `{"daily_calls":-1}`, "daily_calls"},
+		{"quota above", "POST", "apps/" + string(demoID) + "/quota", `{"daily_calls":1000000001}`, "daily_calls"},
+		{"quota of no app", "POST", "apps/wx1/quota", `{"daily_calls":1}`, "app_id"},
+		{"origins", "POST", "apps/" + string(demoID) + "/origins", `{}`, "origins"},
+		{"origins of http", "POST", "apps/" + string(demoID) + "/origins", `{"origins":["http://shop.example"]}`, "origins"},
+		{"origins of no app", "POST", "apps/wx1/origins", `{"origins":[]}`, "app_id"},
+		{"secret", "POST", "apps/" + string(demoID) + "/secret", `{"app_secret":"mine"}`, "body"},
+		{"revoke_tokens", "POST", "apps/" + string(demoID) + "/secret", `{"revoke_tokens":1}`, "revoke_tokens"},
+		{"secret of no app", "POST", "apps/wx1/secret", `{}`, "app_id"},
 		{"app", "POST", "apps/wx1/switch", `{"permissions":["getinfo"],"on":true}`, "app_id"},
 	}
 	for _, c := range cases {

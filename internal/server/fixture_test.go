@@ -22,6 +22,7 @@ import (
 	"faceproof/internal/blob"
 	"faceproof/internal/capture"
 	"faceproof/internal/keys"
+	"faceproof/internal/onboarding"
 	"faceproof/internal/registry"
 	"faceproof/internal/store"
 	"faceproof/internal/verify"
@@ -52,6 +53,10 @@ func (a *analysis) Preview(context.Context, []byte) (faceproof.Guidance, error) 
 }
 func (a *analysis) Frame(context.Context, capture.Frame) error { return nil }
 func (a *analysis) Reset()                                     {}
+
+func (a *analysis) Light(capture.Transcript) faceproof.LightEvidence {
+	return faceproof.LightEvidence{Frames: 24, FPS: 15, Brightness: .5, Predicted: true, Amplitude: .1, BackgroundCells: 60}
+}
 
 func (a *analysis) Finish(_ context.Context, t capture.Transcript, r faceproof.Reference) (faceproof.Evidence, []byte, error) {
 	e := faceproof.Evidence{
@@ -169,6 +174,10 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 		Demo: &Demo{AppID: demoID, Secret: faceproof.NewToken(testSecret), Registrar: f.registry, Sign: wechat.Signature, CertHash: verify.CertHash}}
 	for _, ch := range change {
 		ch(&c)
+	}
+	if c.Admin != nil && c.Admin.Desk == nil { // at the apps' own database
+		c.Admin.Desk, err = onboarding.New(onboarding.Config{Store: f.store, Blobs: blobs})
+		check(t, err)
 	}
 	f.server, err = New(c)
 	check(t, err)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -32,7 +33,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 					panic(p)
 				}
 				// The value of a panic may quote input, so only the place is logged.
-				s.cfg.Log.ErrorContext(r.Context(), "panic", "route", r.Pattern, "stack", frames(debug.Stack()))
+				s.cfg.Log.ErrorContext(r.Context(), "panic", "route", r.Pattern, "stack", faceproof.StackText(debug.Stack()))
 				if rec.status == 0 {
 					writeError(rec, faceproof.Errorf(faceproof.CodeInternal, "", ""))
 				}
@@ -41,8 +42,25 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			s.cfg.Log.InfoContext(r.Context(), "request", "method", method(r), "route", r.Pattern,
 				"status", rec.status, "bytes", rec.bytes, "ms", time.Since(start).Milliseconds())
 		}()
+		if s.cfg.Hosts != nil && !s.hostAllowed(r.Host) {
+			writeError(rec, faceproof.Errorf(faceproof.CodeForbidden, "Host", "this server answers to localhost and to the names given by serve --host only · 本服务只接受 localhost 和 serve --host 指定的主机名"))
+			return
+		}
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// hostAllowed says whether a Host header names this machine or one of
+// Config.Hosts, at any port.
+func (s *Server) hostAllowed(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().IsLoopback() {
+		return true
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(s.cfg.Hosts, host)
 }
 
 // caller is who counts for the budgets of failures.
@@ -57,19 +75,6 @@ func method(r *http.Request) string {
 		return r.Method
 	}
 	return "other"
-}
-
-// frames keeps the lines of a stack that name files; the lines between hold
-// the arguments of functions, which may be anything.
-func frames(stack []byte) string {
-	var out []string
-	for _, line := range strings.Split(string(stack), "\n") {
-		if strings.HasPrefix(line, "\t") {
-			file, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-			out = append(out, file)
-		}
-	}
-	return strings.Join(out[:min(len(out), 24)], " < ")
 }
 
 // recorder notes the status and the size of an answer.

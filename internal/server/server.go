@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,12 @@ type Config struct {
 	// AllowOrigin says whether a page of this origin may open a session's
 	// socket. Nil: only pages of this server may.
 	AllowOrigin func(r *http.Request, sessionID, origin string) bool
+
+	// Hosts are the names under which the server may be asked, beside this
+	// machine's own (localhost, loopback addresses). Nil: any name. It keeps a
+	// foreign page whose name was made to point here (DNS rebinding) away from
+	// what has no log-in.
+	Hosts []string
 
 	MaxCaptures      int            // sockets at once; 0: CapturesPerCPU for each processor
 	MaxCapturesPerIP int            // 0: DefaultMaxCapturesPerIP
@@ -157,7 +164,17 @@ func (s *Server) routes() ([]route, error) {
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "//") {
+		// A client's base URL ends with a slash. The mux would redirect, and
+		// WeChat's clients take any status but 200 for a network error.
+		u := *r.URL
+		u.Path, u.RawPath = "/"+strings.TrimLeft(u.Path, "/"), ""
+		r = r.WithContext(r.Context())
+		r.URL = &u
+	}
+	s.handler.ServeHTTP(w, r)
+}
 
 // HTTPServer wraps the Server with the time limits that a slow or idle peer
 // meets. A capture socket leaves them when it is taken over, and has its own.

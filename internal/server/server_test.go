@@ -200,6 +200,29 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// What has no log-in answers to names of this machine and to those it was
+// given, so that no foreign name that points here reaches it.
+func TestHosts(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Hosts = []string{"face.example", "192.0.2.7"} })
+	for _, h := range []string{"localhost", "LocalHost.:8080", "app.localhost:1", "127.0.0.1:8080", "127.9.9.9", "[::1]:8080", "[::1]", "[::ffff:127.0.0.1]:8080", "face.example", "Face.Example:443", "192.0.2.7:80"} {
+		if resp, body := f.do("GET", "/demo/", "", "Host", h); resp.StatusCode != 200 {
+			t.Errorf("%s: %d %s", h, resp.StatusCode, body)
+		}
+	}
+	for _, h := range []string{"evil.example", "face.example.evil.example", "evil.face.example", "localhost.evil.example", "notlocalhost", "127.0.0.1.evil.example", "192.0.2.8", "[2001:db8::1]:80", "0.0.0.0", "2130706433"} {
+		for _, path := range []string{"/demo/", "/demo/api/config", "/cgi-bin/token", "/v1/sdk/config", "/v1/capture", "/healthz", "/v1/admin/categories"} {
+			resp, body := f.do("GET", path, "", "Host", h)
+			if resp.StatusCode != 403 || !strings.Contains(body, "serve --host") || strings.Contains(body, h) {
+				t.Errorf("%s %s: %d %s", h, path, resp.StatusCode, body)
+			}
+		}
+	}
+	any := newFixture(t)
+	if resp, _ := any.do("GET", "/demo/", "", "Host", "any.example"); resp.StatusCode != 200 {
+		t.Errorf("without a list: %d", resp.StatusCode)
+	}
+}
+
 func TestClientIP(t *testing.T) {
 	f := newFixture(t)
 	f.server.cfg.TrustedProxies = append(f.server.cfg.TrustedProxies, netip.MustParsePrefix("10.0.0.0/8"))

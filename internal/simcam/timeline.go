@@ -75,6 +75,8 @@ func answer(ch faceproof.FlashChallenge, events []capture.DisplayEvent) play {
 	for _, e := range events {
 		s := show{at: e.T, color: linear(ch.Neutral)}
 		switch e.Event {
+		case capture.DisplayLead:
+			s.color, s.lasts = [3]float64{}, float64(ch.FadeMS)
 		case capture.DisplayPreroll:
 			s.lasts = float64(ch.FadeMS)
 		case capture.DisplaySegment:
@@ -110,6 +112,10 @@ func schedule(ch faceproof.FlashChallenge, begin float64, r *rand.Rand) (events 
 			t += tick
 		}
 		t += .6 * r.Float64()
+	}
+	if ch.LeadMS > 0 {
+		put(capture.DisplayLead, 0)
+		next(float64(ch.LeadMS))
 	}
 	put(capture.DisplayPreroll, 0)
 	next(float64(ch.PrerollMS) + 30 + 120*r.Float64()) // the network's turn

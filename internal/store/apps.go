@@ -5,12 +5,13 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 
 	"faceproof"
 )
 
-const appColumns = `id, name, secret_hash, notice, permissions, origins, alive, revoked, created_at`
+const appColumns = `id, name, secret_hash, notice, permissions, origins, alive, daily_calls, revoked, created_at`
 
 // CreateApp adds an app by the operator's own short way: with it goes an
 // application, approved at once, so that every app has one. secretHash is the
@@ -42,14 +43,13 @@ func insertApp(ctx context.Context, tx *sql.Tx, a faceproof.App, secretHash []by
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO apps (`+appColumns+`, retention_days) VALUES (`+list(10)+`)`,
-		string(a.ID), a.Name, secretHash, notice, permissions, origins, int64(a.Alive), a.Revoked, a.CreatedAt, a.Notice.RetentionDays)
+	_, err = tx.ExecContext(ctx, `INSERT INTO apps (`+appColumns+`, retention_days) VALUES (`+list(11)+`)`,
+		string(a.ID), a.Name, secretHash, notice, permissions, origins, int64(a.Alive), a.DailyCalls, a.Revoked, a.CreatedAt, a.Notice.RetentionDays)
 	return err
 }
 
-// UpdateApp replaces everything but the id, the secret, the day of creation
-// and the permissions, which SwitchPermissions alone changes. Errors:
-// CodeNotFound.
+// UpdateApp replaces everything but the id, the day of creation, and what has
+// a method of its own: permissions, quota, origins, secret. Errors: CodeNotFound.
 func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
 	notice, _, origins, err := appJSON(a)
 	if err != nil {
@@ -59,6 +59,74 @@ func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
 		return one(tx.ExecContext(ctx, `UPDATE apps SET name = $2, notice = $3, origins = $4, alive = $5, revoked = $6, retention_days = $7 WHERE id = $1`,
 			string(a.ID), a.Name, notice, origins, int64(a.Alive), a.Revoked, a.Notice.RetentionDays))("app")
 	})
+}
+
+// SetDailyCalls changes an app's quota. Errors: CodeInvalid, CodeNotFound.
+func (s *Store) SetDailyCalls(ctx context.Context, id faceproof.AppID, n int, actor string) (faceproof.App, error) {
+	if err := faceproof.CheckDailyCalls(n, "daily_calls"); err != nil {
+		return faceproof.App{}, err
+	}
+	return s.setApp(ctx, s.entry(actor, "app.quota", string(id), strconv.Itoa(n)), `UPDATE apps SET daily_calls = $2 WHERE id = $1 RETURNING `+appColumns, string(id), n)
+}
+
+// SetOrigins replaces the origins whose pages may run the SDK. Errors:
+// CodeNotFound.
+func (s *Store) SetOrigins(ctx context.Context, id faceproof.AppID, origins []string, actor string) (faceproof.App, error) {
+	_, _, text, err := appJSON(faceproof.App{Origins: origins})
+	if err != nil {
+		return faceproof.App{}, err
+	}
+	return s.setApp(ctx, s.entry(actor, "app.origins", string(id), strconv.Itoa(len(origins))), `UPDATE apps SET origins = $2 WHERE id = $1 RETURNING `+appColumns, string(id), text)
+}
+
+// setApp runs a statement that changes one app and gives it.
+func (s *Store) setApp(ctx context.Context, e faceproof.AuditEntry, query string, args ...any) (a faceproof.App, err error) {
+	err = s.change(ctx, e, func(tx *sql.Tx) (err error) {
+		a, _, err = scanApp(tx.QueryRowContext(ctx, query, args...))
+		if errors.Is(err, sql.ErrNoRows) {
+			err = notFound("app")
+		}
+		return err
+	})
+	return a, err
+}
+
+// ReplaceSecret gives an app another secret. The one before stays valid for
+// faceproof.SecretOverlap, or, when everything is ended, for no moment more,
+// and neither do the app's tokens: then whoever has them gets nothing by them.
+// Errors: CodeNotFound; CodeConflict when the app is revoked.
+func (s *Store) ReplaceSecret(ctx context.Context, id faceproof.AppID, secretHash []byte, endAll bool, actor string) error {
+	now := s.c.Now().UnixMilli()
+	until, detail := now+faceproof.SecretOverlap.Milliseconds(), ""
+	if endAll {
+		until, detail = now, "tokens ended"
+	}
+	return s.change(ctx, s.entry(actor, "app.secret", string(id), detail), func(tx *sql.Tx) error {
+		var revoked bool
+		err := tx.QueryRowContext(ctx, `UPDATE apps SET earlier_secret_hash = secret_hash, earlier_secret_until = $3, secret_hash = $2
+			WHERE id = $1 RETURNING revoked`, string(id), secretHash, until).Scan(&revoked)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return notFound("app")
+		case err != nil:
+			return err
+		case revoked:
+			return faceproof.Errorf(faceproof.CodeConflict, "app_id", "the app is revoked for good")
+		case endAll:
+			_, err = tx.ExecContext(ctx, `UPDATE tokens SET expires_at = $2 WHERE app_id = $1 AND expires_at > $2`, string(id), now)
+		}
+		return err
+	})
+}
+
+// EarlierSecret gives the hash of the secret that was replaced, while it is
+// valid; nil after.
+func (s *Store) EarlierSecret(ctx context.Context, id faceproof.AppID, at int64) (hash []byte, err error) {
+	err = s.reader.QueryRowContext(ctx, `SELECT earlier_secret_hash FROM apps WHERE id = $1 AND earlier_secret_until > $2`, string(id), at).Scan(&hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return hash, fail(err)
 }
 
 // App finds an app, a revoked one too, and the hash of its secret. Errors:
@@ -93,7 +161,7 @@ type scanner interface{ Scan(...any) error }
 
 func scanApp(row scanner) (a faceproof.App, hash []byte, err error) {
 	var notice, permissions, origins []byte
-	if err = row.Scan(&a.ID, &a.Name, &hash, &notice, &permissions, &origins, &a.Alive, &a.Revoked, &a.CreatedAt); err != nil {
+	if err = row.Scan(&a.ID, &a.Name, &hash, &notice, &permissions, &origins, &a.Alive, &a.DailyCalls, &a.Revoked, &a.CreatedAt); err != nil {
 		return faceproof.App{}, nil, err
 	}
 	for _, f := range []struct {

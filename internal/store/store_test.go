@@ -231,6 +231,10 @@ func TestNoAuditNoChange(t *testing.T) {
 	calls := map[string]error{
 		"create app":   s.CreateApp(ctx, faceproof.App{ID: "wx00000000000000a3"}, nil),
 		"update app":   s.UpdateApp(ctx, faceproof.App{ID: app1, Revoked: true}),
+		"quota":        second(s.SetDailyCalls(ctx, app1, 7, "cli")),
+		"origins":      second(s.SetOrigins(ctx, app1, []string{"https://new.example"}, "cli")),
+		"secret":       s.ReplaceSecret(ctx, app1, []byte("new"), true, "cli"),
+		"end tokens":   s.EndTokens(ctx, app1, "access", t0),
 		"token":        s.PutToken(ctx, faceproof.TokenRecord{Hash: []byte("h"), AppID: app1}),
 		"user_id_key":  s.PutUserIDKey(ctx, []byte("h"), app1, []byte("s"), t0),
 		"create":       s.CreateVerification(ctx, newVerification("w", app1), entry("create")),
@@ -238,7 +242,7 @@ func TestNoAuditNoChange(t *testing.T) {
 		"advance":      s.Advance(ctx, "v", faceproof.StateCreated, faceproof.StateEnded, nil, "", t0, entry("end")),
 		"add person":   s.PutPerson(ctx, person("p", 1), false, entry("add")),
 		"begin":        second(s.BeginCapture(ctx, "v", []byte("token-v"), "", t0, entry("begin"))),
-		"redeem":       second(s.Redeem(ctx, []byte("cred-d"), app1, t0+10, entry("redeem"))),
+		"redeem":       second(s.Redeem(ctx, []byte("cred-d"), app1, "", t0+10, entry("redeem"))),
 		"sweep":        second(s.Sweep(ctx, t0+1e9)),
 		"audit itself": s.Audit(ctx, entry("look")),
 	}
@@ -252,6 +256,9 @@ func TestNoAuditNoChange(t *testing.T) {
 	}
 	if v := state(t, s, "d"); v.State != faceproof.StateDecided {
 		t.Errorf("redeemed: %+v", v)
+	}
+	if a, hash, err := s.App(ctx, app1); err != nil || a.DailyCalls != 0 || len(a.Origins) != 0 || string(hash) != "hash of a secret" {
+		t.Errorf("changed: %+v", a)
 	}
 	for _, table := range []string{"tokens", "user_id_keys"} {
 		if n := count(t, s, `SELECT COUNT(*) FROM `+table); n != 0 {

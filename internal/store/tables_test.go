@@ -208,7 +208,7 @@ func TestSweepManyBatches(t *testing.T) {
 	must(t, err)
 	for i := range n {
 		_, err := tx.Exec(`INSERT INTO verifications (`+verificationColumns+`, portrait_due)
-			SELECT $1, $2, 1, 'created', 1, '', '', $3, $3, '', NULL, NULL, 0, 1, '', 0, 0, NULL, NULL, '', 0, 0, 0`, fmt.Sprint("v", i), string(app1), []byte("x"))
+			SELECT $1, $2, 1, 'created', 1, '', '', $3, $3, '', NULL, NULL, 0, 1, '', 0, 0, NULL, NULL, '', 0, 0, 0, 0`, fmt.Sprint("v", i), string(app1), []byte("x"))
 		must(t, err)
 	}
 	must(t, tx.Commit())

@@ -23,6 +23,14 @@ func (s *Store) PutToken(ctx context.Context, t faceproof.TokenRecord) error {
 	})
 }
 
+// EndTokens ends every token of a kind of an app at a time.
+func (s *Store) EndTokens(ctx context.Context, app faceproof.AppID, kind string, at int64) error {
+	return s.change(ctx, s.entry("app:"+string(app), "token.end", string(app), kind), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE tokens SET expires_at = $3 WHERE app_id = $1 AND kind = $2 AND expires_at > $3`, string(app), kind, at)
+		return err
+	})
+}
+
 // Token finds a token by its hash. One that has expired is still given, for a
 // day: the caller compares ExpiresAt and can say which of the two it was.
 // Errors: CodeNotFound.
@@ -75,12 +83,12 @@ func scanToken(row scanner) (t faceproof.TokenRecord, err error) {
 }
 
 // PutUserIDKey keeps a sealed subject under the hash of its user_id_key until
-// expires, unix milliseconds.
+// expires, unix milliseconds. The same key again replaces it.
 func (s *Store) PutUserIDKey(ctx context.Context, hash []byte, app faceproof.AppID, sealed []byte, expires int64) error {
 	a := s.entry("app:"+string(app), "user_id_key.create", string(app), "")
 	return s.change(ctx, a, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO user_id_keys (hash, app_id, sealed, expires_at) VALUES ($1, $2, $3, $4)`,
-			hash, string(app), sealed, expires)
+		_, err := tx.ExecContext(ctx, `INSERT INTO user_id_keys (hash, app_id, sealed, expires_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (hash) DO UPDATE SET sealed = $3, expires_at = $4 WHERE user_id_keys.app_id = $2`, hash, string(app), sealed, expires)
 		return err
 	})
 }

@@ -35,7 +35,7 @@ func TestRedeemOnce(t *testing.T) {
 	}
 	for c := range credentials {
 		hash := []byte(fmt.Sprint("cred-v", c))
-		won := race(t, callers, func(int) error { return second(s.Redeem(ctx, hash, app1, t0+10, entry("redeem"))) }, faceproof.CodeNotFound)
+		won := race(t, callers, func(int) error { return second(s.Redeem(ctx, hash, app1, "", t0+10, entry("redeem"))) }, faceproof.CodeNotFound)
 		if won != 1 {
 			t.Errorf("credential %d: %d of %d redemptions succeeded", c, won, callers)
 		}
@@ -51,19 +51,19 @@ func TestRedeemRefuses(t *testing.T) {
 	s := open(t)
 	decided(t, s, "v", app1)
 	decided(t, s, "used", app1)
-	v, err := s.Redeem(ctx, []byte("cred-used"), app1, t0+10, entry("redeem"))
+	v, err := s.Redeem(ctx, []byte("cred-used"), app1, "", t0+10, entry("redeem"))
 	must(t, err)
 	if v.State != redeemed || v.RedeemedAt != t0+10 || v.ID != "used" || string(v.SubjectSealed) != "sealed" {
 		t.Errorf("got %+v", v)
 	}
 	cases := map[string]error{
-		"unknown":       second(s.Redeem(ctx, []byte("cred-x"), app1, t0+10, entry("redeem"))),
-		"foreign":       second(s.Redeem(ctx, []byte("cred-v"), app2, t0+10, entry("redeem"))),
-		"expired":       second(s.Redeem(ctx, []byte("cred-v"), app1, t0+300_000, entry("redeem"))),
-		"used":          second(s.Redeem(ctx, []byte("cred-used"), app1, t0+11, entry("redeem"))),
-		"empty":         second(s.Redeem(ctx, nil, app1, t0+10, entry("redeem"))),
-		"no app":        second(s.Redeem(ctx, []byte("cred-v"), "", t0+10, entry("redeem"))),
-		"id, not token": second(s.Redeem(ctx, []byte("v"), app1, t0+10, entry("redeem"))),
+		"unknown":       second(s.Redeem(ctx, []byte("cred-x"), app1, "", t0+10, entry("redeem"))),
+		"foreign":       second(s.Redeem(ctx, []byte("cred-v"), app2, "", t0+10, entry("redeem"))),
+		"expired":       second(s.Redeem(ctx, []byte("cred-v"), app1, "", t0+300_000, entry("redeem"))),
+		"used":          second(s.Redeem(ctx, []byte("cred-used"), app1, "", t0+11, entry("redeem"))),
+		"empty":         second(s.Redeem(ctx, nil, app1, "", t0+10, entry("redeem"))),
+		"no app":        second(s.Redeem(ctx, []byte("cred-v"), "", "", t0+10, entry("redeem"))),
+		"id, not token": second(s.Redeem(ctx, []byte("v"), app1, "", t0+10, entry("redeem"))),
 	}
 	for name, err := range cases {
 		if err == nil || err.Error() != cases["unknown"].Error() {
@@ -73,7 +73,7 @@ func TestRedeemRefuses(t *testing.T) {
 	if v := state(t, s, "v"); v.State != stDecided {
 		t.Errorf("a refused redemption changed it to %s", v.State)
 	}
-	must(t, second(s.Redeem(ctx, []byte("cred-v"), app1, t0+299_999, entry("redeem"))))
+	must(t, second(s.Redeem(ctx, []byte("cred-v"), app1, "", t0+299_999, entry("redeem"))))
 }
 
 func TestCaptureToken(t *testing.T) {
@@ -199,7 +199,7 @@ func TestRandomCalls(t *testing.T) {
 			case 2:
 				err = s.Decide(ctx, id, []byte(`{}`), nil, false, faceproof.Credential{Hash: []byte(fmt.Sprint(id, i)), VerificationID: id, AppID: app1, ExpiresAt: at + 300_000}, at, a)
 			case 3:
-				err = second(s.Redeem(ctx, []byte(fmt.Sprint(id, rapid.IntRange(0, i).Draw(r, "credential"))), app1, at, a))
+				err = second(s.Redeem(ctx, []byte(fmt.Sprint(id, rapid.IntRange(0, i).Draw(r, "credential"))), app1, "", at, a))
 			case 4:
 				_ = s.RotateToken(ctx, id, []byte("token-"+id), at)
 				err = fmt.Errorf("no step")
@@ -228,7 +228,7 @@ func TestTwoProcesses(t *testing.T) {
 	if path := os.Getenv("FACEPROOF_TEST_REDEEM"); path != "" {
 		s := openAt(t, path, false)
 		for c := range credentials {
-			if _, err := s.Redeem(ctx, []byte(fmt.Sprint("cred-v", c)), app1, t0+10, entry("redeem")); err == nil {
+			if _, err := s.Redeem(ctx, []byte(fmt.Sprint("cred-v", c)), app1, "", t0+10, entry("redeem")); err == nil {
 				fmt.Println("WON", c)
 			} else if faceproof.ErrorCode(err) != faceproof.CodeNotFound {
 				t.Fatal(err)
@@ -278,7 +278,7 @@ func TestTwoProcesses(t *testing.T) {
 func TestRedeemHoldsTwice(t *testing.T) {
 	s := open(t)
 	redeem := func(app faceproof.AppID) error {
-		return second(s.Redeem(ctx, []byte("cred-v"), app, t0+10, entry("redeem")))
+		return second(s.Redeem(ctx, []byte("cred-v"), app, "", t0+10, entry("redeem")))
 	}
 	decided(t, s, "v", app1)
 	must(t, redeem(app1))
@@ -301,7 +301,7 @@ func TestForeignCredentials(t *testing.T) {
 	}
 	for i := range apps {
 		for j := range apps {
-			if _, err := s.Redeem(ctx, []byte(fmt.Sprint("cred-v", j)), id(i), t0+10, entry("redeem")); i != j && faceproof.ErrorCode(err) != faceproof.CodeNotFound {
+			if _, err := s.Redeem(ctx, []byte(fmt.Sprint("cred-v", j)), id(i), "", t0+10, entry("redeem")); i != j && faceproof.ErrorCode(err) != faceproof.CodeNotFound {
 				t.Errorf("app %d, credential %d: %v", i, j, err)
 			} else if i == j && err != nil {
 				t.Errorf("app %d, its own: %v", i, err)
@@ -378,4 +378,62 @@ func TestConcurrentFirstOpen(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// Under the number that a credential was used with, its app reads it again for
+// a day; nothing else does, and nothing changes.
+func TestReplay(t *testing.T) {
+	const day = 24 * 3_600_000
+	s := open(t)
+	for _, id := range []string{"v", "loose", "fresh"} {
+		decided(t, s, id, app1)
+	}
+	first, err := s.Redeem(ctx, []byte("cred-v"), app1, "order-1", t0+10, entry("redeem"))
+	must(t, err)
+	must(t, second(s.Redeem(ctx, []byte("cred-loose"), app1, "", t0+10, entry("redeem"))))
+	must(t, second(s.Sweep(ctx, t0+10+day-1))) // the credential's own 300 s are over
+	again, err := s.Replay(ctx, []byte("cred-v"), app1, "order-1", t0+10+day-1, entry("replay"))
+	must(t, err)
+	if fmt.Sprint(again.ID, again.State, again.RedeemedAt, string(again.Decision)) != fmt.Sprint(first.ID, first.State, first.RedeemedAt, string(first.Decision)) {
+		t.Errorf("%+v, first %+v", again, first)
+	}
+	unknown := second(s.Replay(ctx, []byte("cred-x"), app1, "order-1", t0+20, entry("replay")))
+	want(t, unknown, faceproof.CodeNotFound)
+	for name, err := range map[string]error{
+		"another number": second(s.Replay(ctx, []byte("cred-v"), app1, "order-2", t0+20, entry("replay"))),
+		"no number":      second(s.Replay(ctx, []byte("cred-v"), app1, "", t0+20, entry("replay"))),
+		"another app":    second(s.Replay(ctx, []byte("cred-v"), app2, "order-1", t0+20, entry("replay"))),
+		"used without":   second(s.Replay(ctx, []byte("cred-loose"), app1, "", t0+20, entry("replay"))),
+		"not used":       second(s.Replay(ctx, []byte("cred-fresh"), app1, "", t0+20, entry("replay"))),
+		"a day later":    second(s.Replay(ctx, []byte("cred-v"), app1, "order-1", t0+10+day, entry("replay"))),
+		"redeemed again": second(s.Redeem(ctx, []byte("cred-v"), app1, "order-1", t0+20, entry("redeem"))),
+	} {
+		if err == nil || err.Error() != unknown.Error() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := count(t, s, `SELECT COUNT(*) FROM audit WHERE action IN ('redeem', 'replay')`); n != 3 {
+		t.Errorf("%d audit rows of two redemptions and a replay", n)
+	}
+	must(t, second(s.Sweep(ctx, t0+10+day)))
+	if n := count(t, s, `SELECT COUNT(*) FROM credentials`); n != 0 {
+		t.Errorf("%d credentials are left", n)
+	}
+}
+
+// However many mismatches come at once, the limit is reached once.
+func TestMismatch(t *testing.T) {
+	s := open(t)
+	decided(t, s, "v", app1)
+	const callers, limit = 100, 5
+	race(t, callers, func(int) error { return s.Mismatch(ctx, "v", limit, entry("mismatch")) }, "")
+	must(t, s.Mismatch(ctx, "", limit, entry("mismatch")))
+	if v := state(t, s, "v"); v.Mismatches != limit || v.State != stDecided {
+		t.Errorf("%d mismatches, %s", v.Mismatches, v.State)
+	}
+	for action, n := range map[string]int{"mismatch": callers + 1, "verification.revoke": 1} {
+		if got := count(t, s, `SELECT COUNT(*) FROM audit WHERE action = $1`, action); got != n {
+			t.Errorf("%d audit rows %s, want %d", got, action, n)
+		}
+	}
 }

@@ -5,12 +5,14 @@ import (
 	"crypto/subtle"
 	"database/sql"
 	"errors"
+	"time"
 
 	"faceproof"
 )
 
 const verificationColumns = `id, app_id, generation, state, alive, out_seq_no, openid, subject_sealed, subject_index, cert_hash,
-	verify_id_hash, token_hash, created_at, expires_at, consent, started_at, finished_at, decision, evidence, end_reason, portrait, redeemed_at`
+	verify_id_hash, token_hash, created_at, expires_at, consent, started_at, finished_at, decision, evidence, end_reason, portrait, redeemed_at,
+	mismatches`
 
 // Values of the column portrait.
 const (
@@ -26,11 +28,11 @@ func (s *Store) CreateVerification(ctx context.Context, v faceproof.Verification
 		if v.HasPortrait {
 			portrait = portraitKept
 		}
-		r, err := tx.ExecContext(ctx, `INSERT INTO verifications (`+verificationColumns+`, portrait_due) VALUES (`+list(22)+`, 0)
+		r, err := tx.ExecContext(ctx, `INSERT INTO verifications (`+verificationColumns+`, portrait_due) VALUES (`+list(23)+`, 0)
 			ON CONFLICT (app_id, out_seq_no) WHERE out_seq_no <> '' DO NOTHING`,
 			v.ID, string(v.AppID), int64(v.Generation), string(v.State), int64(v.Alive), v.OutSeqNo, v.OpenID, v.SubjectSealed, v.SubjectIndex, v.CertHash,
 			null(v.VerifyIDHash), null(v.TokenHash), v.CreatedAt, v.ExpiresAt, v.Consent, v.StartedAt, v.FinishedAt, text(v.Decision), text(v.Evidence),
-			string(v.EndReason), portrait, v.RedeemedAt)
+			string(v.EndReason), portrait, v.RedeemedAt, v.Mismatches)
 		if err != nil {
 			return err
 		}
@@ -188,13 +190,15 @@ func (s *Store) Decide(ctx context.Context, id string, decision, evidence []byte
 
 // Redeem uses a credential: one conditional UPDATE, so that of any number of
 // callers one wins, once, and only its own app. The verification becomes
-// redeemed in the same transaction. Errors: CodeNotFound, the same for an
-// unknown, foreign, expired or used one.
-func (s *Store) Redeem(ctx context.Context, credentialHash []byte, app faceproof.AppID, at int64, a faceproof.AuditEntry) (v faceproof.Verification, err error) {
+// redeemed in the same transaction. seq, when not empty, is the business's own
+// number, under which Replay gives it again. Errors: CodeNotFound, the same for
+// an unknown, foreign, expired or used one.
+func (s *Store) Redeem(ctx context.Context, credentialHash []byte, app faceproof.AppID, seq string, at int64, a faceproof.AuditEntry) (v faceproof.Verification, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		var id string
-		err := tx.QueryRowContext(ctx, `UPDATE credentials SET used_at = $3
-			WHERE hash = $1 AND app_id = $2 AND used_at = 0 AND expires_at > $3 RETURNING verification_id`, credentialHash, string(app), at).Scan(&id)
+		err := tx.QueryRowContext(ctx, `UPDATE credentials SET used_at = $3, redeem_seq = $4, expires_at = CASE WHEN $4 <> '' THEN $5 ELSE expires_at END
+			WHERE hash = $1 AND app_id = $2 AND used_at = 0 AND expires_at > $3 RETURNING verification_id`,
+			credentialHash, string(app), at, seq, at+replayTime.Milliseconds()).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("credential")
 		}
@@ -220,11 +224,60 @@ func (s *Store) Redeem(ctx context.Context, credentialHash []byte, app faceproof
 	return v, nil
 }
 
+// replayTime is how long after its use a credential may be read again under the
+// number that it was used with (security.md section 2.2).
+const replayTime = 24 * time.Hour
+
+// Replay gives a verification again whose credential the app has used under
+// seq, within 24 hours of that; it changes nothing. Errors: CodeNotFound, the
+// same for an unknown or foreign credential, one that was not used or not under
+// seq, and one whose time is over.
+func (s *Store) Replay(ctx context.Context, credentialHash []byte, app faceproof.AppID, seq string, at int64, a faceproof.AuditEntry) (v faceproof.Verification, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		v, err = scanVerification(tx.QueryRowContext(ctx, `SELECT `+verificationColumns+` FROM verifications WHERE app_id = $2 AND state = 'redeemed' AND id =
+			(SELECT verification_id FROM credentials WHERE hash = $1 AND app_id = $2 AND used_at <> 0 AND redeem_seq = $3 AND redeem_seq <> '' AND expires_at > $4)`,
+			credentialHash, string(app), seq, at))
+		if faceproof.ErrorCode(err) == faceproof.CodeNotFound {
+			return notFound("credential")
+		}
+		if err != nil {
+			return err
+		}
+		if a.Object == "" {
+			a.Object = v.ID
+		}
+		return addAudit(ctx, tx, a)
+	})
+	if err != nil {
+		return faceproof.Verification{}, err
+	}
+	return v, nil
+}
+
+// Mismatch records a question that did not fit its verification. It counts
+// towards limit, and the one that reaches it has a second audit row. An id that
+// is unknown, or empty, is the same work but for the count.
+func (s *Store) Mismatch(ctx context.Context, id string, limit int, a faceproof.AuditEntry) error {
+	return s.change(ctx, a, func(tx *sql.Tx) error {
+		var n int
+		err := tx.QueryRowContext(ctx, `UPDATE verifications SET mismatches = mismatches + 1 WHERE id = $1 AND mismatches < $2 RETURNING mismatches`,
+			id, limit).Scan(&n)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil || n < limit {
+			return err
+		}
+		return addAudit(ctx, tx, faceproof.AuditEntry{At: a.At, Actor: a.Actor, Action: "verification.revoke", Object: id, Detail: "mismatches"})
+	})
+}
+
 func scanVerification(row scanner) (v faceproof.Verification, err error) {
 	var portrait int64
 	var decision, evidence sql.NullString
 	err = row.Scan(&v.ID, &v.AppID, &v.Generation, &v.State, &v.Alive, &v.OutSeqNo, &v.OpenID, &v.SubjectSealed, &v.SubjectIndex, &v.CertHash,
-		&v.VerifyIDHash, &v.TokenHash, &v.CreatedAt, &v.ExpiresAt, &v.Consent, &v.StartedAt, &v.FinishedAt, &decision, &evidence, &v.EndReason, &portrait, &v.RedeemedAt)
+		&v.VerifyIDHash, &v.TokenHash, &v.CreatedAt, &v.ExpiresAt, &v.Consent, &v.StartedAt, &v.FinishedAt, &decision, &evidence, &v.EndReason, &portrait, &v.RedeemedAt,
+		&v.Mismatches)
 	if errors.Is(err, sql.ErrNoRows) {
 		return faceproof.Verification{}, notFound("verification")
 	}

@@ -131,7 +131,7 @@ func (s *Service) again(ctx context.Context, want faceproof.Verification) (Creat
 	verifyID := s.verifyID(v.ID)
 	same := v.Generation == want.Generation && v.OpenID == want.OpenID && v.CertHash == want.CertHash && v.Alive == want.Alive &&
 		bytes.Equal(v.SubjectIndex, want.SubjectIndex) && bytes.Equal(v.VerifyIDHash, keys.HashToken(verifyID))
-	if !same || left <= 0 {
+	if !same || left <= 0 || v.Mismatches >= MaxMismatches {
 		return Created{}, conflict
 	}
 	return Created{ID: v.ID, VerifyID: faceproof.NewToken(verifyID), ExpiresIn: left}, nil
@@ -152,8 +152,7 @@ func (s *Service) draft(app faceproof.App, sub faceproof.Subject, wish faceproof
 	if sub.IDNumber.Reveal() == "" {
 		return v, faceproof.Errorf(faceproof.CodeInvalid, "id_card_number", "must not be empty")
 	}
-	alive, err := method(app.Alive, wish)
-	if err != nil {
+	if _, err := method(app.Alive, wish); err != nil {
 		return v, err
 	}
 	id, err := s.random(idBytes)
@@ -162,7 +161,7 @@ func (s *Service) draft(app faceproof.App, sub faceproof.Subject, wish faceproof
 	}
 	now := s.millis()
 	v = faceproof.Verification{
-		ID: hex.EncodeToString(id), AppID: app.ID, State: faceproof.StateCreated, Alive: alive, OpenID: openID,
+		ID: hex.EncodeToString(id), AppID: app.ID, State: faceproof.StateCreated, Alive: wish, OpenID: openID,
 		SubjectIndex: s.cfg.Keys.Index("subject", []byte(sub.IDNumber.Reveal())),
 		CreatedAt:    now, ExpiresAt: now + ttl.Milliseconds(),
 	}
@@ -235,7 +234,7 @@ func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.S
 		return Started{}, err
 	}
 	s.log.Info("verification created", "session", v.ID, "app", v.AppID, "generation", int(v.Generation))
-	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: StartTTL, Method: v.Alive,
+	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: StartTTL, Method: firstMethod(v.Alive),
 		MaskedName: sub.Name.Masked(), OpenID: openID, Video: video}, nil
 }
 
@@ -244,18 +243,25 @@ func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.S
 var errVerifyID = faceproof.Errorf(faceproof.CodeNotFound, "verify_id", "is unknown or not this app's, order's and user's")
 
 // Start2 hands out the capture token of a created verification; each call makes
-// a new one and kills the one before. Errors: CodeNotFound, CodeExpired,
-// CodeConflict once the capture has begun, CodeRateLimited.
-func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string, video bool) (Started, error) {
+// a new one and kills the one before. mayStart says whether the browser that
+// asks may act for the verification's openid; nil: any may. Errors:
+// CodeNotFound, CodeExpired, CodeConflict once the capture has begun,
+// CodeRateLimited.
+func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string, mayStart func(openID string) bool, video bool) (Started, error) {
 	if app.Revoked {
 		return Started{}, faceproof.Errorf(faceproof.CodeForbidden, "app", "is revoked")
 	}
 	v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{VerifyIDHash: keys.HashToken(verifyID)})
-	if faceproof.ErrorCode(err) == faceproof.CodeNotFound || err == nil && (v.AppID != app.ID || v.Generation != faceproof.Gen2) {
+	if faceproof.ErrorCode(err) == faceproof.CodeNotFound ||
+		err == nil && (v.AppID != app.ID || v.Generation != faceproof.Gen2 || v.Mismatches >= MaxMismatches) {
 		return Started{}, errVerifyID
 	}
 	if err != nil {
 		return Started{}, err
+	}
+	if mayStart != nil && !mayStart(v.OpenID) {
+		s.log.Warn("verification opened in another browser", "session", v.ID, "app", v.AppID)
+		return Started{}, errVerifyID
 	}
 	now := s.millis()
 	if v.State != faceproof.StateCreated {
@@ -280,7 +286,7 @@ func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string
 		return Started{}, err
 	}
 	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: time.Duration(until-now) * time.Millisecond,
-		Method: v.Alive, MaskedName: sub.Name.Masked(), OpenID: v.OpenID, Video: video}, nil
+		Method: firstMethod(v.Alive), MaskedName: sub.Name.Masked(), OpenID: v.OpenID, Video: video}, nil
 }
 
 var userIDKeyForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -288,20 +294,25 @@ var userIDKeyForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // UserIDKey keeps a subject for UserIDKeyTTL under a random key, so that name
 // and number need not pass through the front end.
 func (s *Service) UserIDKey(ctx context.Context, app faceproof.App, sub faceproof.Subject) (faceproof.Token, time.Duration, error) {
-	b, err := s.random(16)
+	b, err := s.random(userIDKeyBytes)
 	if err != nil {
 		return faceproof.Token{}, 0, err
 	}
 	key := hex.EncodeToString(b)
-	hash := keys.HashToken(key)
-	sealed, err := s.sealSubject(sub, userIDKeyAAD(app.ID, hash))
-	if err != nil {
-		return faceproof.Token{}, 0, err
-	}
-	if err := s.cfg.Subjects.PutUserIDKey(ctx, hash, app.ID, sealed, s.millis()+UserIDKeyTTL.Milliseconds()); err != nil {
+	if err := s.keep(ctx, app.ID, key, sub); err != nil {
 		return faceproof.Token{}, 0, err
 	}
 	return faceproof.NewToken(key), UserIDKeyTTL, nil
+}
+
+// keep seals a subject under a user_id_key of an app, for UserIDKeyTTL.
+func (s *Service) keep(ctx context.Context, app faceproof.AppID, key string, sub faceproof.Subject) error {
+	hash := keys.HashToken(key)
+	sealed, err := s.sealSubject(sub, userIDKeyAAD(app, hash))
+	if err != nil {
+		return err
+	}
+	return s.cfg.Subjects.PutUserIDKey(ctx, hash, app, sealed, s.millis()+UserIDKeyTTL.Milliseconds())
 }
 
 func userIDKeyAAD(app faceproof.AppID, hash []byte) []byte {

@@ -34,6 +34,7 @@ type memStore struct {
 	apps    map[faceproof.AppID]faceproof.App
 	v       map[string]faceproof.Verification
 	cred    map[string]faceproof.Credential
+	seq     map[string]string // by verification: the number it was redeemed under
 	subject map[string][]byte
 	audits  []faceproof.AuditEntry
 	steps   []string // "from to", all that ever happened
@@ -43,7 +44,7 @@ type memStore struct {
 
 func newMemStore(apps ...faceproof.App) *memStore {
 	m := &memStore{apps: map[faceproof.AppID]faceproof.App{}, v: map[string]faceproof.Verification{},
-		cred: map[string]faceproof.Credential{}, subject: map[string][]byte{}}
+		cred: map[string]faceproof.Credential{}, seq: map[string]string{}, subject: map[string][]byte{}}
 	for _, a := range apps {
 		m.apps[a.ID] = a
 	}
@@ -193,7 +194,7 @@ func (m *memStore) Decide(_ context.Context, id string, decision, evidence []byt
 	})
 }
 
-func (m *memStore) Redeem(_ context.Context, hash []byte, app faceproof.AppID, at int64, a faceproof.AuditEntry) (out faceproof.Verification, err error) {
+func (m *memStore) Redeem(_ context.Context, hash []byte, app faceproof.AppID, seq string, at int64, a faceproof.AuditEntry) (out faceproof.Verification, err error) {
 	err = m.tx("Redeem", &a, func() error {
 		c, ok := m.cred[hex.EncodeToString(hash)]
 		if !ok || c.AppID != app || c.UsedAt != 0 || c.ExpiresAt <= at {
@@ -201,11 +202,37 @@ func (m *memStore) Redeem(_ context.Context, hash []byte, app faceproof.AppID, a
 		}
 		v := m.move(m.v[c.VerificationID], faceproof.StateRedeemed)
 		c.UsedAt, v.RedeemedAt = at, at
+		if seq != "" {
+			c.ExpiresAt = at + 86_400_000
+			m.seq[c.VerificationID] = seq
+		}
 		m.cred[hex.EncodeToString(hash)] = c
 		m.v[v.ID], out = v, v
 		return nil
 	})
 	return out, err
+}
+
+func (m *memStore) Replay(_ context.Context, hash []byte, app faceproof.AppID, seq string, at int64, a faceproof.AuditEntry) (out faceproof.Verification, err error) {
+	err = m.tx("Replay", &a, func() error {
+		c, ok := m.cred[hex.EncodeToString(hash)]
+		if !ok || c.AppID != app || c.UsedAt == 0 || c.ExpiresAt <= at || seq == "" || m.seq[c.VerificationID] != seq {
+			return absent()
+		}
+		out = m.v[c.VerificationID]
+		return nil
+	})
+	return out, err
+}
+
+func (m *memStore) Mismatch(_ context.Context, id string, limit int, a faceproof.AuditEntry) error {
+	return m.tx("Mismatch", &a, func() error {
+		if v, ok := m.v[id]; ok && v.Mismatches < limit {
+			v.Mismatches++
+			m.v[id] = v
+		}
+		return nil
+	})
 }
 
 func (m *memStore) Sweep(_ context.Context, now int64) (ids []string, err error) {
@@ -371,9 +398,11 @@ type fakeAnalysis struct {
 	frames   []capture.Frame
 	finished []capture.Transcript
 	resets   int
-	delay    time.Duration                        // of every frame
-	frameErr error                                // of every challenge frame
-	panics   string                               // "preview", "frame", "finish", "reset"
+	delay    time.Duration                             // of every frame
+	frameErr error                                     // of every challenge frame
+	panics   string                                    // "preview", "frame", "light", "finish", "reset"
+	light    func(attempt int) faceproof.LightEvidence // nil: enough
+	lights   []capture.Transcript
 	evidence func(attempt int) faceproof.Evidence // nil: a pass
 	finErr   error
 	released bool
@@ -437,26 +466,6 @@ func (a *fakeAnalysis) Reset() {
 	defer a.enter("reset")()
 	a.resets++
 	a.frames, a.released = nil, true
-}
-
-// goodEvidence passes the default policy.
-func goodEvidence() faceproof.Evidence {
-	return faceproof.Evidence{
-		PackID: "test", Method: "flash", Assurance: faceproof.AssuranceWebUnattested,
-		Capture: faceproof.CaptureEvidence{Captured: 80, Received: 80, FPS: 15, JPEGQ: 88, DurationMS: 5300},
-		Face:    faceproof.FaceEvidence{Analysed: 80, WithFace: 80, Continuity: .9},
-		Flash: &faceproof.FlashEvidence{P: 1e-4, Z: 6, R2: .95, Amplitude: .1, LatencyMS: 90, BackgroundRatio: .05,
-			BackgroundCells: 100, SkinCells: 200, Measurable: true,
-			L: 8, Cut: 1, Shape: faceproof.ShapeEvidence{Cells: 80, HeadCells: 200, B: .6, BSE: .1, D: .8, DSE: .6, Spread: .3, Kappa: .05, KappaSE: .05}},
-		Match: &faceproof.MatchEvidence{ModelID: "m", Similarity: .8, Threshold: .5, FMR: 1e-4, ProbeFrames: 5, ReferenceFrames: 5},
-	}
-}
-
-// weakEvidence is inconclusive.
-func weakEvidence() faceproof.Evidence {
-	e := goodEvidence()
-	e.Flash.Amplitude = .001
-	return e
 }
 
 // fakeKeys seals by naming the place in clear, so that a test sees a value that

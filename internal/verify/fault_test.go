@@ -128,7 +128,7 @@ func (w *world) tryRedeem(credential string) bool {
 	if credential == "" {
 		return false
 	}
-	_, err := w.s.Redeem(ctx, w.app, credential)
+	_, err := w.s.Redeem(ctx, w.app, credential, "")
 	_, _ = w.s.Portrait(ctx, w.app, PortraitKey{Credential: credential})
 	return err == nil
 }

@@ -72,7 +72,7 @@ func (w *world) session(ctx context.Context, app faceproof.App, e faceproof.Evid
 	p := w.play(ctx, st)
 	r := p.attempt(1)
 	p.live.Close(faceproof.ReasonDisconnected)
-	info, err := w.s.Redeem(ctx, app, r["verify_result"].(string))
+	info, err := w.s.Redeem(ctx, app, r["verify_result"].(string), "")
 	return info.Decision, err
 }
 

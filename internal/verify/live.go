@@ -103,7 +103,7 @@ type pump struct {
 // run owns the session until it ends, then lets nothing behind.
 func (l *Live) run(w *worker) {
 	p := &pump{Live: l, session: capture.New(capture.Config{Attempts: l.s.cfg.Policy.MaxAttempts,
-		NewChallenge: l.s.cfg.NewChallenge, CheckFrame: l.s.cfg.CheckFrame, Limits: l.s.cfg.Limits})}
+		NewChallenge: l.s.cfg.NewChallenge, Forecast: w.v.Alive == faceproof.AliveAuto, CheckFrame: l.s.cfg.CheckFrame, Limits: l.s.cfg.Limits})}
 	workerDone := make(chan struct{})
 	go func() {
 		defer close(workerDone)
@@ -212,6 +212,8 @@ func (p *pump) answer(r report) []capture.Effect {
 		return p.session.Result(now, *r.verdict)
 	case r.guidance != nil:
 		return p.session.Guide(now, *r.guidance)
+	case r.show != nil:
+		return p.session.Forecasted(now, *r.show)
 	}
 	return nil
 }
@@ -232,6 +234,8 @@ func (p *pump) apply(effects []capture.Effect) {
 		case capture.Record:
 			p.preview = nil
 			p.queue = append(p.queue, job{frame: &e.Frame})
+		case capture.Forecast:
+			p.queue = append(p.queue, job{forecast: &e})
 		case capture.Analyse:
 			if !e.Complete {
 				p.queue = nil // not to be measured

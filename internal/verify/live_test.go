@@ -39,11 +39,11 @@ func TestPassIsRedeemedOnce(t *testing.T) {
 		if len(credential) != 128 {
 			t.Errorf("credential of %d characters", len(credential))
 		}
-		info, err := w.s.Redeem(context.Background(), w.app, credential)
+		info, err := w.s.Redeem(context.Background(), w.app, credential, "")
 		if err != nil || !info.Decision.Pass() || info.Subject != w.subject || info.Verification.State != faceproof.StateRedeemed {
 			t.Fatalf("redeemed %+v, %v", info, err)
 		}
-		if _, err := w.s.Redeem(context.Background(), w.app, credential); err != errCredential {
+		if _, err := w.s.Redeem(context.Background(), w.app, credential, ""); err != errCredential {
 			t.Errorf("the second time: %v", err)
 		}
 		if !w.analysis.released || len(w.analysis.frames) != 0 {
@@ -85,7 +85,7 @@ func TestFailuresLookTheSame(t *testing.T) {
 			if got != want || got != "fail/" {
 				t.Errorf("%s: %s, another: %s", name, got, want)
 			}
-			info, err := w.s.Redeem(context.Background(), w.app, token)
+			info, err := w.s.Redeem(context.Background(), w.app, token, "")
 			if err != nil || info.Decision.Outcome != faceproof.OutcomeReject {
 				t.Errorf("%s: %+v, %v", name, info, err)
 			}

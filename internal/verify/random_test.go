@@ -54,7 +54,7 @@ func (c *caller) step() {
 		}
 	case 3:
 		if cr, ok := pick(c.r, c.created); ok {
-			if st, err := c.s.Start2(ctx, c.anyApp(), cr.VerifyID.Reveal(), false); err == nil {
+			if st, err := c.s.Start2(ctx, c.anyApp(), cr.VerifyID.Reveal(), nil, false); err == nil {
 				c.started = append(c.started, st)
 			}
 		}
@@ -141,7 +141,7 @@ func (c *caller) redeem() {
 	if !ok {
 		return
 	}
-	info, err := c.s.Redeem(ctx, c.anyApp(), token)
+	info, err := c.s.Redeem(ctx, c.anyApp(), token, "")
 	if err != nil {
 		if err != errCredential {
 			c.t.Errorf("another refusal: %v", err)

@@ -87,7 +87,7 @@ func TestRealStore(t *testing.T) {
 		for range 1000 {
 			wg.Go(func() {
 				<-start
-				info, err := w.s.Redeem(ctx, w.app, token)
+				info, err := w.s.Redeem(ctx, w.app, token, "")
 				switch {
 				case err == nil && info.Decision.Pass() && info.Subject == w.subject:
 					won.Add(1)
@@ -153,7 +153,7 @@ func TestRealStore2(t *testing.T) {
 		if n != 1 {
 			t.Fatalf("%d verify_ids", n)
 		}
-		st, err := w.s.Start2(ctx, w.app, id, false)
+		st, err := w.s.Start2(ctx, w.app, id, nil, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"regexp"
@@ -17,6 +18,8 @@ type Info struct {
 	Decision     faceproof.Decision  // Outcome "" before the decision
 	Assurance    faceproof.Assurance // of the last attempt's camera; "" before the decision
 	Subject      faceproof.Subject
+	UserIDKey    faceproof.Token // of Redeem: stands for Subject for UserIDKeyTTL
+	Replayed     bool            // the decision was told before
 }
 
 // PortraitKey says whose portrait is meant: by Credential (1.0), or by all four
@@ -32,15 +35,23 @@ var errCredential = faceproof.Errorf(faceproof.CodeNotFound, "verify_result", "i
 
 var credentialForm = regexp.MustCompile(`^[A-Za-z0-9_-]{128}$`)
 
-// Redeem uses a credential, once, and tells what it stands for. Unknown,
-// foreign, expired and used credentials are the same CodeNotFound.
-func (s *Service) Redeem(ctx context.Context, app faceproof.App, credential string) (Info, error) {
+// Redeem uses a credential, once, and tells what it stands for. With outSeqNo,
+// a number of the business's own, the same app gets the same Info again for a
+// day, Replayed; "" binds it to none. Unknown, foreign, expired and used
+// credentials are the same CodeNotFound.
+func (s *Service) Redeem(ctx context.Context, app faceproof.App, credential, outSeqNo string) (Info, error) {
 	if !credentialForm.MatchString(credential) {
 		return Info{}, errCredential
 	}
-	now := s.millis()
-	v, err := s.cfg.Store.Redeem(ctx, keys.HashToken(credential), app.ID, now,
-		faceproof.AuditEntry{At: now, Actor: appActor(app.ID), Action: "credential.redeem"})
+	hash, now := keys.HashToken(credential), s.millis()
+	entry := func(action string) faceproof.AuditEntry {
+		return faceproof.AuditEntry{At: now, Actor: appActor(app.ID), Action: action}
+	}
+	v, err := s.cfg.Store.Redeem(ctx, hash, app.ID, outSeqNo, now, entry("credential.redeem"))
+	replayed := outSeqNo != "" && faceproof.ErrorCode(err) == faceproof.CodeNotFound
+	if replayed {
+		v, err = s.cfg.Store.Replay(ctx, hash, app.ID, outSeqNo, now, entry("credential.replay"))
+	}
 	switch faceproof.ErrorCode(err) {
 	case "":
 	case faceproof.CodeNotFound, faceproof.CodeConflict, faceproof.CodeExpired:
@@ -48,8 +59,25 @@ func (s *Service) Redeem(ctx context.Context, app faceproof.App, credential stri
 	default:
 		return Info{}, err
 	}
-	s.log.Info("credential redeemed", "session", v.ID, "app", v.AppID)
-	return s.info(v)
+	s.log.Info("credential redeemed", "session", v.ID, "app", v.AppID, "replayed", replayed)
+	i, err := s.info(v)
+	if err != nil {
+		return Info{}, err
+	}
+	i.Replayed = replayed
+	i.UserIDKey, err = s.keyAgain(ctx, v, i.Subject)
+	if err != nil { // the credential is used by now: the answer must not be lost, and a replay tries again
+		s.log.Error("user_id_key not kept", "session", v.ID, "error", faceproof.LogText(err))
+	}
+	return i, nil
+}
+
+// keyAgain is the user_id_key that Redeem tells, so that the business can go on
+// without name and number. It is derived, so that a replay tells the same one
+// although only its hash is stored.
+func (s *Service) keyAgain(ctx context.Context, v faceproof.Verification, sub faceproof.Subject) (faceproof.Token, error) {
+	key := hex.EncodeToString(s.cfg.Keys.Index("user_id_key", []byte(v.ID))[:userIDKeyBytes])
+	return faceproof.NewToken(key), s.keep(ctx, v.AppID, key, sub)
 }
 
 // info opens a verification for its business.
@@ -76,36 +104,54 @@ func (s *Service) info(v faceproof.Verification) (Info, error) {
 }
 
 // Query tells the state of a 2.0 verification, as often as the business asks;
-// the first time that it tells the decision is recorded. verifyID, outSeqNo,
-// certHash and openID must all be those of its creation; else CodeNotFound,
-// whichever differs.
+// the first time that it tells the decision is recorded, the others are
+// Replayed. verifyID, outSeqNo, certHash and openID must all be those of its
+// creation; else CodeNotFound, whichever differs.
 func (s *Service) Query(ctx context.Context, app faceproof.App, verifyID, outSeqNo, certHash, openID string) (Info, error) {
 	v, err := s.find2(ctx, app.ID, verifyID, outSeqNo, certHash, openID)
 	if err != nil {
 		return Info{}, err
 	}
+	replayed := v.State == faceproof.StateRedeemed
 	if v.State == faceproof.StateDecided {
 		now := s.millis()
 		err := s.cfg.Store.Advance(ctx, v.ID, faceproof.StateDecided, faceproof.StateRedeemed, nil, "", now,
 			faceproof.AuditEntry{At: now, Actor: appActor(app.ID), Action: "verification.query", Object: v.ID})
-		if err != nil && faceproof.ErrorCode(err) != faceproof.CodeConflict { // another query was first
+		replayed = faceproof.ErrorCode(err) == faceproof.CodeConflict // another query was first
+		if err != nil && !replayed {
 			return Info{}, err
 		}
 		v.State, v.RedeemedAt = faceproof.StateRedeemed, now
 	}
-	return s.info(v)
+	i, err := s.info(v)
+	i.Replayed = replayed
+	return i, err
 }
 
+// MaxMismatches questions of its own app with another order, user or person
+// revoke a verify_id: it has got into wrong hands (security.md section 2.3).
+const MaxMismatches = 5
+
+// find2 finds a verification by all that its app must know of it. A mismatch
+// counts, another app's question does not; all refusals are one.
 func (s *Service) find2(ctx context.Context, app faceproof.AppID, verifyID, outSeqNo, certHash, openID string) (faceproof.Verification, error) {
 	v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{VerifyIDHash: keys.HashToken(verifyID)})
 	if err != nil && faceproof.ErrorCode(err) != faceproof.CodeNotFound {
 		return faceproof.Verification{}, err
 	}
 	cert := equalHash(s.certIndex(certHash), v.CertHash)
-	if err != nil || !cert || v.AppID != app || v.Generation != faceproof.Gen2 || v.OutSeqNo != outSeqNo || v.OpenID != openID {
-		return faceproof.Verification{}, errVerifyID
+	own := err == nil && v.AppID == app && v.Generation == faceproof.Gen2
+	if own && cert && v.OutSeqNo == outSeqNo && v.OpenID == openID && v.Mismatches < MaxMismatches {
+		return v, nil
 	}
-	return v, nil
+	a := faceproof.AuditEntry{At: s.millis(), Actor: appActor(app), Action: "verification.mismatch"}
+	if own {
+		a.Object = v.ID
+	}
+	if err := s.cfg.Store.Mismatch(ctx, a.Object, MaxMismatches, a); err != nil {
+		return faceproof.Verification{}, err
+	}
+	return faceproof.Verification{}, errVerifyID
 }
 
 func portraitKey(id string) string { return portraitPrefix + id }

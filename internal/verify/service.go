@@ -29,6 +29,7 @@ const (
 	idBytes         = 16
 	credentialBytes = 96 // 128 characters of base64url, as WeChat's verifyResult
 	tokenBytes      = 32
+	userIDKeyBytes  = 16
 	storeTimeout    = 10 * time.Second // for what must be written although the client has gone
 )
 

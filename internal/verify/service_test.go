@@ -141,17 +141,17 @@ func TestStart2RotatesTheToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.s.Start2(ctx, w.other, c.VerifyID.Reveal(), false); err != errVerifyID {
+		if _, err := w.s.Start2(ctx, w.other, c.VerifyID.Reveal(), nil, false); err != errVerifyID {
 			t.Errorf("another app: %v", err)
 		}
-		if _, err := w.s.Start2(ctx, w.app, "unknown", false); err != errVerifyID {
+		if _, err := w.s.Start2(ctx, w.app, "unknown", nil, false); err != errVerifyID {
 			t.Errorf("unknown: %v", err)
 		}
-		first, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false)
+		first, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), nil, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false)
+		second, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), nil, false)
 		if err != nil || second.ExpiresIn != StartTTL || second.OpenID != "o-1" {
 			t.Fatalf("%+v, %v", second, err)
 		}
@@ -163,19 +163,19 @@ func TestStart2RotatesTheToken(t *testing.T) {
 		if _, err := w.s.Capture(ctx, hello(second)); faceproof.ErrorCode(err) != faceproof.CodeExpired {
 			t.Errorf("a late token: %v", err)
 		}
-		third, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false)
+		third, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), nil, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.play(ctx, third).live.Close(faceproof.ReasonCancelled)
-		if _, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false); faceproof.ErrorCode(err) != faceproof.CodeConflict {
+		if _, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), nil, false); faceproof.ErrorCode(err) != faceproof.CodeConflict {
 			t.Errorf("after the capture: %v", err)
 		}
 	})
 	w := newWorld(t)
 	c, _ := w.s.Create(ctx, w.request("order-1"))
 	w.ahead = VerifyIDTTL
-	if _, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false); faceproof.ErrorCode(err) != faceproof.CodeExpired {
+	if _, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), nil, false); faceproof.ErrorCode(err) != faceproof.CodeExpired {
 		t.Errorf("after its time: %v", err)
 	}
 }
@@ -255,11 +255,11 @@ func TestRefusedCredentialsLookTheSame(t *testing.T) {
 	_, foreign := w.decided(w.other, faceproof.Gen1)
 	_, used := w.decided(w.app, faceproof.Gen1)
 	_, late := w.decided(w.app, faceproof.Gen1)
-	if _, err := w.s.Redeem(ctx, w.app, used); err != nil {
+	if _, err := w.s.Redeem(ctx, w.app, used, ""); err != nil {
 		t.Fatal(err)
 	}
 	try := func(name, credential string) {
-		info, err := w.s.Redeem(ctx, w.app, credential)
+		info, err := w.s.Redeem(ctx, w.app, credential, "")
 		if err == nil || fmt.Sprintf("%#v", *err.(*faceproof.Error)) != fmt.Sprintf("%#v", *errCredential) || info.Decision.Outcome != "" {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -273,10 +273,10 @@ func TestRefusedCredentialsLookTheSame(t *testing.T) {
 	w.ahead = CredentialTTL
 	try("late", late)
 	w.ahead = CredentialTTL - time.Second
-	if _, err := w.s.Redeem(ctx, w.app, late); err != nil {
+	if _, err := w.s.Redeem(ctx, w.app, late, ""); err != nil {
 		t.Errorf("a second before its end: %v", err)
 	}
-	if _, err := w.s.Redeem(ctx, w.other, foreign); err != nil {
+	if _, err := w.s.Redeem(ctx, w.other, foreign, ""); err != nil {
 		t.Errorf("its own app: %v", err)
 	}
 }
@@ -291,7 +291,7 @@ func TestConcurrentRedeem(t *testing.T) {
 		for range 1000 {
 			wg.Go(func() {
 				<-start
-				if _, err := w.s.Redeem(ctx, w.app, token); err == nil {
+				if _, err := w.s.Redeem(ctx, w.app, token, ""); err == nil {
 					ok.Add(1)
 				} else if err != errCredential {
 					t.Error(err)
@@ -341,7 +341,7 @@ func TestGeneration2(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), false)
+		st, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), nil, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -403,7 +403,7 @@ func TestPortrait(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	if _, err := w.s.Redeem(ctx, w.app, token); err != nil {
+	if _, err := w.s.Redeem(ctx, w.app, token, ""); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := w.s.Portrait(ctx, w.app, PortraitKey{Credential: token}); err != nil || string(b) != "jpeg" {

@@ -93,7 +93,7 @@ func (w *world) judged(given faceproof.Evidence) (d faceproof.Decision, e facepr
 	r := p.attempt(1)
 	p.live.Close(faceproof.ReasonDisconnected)
 	credential, _ := r["verify_result"].(string)
-	info, err := w.s.Redeem(w.t.Context(), w.app, credential)
+	info, err := w.s.Redeem(w.t.Context(), w.app, credential, "")
 	if err != nil {
 		w.t.Fatalf("%v after %v\n%s", err, r, w.log)
 	}

@@ -26,8 +26,13 @@ type Store interface {
 	Advance(ctx context.Context, id string, from, to faceproof.State, evidence []byte, reason faceproof.Reason, at int64, a faceproof.AuditEntry) error
 	// Decide goes from captured to decided and adds the credential.
 	Decide(ctx context.Context, id string, decision, evidence []byte, hasPortrait bool, c faceproof.Credential, at int64, a faceproof.AuditEntry) error
-	// Redeem uses a credential by one conditional update: CodeNotFound when unknown, used, expired or another app's.
-	Redeem(ctx context.Context, credentialHash []byte, app faceproof.AppID, at int64, a faceproof.AuditEntry) (faceproof.Verification, error)
+	// Redeem uses a credential, under the business's number seq unless empty, by one conditional update: CodeNotFound when
+	// unknown, used, expired or another app's.
+	Redeem(ctx context.Context, credentialHash []byte, app faceproof.AppID, seq string, at int64, a faceproof.AuditEntry) (faceproof.Verification, error)
+	// Replay gives again for a day what the app redeemed under seq; else CodeNotFound.
+	Replay(ctx context.Context, credentialHash []byte, app faceproof.AppID, seq string, at int64, a faceproof.AuditEntry) (faceproof.Verification, error)
+	// Mismatch counts a question that did not fit a verification, up to limit. An empty id is the same work.
+	Mismatch(ctx context.Context, id string, limit int, a faceproof.AuditEntry) error
 	// Sweep ends what is overdue, deletes what has expired, and names the verifications whose portrait must go.
 	Sweep(ctx context.Context, now int64) ([]string, error)
 }
@@ -68,6 +73,7 @@ func (f AnalyzerFunc) Begin() Analysis { return f() }
 type Analysis interface {
 	Preview(ctx context.Context, jpeg []byte) (faceproof.Guidance, error)
 	Frame(ctx context.Context, f capture.Frame) error
+	Light(t capture.Transcript) faceproof.LightEvidence // from the frames so far
 	Finish(ctx context.Context, t capture.Transcript, r faceproof.Reference) (faceproof.Evidence, []byte, error)
 	Reset() // forgets the frames
 }

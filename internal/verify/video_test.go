@@ -100,7 +100,7 @@ func TestVideo2(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), true)
+		st, err := w.s.Start2(ctx, w.app, c.VerifyID.Reveal(), nil, true)
 		if err != nil || !st.Video {
 			t.Fatalf("%+v, %v", st, err)
 		}

@@ -12,15 +12,17 @@ import (
 	"faceproof/internal/keys"
 )
 
-// job is one piece of work: a frame, or an attempt to judge.
+// job is one piece of work: a frame, a choice, or an attempt to judge.
 type job struct {
-	frame   *capture.Frame
-	analyse *capture.Analyse
+	frame    *capture.Frame
+	forecast *capture.Forecast
+	analyse  *capture.Analyse
 }
 
 // report is the outcome of a job; empty after a frame of the challenge.
 type report struct {
 	guidance *faceproof.Guidance
+	show     *bool // the colours
 	verdict  *capture.Verdict
 	err      error
 }
@@ -34,9 +36,10 @@ type worker struct {
 	portrait bool // keep one for getimage
 	video    bool // keep the capture for getvideo
 	hello    capture.ClientHello
-	frames   []capture.Frame // of this attempt, for the video
-	caller   Caller          // for the budget of failures
-	state    faceproof.State // as far as this process knows
+	frames   []capture.Frame          // of this attempt, for the video
+	light    *faceproof.LightEvidence // of this attempt, by which the choice was made
+	caller   Caller                   // for the budget of failures
+	state    faceproof.State          // as far as this process knows
 	analysis Analysis
 }
 
@@ -76,6 +79,9 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 	case j.analyse != nil:
 		v, err := w.judge(ctx, *j.analyse)
 		return report{verdict: &v, err: err}
+	case j.forecast != nil:
+		show := w.choose(j.forecast.Transcript)
+		return report{show: &show}
 	case j.frame.Preview:
 		g, err := w.analysis.Preview(ctx, j.frame.JPEG)
 		return report{guidance: &g, err: err}
@@ -123,7 +129,7 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 			return capture.Verdict{}, err
 		}
 		w.analysis.Reset()
-		w.frames = nil
+		w.frames, w.light = nil, nil
 		return capture.Verdict{Outcome: capture.ResultRetry, Hint: d.Hint}, nil
 	}
 	if d, err = w.s.charge(ctx, w.v, w.caller, d); err != nil {
@@ -132,16 +138,32 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 	return w.decide(ctx, d, numbers, portrait, a.Transcript)
 }
 
+// choose is checkAliveType 2: what was measured before the colours says whether
+// they are shown. Reading digits will take the attempt over where they are not;
+// until then the person hears what to change and tries again.
+func (w *worker) choose(t capture.Transcript) bool {
+	e := w.analysis.Light(t)
+	w.light = &e
+	policy := w.s.cfg.Policy
+	light := faceproof.PredictLight(policy, e)
+	show := faceproof.ShowColours(policy, light, t.Attempt)
+	w.s.log.Info("light predicted", "session", w.v.ID, "attempt", t.Attempt, "light", light, "colours", show)
+	return show
+}
+
 // measure asks the analysis. An attempt that was cut short is only counted:
 // without frames and without a flash, Decide finds nothing that it could pass.
 func (w *worker) measure(ctx context.Context, a capture.Analyse, ref faceproof.Reference) (faceproof.Evidence, []byte, error) {
 	t := a.Transcript
 	if !a.Complete {
-		return faceproof.Evidence{Method: "flash", Assurance: faceproof.AssuranceWebUnattested, Attempt: t.Attempt, Reference: ref.State,
+		return faceproof.Evidence{Method: "flash", Light: w.light, Declined: a.Declined, Assurance: faceproof.AssuranceWebUnattested, Attempt: t.Attempt, Reference: ref.State,
 			Capture: faceproof.CaptureEvidence{Captured: t.Captured, Received: t.Received, Dropped: t.Dropped, Bytes: t.Bytes, ServerMS: t.ServerMS}}, nil, nil
 	}
 	e, portrait, err := w.analysis.Finish(ctx, t, ref)
 	e.Attempt = t.Attempt
+	if w.light != nil {
+		e.Light = w.light
+	}
 	return e, portrait, err
 }
 

@@ -49,7 +49,7 @@ type world struct {
 }
 
 var testChallenge = faceproof.FlashChallenge{
-	Nonce: "00", Neutral: faceproof.RGB{200, 200, 200}, FadeMS: 300, PrerollMS: 1000, SegmentMS: 400, WipeMS: 200, PostMS: 300,
+	Nonce: "00", Neutral: faceproof.RGB{200, 200, 200}, LeadMS: 600, FadeMS: 300, PrerollMS: 1000, SegmentMS: 400, WipeMS: 200, PostMS: 300,
 	Segments: []faceproof.FlashSegment{{Color: faceproof.RGB{0, 255, 0}}, {Color: faceproof.RGB{255, 0, 255}, Forward: true}},
 }
 
@@ -221,12 +221,17 @@ func (p *player) guided(attempt int) {
 	p.seq = 0
 }
 
-// preroll plays until the challenge.
+// preroll plays until the challenge, or until there is to be none.
 func (p *player) preroll(attempt int) {
 	p.t.Helper()
 	time.Sleep(20 * time.Millisecond)
+	p.must(p.display(attempt, capture.DisplayLead, 0))
+	for range 8 {
+		time.Sleep(75 * time.Millisecond)
+		p.must(p.frame(attempt, false))
+	}
 	p.must(p.display(attempt, capture.DisplayPreroll, 0))
-	for i := 0; p.last("challenge") == nil; i++ {
+	for i := 0; p.last("challenge") == nil && p.last("result") == nil; i++ {
 		if i == 25 {
 			p.t.Fatal("no challenge")
 		}
@@ -265,6 +270,9 @@ func (p *player) attempt(n int) map[string]any {
 	}
 	p.guided(n)
 	p.preroll(n)
+	if r := p.last("result"); r != nil {
+		return r
+	}
 	p.flash(n)
 	p.must(p.end(n))
 	return p.last("result")

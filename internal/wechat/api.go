@@ -15,7 +15,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -29,12 +31,17 @@ import (
 type Store interface {
 	// App gives an app and the SHA-256 of its secret; CodeNotFound.
 	App(ctx context.Context, id faceproof.AppID) (faceproof.App, []byte, error)
+	// EarlierSecret gives the hash of the secret that was replaced, while it is
+	// valid; nil when there is none.
+	EarlierSecret(ctx context.Context, id faceproof.AppID, at int64) ([]byte, error)
 	// PutToken inserts, or replaces the record with the same hash.
 	PutToken(ctx context.Context, t faceproof.TokenRecord) error
 	// Token finds a record by hash, expired or not; CodeNotFound.
 	Token(ctx context.Context, hash []byte) (faceproof.TokenRecord, error)
 	// CurrentToken gives the app's latest record of a kind; CodeNotFound.
 	CurrentToken(ctx context.Context, app faceproof.AppID, kind string) (faceproof.TokenRecord, error)
+	// EndTokens ends every token of a kind of an app at a time.
+	EndTokens(ctx context.Context, app faceproof.AppID, kind string, at int64) error
 	// UseToken uses a token of a kind that may be used once, before its expiry:
 	// CodeConflict when it was used before; CodeNotFound when it is unknown,
 	// expired, another app's or of another kind.
@@ -54,8 +61,8 @@ type Verifier interface {
 	UserIDKey(ctx context.Context, app faceproof.App, s faceproof.Subject) (faceproof.Token, time.Duration, error)
 	SubjectOf(ctx context.Context, app faceproof.AppID, key string) (faceproof.Subject, error)
 	Start1(ctx context.Context, app faceproof.App, s faceproof.Subject, alive faceproof.AliveType, openID string, video bool) (verify.Started, error)
-	Start2(ctx context.Context, app faceproof.App, verifyID string, video bool) (verify.Started, error)
-	Redeem(ctx context.Context, app faceproof.App, credential string) (verify.Info, error)
+	Start2(ctx context.Context, app faceproof.App, verifyID string, mayStart func(openID string) bool, video bool) (verify.Started, error)
+	Redeem(ctx context.Context, app faceproof.App, credential, outSeqNo string) (verify.Info, error)
 	Query(ctx context.Context, app faceproof.App, verifyID, outSeqNo, certHash, openID string) (verify.Info, error)
 	Portrait(ctx context.Context, app faceproof.App, by verify.PortraitKey) ([]byte, error)
 	Video(ctx context.Context, app faceproof.App, by verify.PortraitKey) ([]byte, error)
@@ -73,9 +80,10 @@ type Config struct {
 	Rand         io.Reader        // nil: crypto/rand
 	Log          *slog.Logger     // nil: nothing is logged
 	// DailyCalls bounds the calls of each interface by one app on one day of
-	// China's time; 0: not limited. Needs Calls.
+	// China's time, unless the app has a number of its own; 0: not limited.
+	// Needs Calls.
 	DailyCalls int
-	Calls      Calls // nil: forced refreshes of a token are not limited either
+	Calls      Calls // nil: nothing is limited, nor are forced refreshes of a token
 	// Compat says which devices and versions may verify; nil: the embedded table.
 	Compat *Compat
 }
@@ -196,7 +204,8 @@ func (a *API) serve(e endpoint) http.HandlerFunc {
 	}
 }
 
-func (a *API) perform(e endpoint, w http.ResponseWriter, r *http.Request) (any, error) {
+func (a *API) perform(e endpoint, w http.ResponseWriter, r *http.Request) (result any, err error) {
+	defer caught(&err)
 	c := &call{r: r}
 	switch {
 	case e.post && r.Method != http.MethodPost:
@@ -231,13 +240,27 @@ func (a *API) perform(e endpoint, w http.ResponseWriter, r *http.Request) (any, 
 	return e.do(a, c)
 }
 
+// caught turns a panic into a failure of this server, so that a client gets an
+// errcode and not an HTTP status. The log gets the place, never the value.
+func caught(err *error) {
+	if p := recover(); p == http.ErrAbortHandler {
+		panic(p)
+	} else if p != nil {
+		*err = faceproof.Errorf(faceproof.CodeInternal, "", "panic at %s", faceproof.StackText(debug.Stack()))
+	}
+}
+
 // within counts a call against the app's day. Errors: CodeRateLimited with
 // field "app".
 func (a *API) within(ctx context.Context, app faceproof.App, iface string) error {
-	if a.cfg.DailyCalls <= 0 {
+	limit := app.DailyCalls
+	if limit == 0 {
+		limit = a.cfg.DailyCalls
+	}
+	if limit <= 0 || a.cfg.Calls == nil {
 		return nil
 	}
-	ok, err := a.cfg.Calls.Call(ctx, app.ID, iface, a.cfg.Now().UnixMilli(), a.cfg.DailyCalls)
+	ok, err := a.cfg.Calls.Call(ctx, app.ID, iface, a.cfg.Now().UnixMilli(), limit)
 	if err == nil && !ok {
 		err = faceproof.Errorf(faceproof.CodeRateLimited, "app", "has made its calls of today")
 	}
@@ -246,8 +269,8 @@ func (a *API) within(ctx context.Context, app faceproof.App, iface string) error
 
 // isForm says whether the caller declared an HTML form.
 func isForm(r *http.Request) bool {
-	t := r.Header.Get("Content-Type")
-	return len(t) >= 33 && t[:33] == "application/x-www-form-urlencoded" || len(t) >= 19 && t[:19] == "multipart/form-data"
+	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return t == "application/x-www-form-urlencoded" || t == "multipart/form-data"
 }
 
 // answer writes the result or the failure, always with status 200: WeChat's

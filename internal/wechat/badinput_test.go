@@ -18,17 +18,18 @@ const sent = "k4nary"
 func goodBodies() map[string]string {
 	order := `"verify_id":"the-verify-id","out_seq_no":"order-1","openid":"user-1","cert_hash":"` + strings.Repeat("0", 64) + `"`
 	person := `"name":"` + testName + `","id_card_number":"` + testNumber + `"`
+	device := `"device":{"platform":"android","version":"8.0.49","model":"M1"}`
 	return map[string]string{
 		"/cgi-bin/stable_token":      `{"grant_type":"client_credential","appid":"` + string(appA) + `","secret":"` + secret + `","force_refresh":false}`,
 		facePath + "getuseridkey":    `{` + person + `}`,
-		facePath + "getinfo":         `{"verify_result":"cred"}`,
+		facePath + "getinfo":         `{"verify_result":"cred","out_seq_no":"order-1"}`,
 		facePath + "getimage":        `{"verify_result":"cred"}`,
 		facePath + "getvideo":        `{` + order + `}`,
 		facePath + "getverifyid":     `{"out_seq_no":"order-1","openid":"user-1","cert_info":{"cert_type":"IDENTITY_CARD","cert_name":"` + testName + `","cert_no":"` + testNumber + `"}}`,
 		facePath + "queryverifyinfo": `{` + order + `}`,
 		"/v1/sdk/config":             `{"appId":"` + string(appA) + `","timestamp":1,"nonceStr":"n","signature":"s","url":"https://shop.example/a","jsApiList":["startFacialRecognitionVerify"]}`,
-		"/v1/sdk/support":            `{"check_alive_type":2}`,
-		"/v1/sdk/sessions":           `{"api":"startFacialRecognitionVerify",` + person + `,"check_alive_type":2}`,
+		"/v1/sdk/support":            `{"check_alive_type":2,` + device + `}`,
+		"/v1/sdk/sessions":           `{"api":"startFacialRecognitionVerify",` + person + `,"check_alive_type":2,"visitor":"",` + device + `}`,
 		"/v1/sdk/code":               `{"visitor":""}`,
 	}
 }

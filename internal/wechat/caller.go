@@ -88,9 +88,9 @@ func modelOf(agent string) string {
 
 var localeForm = regexp.MustCompile(`^[a-z]{2}[-_][A-Za-z]{2,4}$`) // older agents name the language first
 
-// deviceClaim is what a Mini Program's page says about itself, from
-// wx.getSystemInfo: version is WeChat's. It can only narrow what the
-// User-Agent allows.
+// deviceClaim is what a page says about its device: a Mini Program from
+// wx.getSystemInfo, where version is WeChat's, a browser its model. It can only
+// narrow what the User-Agent allows.
 type deviceClaim struct {
 	Platform string `json:"platform"`
 	Version  string `json:"version"`

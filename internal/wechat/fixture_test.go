@@ -32,14 +32,17 @@ const (
 	appA   = faceproof.AppID("wx00000000000000aa")
 	appB   = faceproof.AppID("wx00000000000000bb")
 	secret = "3f9c1d0e5b7a48629c0d1e2f3a4b5c6d"
+
+	earlierSecret = "0b8a7f6e5d4c3b2a19087f6e5d4c3b2a"
 )
 
 // memStore is a Store in memory.
 type memStore struct {
-	mu     sync.Mutex
-	apps   map[faceproof.AppID]faceproof.App
-	tokens map[string]faceproof.TokenRecord
-	broken error
+	mu      sync.Mutex
+	apps    map[faceproof.AppID]faceproof.App
+	tokens  map[string]faceproof.TokenRecord
+	broken  error
+	earlier int64 // unix milliseconds
 }
 
 func (m *memStore) App(_ context.Context, id faceproof.AppID) (faceproof.App, []byte, error) {
@@ -53,6 +56,26 @@ func (m *memStore) App(_ context.Context, id faceproof.AppID) (faceproof.App, []
 		return a, nil, faceproof.Errorf(faceproof.CodeNotFound, "", "app")
 	}
 	return a, hashToken(secret), nil
+}
+
+// EarlierSecret is earlierSecret until m.earlier.
+func (m *memStore) EarlierSecret(_ context.Context, _ faceproof.AppID, at int64) ([]byte, error) {
+	if at < m.earlier {
+		return hashToken(earlierSecret), nil
+	}
+	return nil, nil
+}
+
+func (m *memStore) EndTokens(_ context.Context, app faceproof.AppID, kind string, at int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, t := range m.tokens {
+		if t.AppID == app && t.Kind == kind && t.ExpiresAt > at {
+			t.ExpiresAt = at
+			m.tokens[k] = t
+		}
+	}
+	return nil
 }
 
 func (m *memStore) PutToken(_ context.Context, t faceproof.TokenRecord) error {
@@ -113,7 +136,8 @@ type fakeVerify struct {
 	openIDs  []string
 	subjects map[string]faceproof.Subject // by app ‖ user_id_key
 	infos    map[string]verify.Info       // by app ‖ credential or verify_id
-	used     map[string]bool
+	used     map[string]string            // the same: the out_seq_no of the first answer
+	bound    string                       // openid of the-verify-id
 	portrait []byte
 	err      error // of every method
 	n        int
@@ -159,26 +183,32 @@ func (f *fakeVerify) Start1(_ context.Context, app faceproof.App, s faceproof.Su
 		Method: faceproof.AliveFlash, MaskedName: s.Name.Masked(), OpenID: openID, Video: video}, nil
 }
 
-func (f *fakeVerify) Start2(_ context.Context, app faceproof.App, verifyID string, video bool) (verify.Started, error) {
+func (f *fakeVerify) Start2(_ context.Context, app faceproof.App, verifyID string, mayStart func(string) bool, video bool) (verify.Started, error) {
 	if f.err != nil {
 		return verify.Started{}, f.err
 	}
-	if verifyID != "the-verify-id" || app.ID != appA {
+	if verifyID != "the-verify-id" || app.ID != appA || !mayStart(f.bound) {
 		return verify.Started{}, faceproof.Errorf(faceproof.CodeNotFound, "verify_id", "unknown")
 	}
 	return verify.Started{SessionID: strings.Repeat("cd", 16), CaptureToken: faceproof.NewToken("cap2"), ExpiresIn: 180 * time.Second, Method: faceproof.AliveFlash, MaskedName: "*三", Video: video}, nil
 }
 
-func (f *fakeVerify) Redeem(_ context.Context, app faceproof.App, credential string) (verify.Info, error) {
+func (f *fakeVerify) Redeem(ctx context.Context, app faceproof.App, credential, outSeqNo string) (verify.Info, error) {
 	if f.err != nil {
 		return verify.Info{}, f.err
 	}
 	k := string(app.ID) + credential
 	info, ok := f.infos[k]
-	if !ok || f.used[k] {
+	under, used := f.used[k]
+	if !ok || used && (outSeqNo == "" || under != outSeqNo) {
 		return verify.Info{}, faceproof.Errorf(faceproof.CodeNotFound, "verify_result", "unknown")
 	}
-	f.used[k] = true
+	if !used {
+		f.used[k] = outSeqNo
+		info.UserIDKey, _, _ = f.UserIDKey(ctx, app, info.Subject)
+		f.infos[k] = info
+	}
+	info.Replayed = used
 	return info, nil
 }
 
@@ -189,6 +219,10 @@ func (f *fakeVerify) Query(_ context.Context, app faceproof.App, verifyID, outSe
 	info, ok := f.infos[string(app.ID)+verifyID]
 	if !ok || info.Verification.OutSeqNo != outSeqNo || info.Verification.OpenID != openID || info.Verification.CertHash != certHash {
 		return verify.Info{}, faceproof.Errorf(faceproof.CodeNotFound, "verify_id", "unknown")
+	}
+	if info.Decision.Outcome != "" && info.Verification.State != faceproof.StateEnded {
+		_, info.Replayed = f.used[string(app.ID)+verifyID]
+		f.used[string(app.ID)+verifyID] = ""
 	}
 	return info, nil
 }
@@ -229,7 +263,7 @@ func newFixture(t testing.TB) *fixture {
 		f.store.apps[id] = faceproof.App{ID: id, Name: "示例 " + string(id[16:]), Notice: testNotice(),
 			Permissions: faceproof.Permissions(), Origins: []string{"https://shop.example"}, Alive: faceproof.AliveAuto}
 	}
-	f.verify = &fakeVerify{subjects: map[string]faceproof.Subject{}, infos: map[string]verify.Info{}, used: map[string]bool{}}
+	f.verify = &fakeVerify{subjects: map[string]faceproof.Subject{}, infos: map[string]verify.Info{}, used: map[string]string{}}
 	ring, err := keys.Open(filepath.Join(t.TempDir(), "keys.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -38,8 +38,8 @@ var jsAPIs = map[string]faceproof.Permission{
 // Client error codes (errCode), from the merged table of the contract.
 const (
 	clientArgs        = 10001 // 参数错误
-	clientNoModel     = 10002 // of "is supported" only: this method is not offered
-	clientBlocked     = 10003 // of "is supported" only: the device is on the black-list
+	clientNoModel     = 10002 // this method is not offered, or not to this version
+	clientBlocked     = 10003 // the device is on the black-list
 	clientNoRight     = 10006 // appid没有权限
 	clientIdentifyID  = 10017 // 非法identify_id
 	clientUserIDKey   = 10041 // 非法user_id_key
@@ -49,6 +49,12 @@ const (
 	clientUnavailable = 10069 // 活体检测暂时不可用
 	clientNotice      = 90105 // 获取确认页信息失败
 	errnoDenied       = 102   // the platform's own number for a missing permission
+)
+
+// The texts of "is supported", and of a start that did not wait for it.
+const (
+	saysNoModel = "No necessary model found"
+	saysBlocked = "Device is blacklisted"
 )
 
 // libVersionCode is what WeChat's clients answer.
@@ -137,7 +143,7 @@ func (a *API) sdkConfig(c *sdkCall) (any, error) {
 // supportRequest is the body of /v1/sdk/support.
 type supportRequest struct {
 	CheckAliveType *aliveNumber `json:"check_alive_type"`
-	Device         *deviceClaim `json:"device"` // from a Mini Program
+	Device         *deviceClaim `json:"device"` // what the page knows of it
 }
 
 type supportAnswer struct {
@@ -164,17 +170,15 @@ func (a *API) sdkSupport(c *sdkCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q.Device != nil {
-		if err := q.Device.check(c); err != nil {
-			return nil, err
-		}
+	fit, err := a.fit(c, q.Device)
+	if err != nil {
+		return nil, err
 	}
-	fit := a.cfg.Compat.current().fitOf(c.r.UserAgent(), q.Device)
 	if fit.blocked {
-		return supportAnswer{clientBlocked, apiCheck + ":fail Device is blacklisted", libVersionCode}, nil
+		return supportAnswer{clientBlocked, apiCheck + ":fail " + saysBlocked, libVersionCode}, nil
 	}
 	if !offered(app, alive) || !fit.serves(alive) {
-		return supportAnswer{clientNoModel, apiCheck + ":fail No necessary model found", libVersionCode}, nil
+		return supportAnswer{clientNoModel, apiCheck + ":fail " + saysNoModel, libVersionCode}, nil
 	}
 	return supportAnswer{0, apiCheck + ":ok", libVersionCode}, nil
 }
@@ -194,6 +198,8 @@ type sessionRequest struct {
 	UserIDKey      string       `json:"user_id_key"`
 	CheckAliveType *aliveNumber `json:"check_alive_type"`
 	VerifyID       string       `json:"verify_id"`
+	Visitor        string       `json:"visitor"` // with verify_id: of /v1/sdk/code, if the page has one
+	Device         *deviceClaim `json:"device"`
 }
 
 type sessionAnswer struct {
@@ -232,12 +238,21 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 		return nil, &sdkFailure{Status: http.StatusServiceUnavailable, Code: faceproof.CodeUnavailable, Field: "notice." + f,
 			ErrCode: clientNotice, Message: "the app's notice lacks " + f + "; the operator must fill it in"}
 	}
+	alive := faceproof.AliveAuto
+	if base == apiStart {
+		if alive, err = c.alive(q.CheckAliveType); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.suits(c, app, q.Device, alive); err != nil {
+		return nil, err
+	}
 	if err := a.within(c.ctx, app, q.API); err != nil {
 		return nil, err
 	}
 	var started verify.Started
 	if base == apiStart {
-		started, err = a.start1(c, app, q, video)
+		started, err = a.start1(c, app, q, alive, video)
 	} else {
 		started, err = a.start2(c, app, q, video)
 	}
@@ -252,14 +267,35 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 	}, nil
 }
 
-func (a *API) start1(c *sdkCall, app faceproof.App, q sessionRequest, video bool) (verify.Started, error) {
-	alive, err := c.alive(q.CheckAliveType)
-	if err != nil {
-		return verify.Started{}, err
+// suits refuses a capture that the device, its version or the app's policy rules
+// out, as "is supported" would have said: not every page asks that first.
+func (a *API) suits(c *sdkCall, app faceproof.App, claim *deviceClaim, alive faceproof.AliveType) error {
+	fit, err := a.fit(c, claim)
+	switch {
+	case err != nil:
+		return err
+	case fit.blocked:
+		return c.unsuited(clientBlocked, saysBlocked)
+	case !offered(app, alive):
+		return c.notOffered()
+	case !fit.serves(alive):
+		return c.unsuited(clientNoModel, saysNoModel)
 	}
-	if !offered(app, alive) {
-		return verify.Started{}, c.notOffered()
+	return nil
+}
+
+// fit asks the table about the caller.
+func (a *API) fit(c *sdkCall, claim *deviceClaim) (fit, error) {
+	if claim != nil {
+		if err := claim.check(c); err != nil {
+			return fit{}, err
+		}
 	}
+	return a.cfg.Compat.current().fitOf(c.r.UserAgent(), claim), nil
+}
+
+func (a *API) start1(c *sdkCall, app faceproof.App, q sessionRequest, alive faceproof.AliveType, video bool) (verify.Started, error) {
+	var err error
 	var s faceproof.Subject
 	if q.UserIDKey != "" {
 		if q.Name != "" || q.IDCardNumber != "" {
@@ -285,13 +321,10 @@ func (a *API) start2(c *sdkCall, app faceproof.App, q sessionRequest, video bool
 	if q.VerifyID == "" || len(q.VerifyID) > 256 {
 		return verify.Started{}, c.invalid("verifyId", "must be 1 to 256 characters")
 	}
-	if !offered(app, faceproof.AliveAuto) {
-		return verify.Started{}, c.notOffered()
-	}
-	started, err := a.cfg.Verify.Start2(c.ctx, app, q.VerifyID, video)
+	started, err := a.cfg.Verify.Start2(c.ctx, app, q.VerifyID, a.mayStart(app.ID, q.Visitor), video)
 	switch faceproof.ErrorCode(err) {
 	case faceproof.CodeNotFound, faceproof.CodeExpired, faceproof.CodeConflict:
-		// One answer, whether it is unknown, another app's, over or in use.
+		// One answer, whether it is unknown, another app's or browser's, over or in use.
 		err = &sdkFailure{Status: http.StatusNotFound, Code: faceproof.CodeNotFound, Field: "verifyId",
 			ErrCode: clientIdentifyID, Message: "is unknown, expired, used or not this app's"}
 	}

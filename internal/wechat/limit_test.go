@@ -52,6 +52,21 @@ func TestDailyCalls(t *testing.T) {
 	if fmt.Sprint(got) != "[84001 84001 84001 45009 84001 84001]" {
 		t.Error(got)
 	}
+	// An app's own number stands before the server's, whichever is larger.
+	for want, own := range map[string]int{"[84001 84001 84001 45009]": 0, "[84001 45009]": 1, "[84001 84001 84001 84001 84001 45009]": 5} {
+		f.api.cfg.Calls = dayCalls{}
+		a := f.store.apps[appB]
+		a.DailyCalls = own
+		f.store.apps[appB] = a
+		var got []int
+		for len(got) == 0 || got[len(got)-1] == 84001 {
+			got = append(got, f.errcode(f.face(appB, "getinfo", `{"verify_result":"x"}`)))
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("own quota %d: %v", own, got)
+		}
+	}
+	f.api.cfg.Calls = dayCalls{}
 	page := f.page(appA, "https://shop.example/a")
 	start := toJSON(map[string]any{"api": apiStart, "name": testName, "id_card_number": testNumber})
 	for i, want := range []int{200, 200, 200, 429} {

@@ -1,10 +1,12 @@
 package wechat
 
 import (
+	"crypto/hmac"
 	"encoding/base64"
 	"io"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"faceproof"
@@ -70,11 +72,37 @@ func (a *API) sdkCode(c *sdkCall) (any, error) {
 	return codeAnswer{code, q.Visitor, int(codeTTL / time.Second)}, nil
 }
 
-// visitorID names a browser to one app in the form of an openid. It never is
-// the openid of a person (openID): the index has another purpose.
+// Bytes of an openid that names a browser: the name, and the proof that it is
+// ours. Both are whole characters of base64.
+const visitorName, visitorProof = 12, 8
+
+// visitorID names a browser to one app in the form of an openid. It proves
+// itself, so that isVisitor needs no table, and never is the openid of a person
+// (openID): the indexes have other purposes.
 func (a *API) visitorID(app faceproof.AppID, visitor string) string {
-	x := a.cfg.Keys.Index("visitor", []byte(string(app)+"\x00"+visitor))
-	return "o" + base64.RawURLEncoding.EncodeToString(x)[:27]
+	name := a.cfg.Keys.Index("visitor", []byte(string(app)+"\x00"+visitor))[:visitorName]
+	return "o" + base64.RawURLEncoding.EncodeToString(append(name, a.visitorSeal(app, name)...))
+}
+
+func (a *API) visitorSeal(app faceproof.AppID, name []byte) []byte {
+	return a.cfg.Keys.Index("visitor.openid", append([]byte(string(app)+"\x00"), name...))[:visitorProof]
+}
+
+// isVisitor says whether an openid is one that jscode2session gave this app.
+func (a *API) isVisitor(app faceproof.AppID, openID string) bool {
+	text, ok := strings.CutPrefix(openID, "o")
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return ok && err == nil && len(b) == visitorName+visitorProof && hmac.Equal(b[visitorName:], a.visitorSeal(app, b[:visitorName]))
+}
+
+// mayStart says whether the browser that keeps a visitor may open the
+// verification of an openid: one that names a browser is opened by that browser
+// alone, so that nobody can hand theirs to another person. Any other openid is
+// the business's own, of which no page can prove anything.
+func (a *API) mayStart(app faceproof.AppID, visitor string) func(openID string) bool {
+	return func(openID string) bool {
+		return !a.isVisitor(app, openID) || visitorForm.MatchString(visitor) && hmac.Equal([]byte(a.visitorID(app, visitor)), []byte(openID))
+	}
 }
 
 // loginAnswer has no errcode: WeChat's has none either.

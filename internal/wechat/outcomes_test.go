@@ -69,7 +69,7 @@ func (f *fixture) decided(s faceproof.State, d faceproof.Decision) {
 		info.Verification.State, info.Decision = s, d
 		f.verify.infos[string(appA)+key] = info
 	}
-	f.verify.used = map[string]bool{}
+	f.verify.used = map[string]string{}
 }
 
 // Every server interface, every outcome but bad input (errors.golden and
@@ -111,6 +111,13 @@ func TestOutcomes(t *testing.T) {
 	both("latency, not measurable")
 	both("again")
 	a.add(f.face(appB, "getinfo", `{"verify_result":"cred"}`), "getinfo: another app's")
+	f.decided(faceproof.StateDecided, faceproof.Decision{Outcome: faceproof.OutcomePass, Reasons: []faceproof.Reason{faceproof.ReasonPass}})
+	for _, name := range []string{"under an out_seq_no", "under it again"} {
+		a.add(f.face(appA, "getinfo", `{"verify_result":"cred","out_seq_no":"order-1"}`), "getinfo: %s", name)
+	}
+	a.add(f.face(appA, "getinfo", `{"verify_result":"cred","out_seq_no":"order-2"}`), "getinfo: under another")
+	a.add(f.face(appA, "getinfo", `{"verify_result":"cred"}`), "getinfo: under none")
+	a.add(f.face(appA, "getinfo", `{"verify_result":"cred","out_seq_no":"1234"}`), "getinfo: under a short one")
 	a.add(f.face(appB, "queryverifyinfo", queryBody), "queryverifyinfo: another app's")
 	for _, c := range [][3]string{{"another order", "order-1", "order-2"}, {"another user", `"openid":"u"`, `"openid":"v"`}, {"another person", testHash, strings.Repeat("1", 64)}} {
 		a.add(f.face(appA, "queryverifyinfo", strings.Replace(queryBody, c[1], c[2], 1)), "queryverifyinfo: %s", c[0])
@@ -203,6 +210,12 @@ func TestSDKOutcomes(t *testing.T) {
 	}
 	a.add(f.sdk("support", token, `{}`, "User-Agent", agentWX), "support: a blocked device")
 	a.add(f.sdk("support", token, `{}`, "User-Agent", agentCD), "support: an old browser")
+	for _, c := range [][2]string{{apiStart, personBody[1:]}, {apiRequest, `"verify_id":"the-verify-id"}`}} {
+		api, body := c[0], `{"api":"`+c[0]+`",`+c[1]
+		a.add(f.sdk("sessions", token, body, "User-Agent", agentWX), "sessions: a blocked device, %s", api)
+		a.add(f.sdk("sessions", token, body[:len(body)-1]+`,"device":{"model":"SM-G991B"}}`), "sessions: a blocked device by its claim, %s", api)
+		a.add(f.sdk("sessions", token, body, "User-Agent", agentCD), "sessions: an old browser, %s", api)
+	}
 	person := personBody[1 : len(personBody)-1]
 	forms := []struct{ api, rest string }{{apiStart, person}, {apiStart + withVideo, person}, {apiRequest, `"verify_id":"the-verify-id"`}, {apiRequest + withVideo, `"verify_id":"the-verify-id"`}}
 	open := func(api, rest string) *httptest.ResponseRecorder {
@@ -215,6 +228,10 @@ func TestSDKOutcomes(t *testing.T) {
 	a.add(open(apiStart, `"user_id_key":"`+strings.Repeat("1", 32)+`"`), "sessions: by userIdKey")
 	a.add(open(apiStart, `"user_id_key":"`+strings.Repeat("2", 32)+`"`), "sessions: unknown userIdKey")
 	a.add(open(apiRequest, `"verify_id":"x"`), "sessions: unknown verifyId")
+	f.verify.bound = f.api.visitorID(appA, strings.Repeat("v", 43))
+	a.add(open(apiRequest, `"verify_id":"the-verify-id"`), "sessions: another browser's verifyId, no visitor")
+	a.add(open(apiRequest, `"verify_id":"the-verify-id","visitor":"`+strings.Repeat("w", 43)+`"`), "sessions: another browser's verifyId")
+	a.add(open(apiRequest, `"verify_id":"the-verify-id","visitor":"`+strings.Repeat("v", 43)+`"`), "sessions: its own browser's verifyId")
 	a.add(open(apiStart, person+`,"check_alive_type":0`), "sessions: digits")
 	a.add(open(apiStart, strings.Replace(person, testNumber, badNumber, 1)), "sessions: check character")
 	for _, field := range []string{"subject", "device", "ip", "app"} {

@@ -37,6 +37,7 @@ type shop struct {
 	apps   []faceproof.App
 	tokens []string // access tokens
 	sub    faceproof.Subject
+	dir    string
 }
 
 // newShop wraps the store that the service uses, for variants that are wrong.
@@ -52,7 +53,7 @@ func newShop(t testing.TB, apps int, wrap func(*store.Store) verify.Store) *shop
 	dir := t.TempDir()
 	ring, err := keys.Open(filepath.Join(dir, "keys.json"))
 	must(err)
-	s := &shop{t: t, sub: newFixture(t).subject()}
+	s := &shop{t: t, sub: newFixture(t).subject(), dir: dir}
 	s.store, err = store.Open(ctx, store.Config{Path: filepath.Join(dir, "db"), Actor: "test"})
 	must(err)
 	blobs, err := blob.OpenDir(filepath.Join(dir, "blobs"), ring)
@@ -107,6 +108,12 @@ func (s *shop) decide(app int, id string, tokenHash []byte, credential string) {
 
 // passed1 gives a body for getinfo, of a pass of an app.
 func (s *shop) passed1(app, n int) string {
+	body, _ := s.passedID(app, n)
+	return body
+}
+
+// passedID gives the verification's id too.
+func (s *shop) passedID(app, n int) (body, id string) {
 	s.t.Helper()
 	st, err := s.verify.Start1(context.Background(), s.apps[app], s.sub, faceproof.AliveAuto, "o", false)
 	if err != nil {
@@ -114,7 +121,12 @@ func (s *shop) passed1(app, n int) string {
 	}
 	credential := fmt.Sprintf("%0128d", app*1000+n+1)
 	s.decide(app, st.SessionID, hashToken(st.CaptureToken.Reveal()), credential)
-	return `{"verify_result":"` + credential + `"}`
+	return `{"verify_result":"` + credential + `"}`, st.SessionID
+}
+
+// under puts an out_seq_no into a body of getinfo.
+func under(body, seq string) string {
+	return strings.Replace(body, "}", `,"out_seq_no":"`+seq+`"}`, 1)
 }
 
 // passed2 gives a body for queryverifyinfo, and the verification's id.
@@ -127,7 +139,7 @@ func (s *shop) passed2(app, n int) (body, id string) {
 	if err := json.Unmarshal([]byte(answer), &a); err != nil || a.Code != 0 {
 		s.t.Fatal(answer)
 	}
-	st, err := s.verify.Start2(context.Background(), s.apps[app], a.VerifyID, false)
+	st, err := s.verify.Start2(context.Background(), s.apps[app], a.VerifyID, nil, false)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -158,7 +170,7 @@ func TestForeignApps(t *testing.T) {
 				continue
 			}
 			pairs++
-			if got := s.ask(thief, "getinfo", one[owner]); got != unknown1 {
+			if got := s.ask(thief, "getinfo", []string{one[owner], under(one[owner], "order-1")}[pairs%2]); got != unknown1 {
 				t.Fatalf("app %d with app %d's: %s", thief, owner, got)
 			}
 			if got := s.ask(thief, "queryverifyinfo", two[owner]); got != unknown2 {
@@ -183,7 +195,7 @@ func TestForeignApps(t *testing.T) {
 // to it as it may be: whoever has looked waits until another one has.
 type naive struct {
 	*store.Store
-	used   sync.Map
+	used   sync.Map // the number by the credential's hash
 	looked sync.Map // *gap by what was looked at
 }
 
@@ -205,7 +217,7 @@ func (n *naive) wait(at string) {
 	}
 }
 
-func (n *naive) Redeem(ctx context.Context, hash []byte, app faceproof.AppID, at int64, a faceproof.AuditEntry) (faceproof.Verification, error) {
+func (n *naive) Redeem(ctx context.Context, hash []byte, app faceproof.AppID, seq string, _ int64, a faceproof.AuditEntry) (faceproof.Verification, error) {
 	v, err := n.Verification(ctx, faceproof.VerificationKey{CredentialHash: hash})
 	if _, used := n.used.Load(string(hash)); err != nil || used || v.AppID != app {
 		return v, faceproof.Errorf(faceproof.CodeNotFound, "", "no such credential")
@@ -213,8 +225,16 @@ func (n *naive) Redeem(ctx context.Context, hash []byte, app faceproof.AppID, at
 	a.Object = v.ID
 	n.wait("redeem " + v.ID)
 	err = n.Audit(ctx, a)
-	n.used.Store(string(hash), true)
+	n.used.Store(string(hash), seq)
 	return v, err
+}
+
+func (n *naive) Replay(ctx context.Context, hash []byte, app faceproof.AppID, seq string, _ int64, a faceproof.AuditEntry) (faceproof.Verification, error) {
+	v, err := n.Verification(ctx, faceproof.VerificationKey{CredentialHash: hash})
+	if was, used := n.used.Load(string(hash)); err != nil || !used || was != seq || v.AppID != app {
+		return v, faceproof.Errorf(faceproof.CodeNotFound, "", "no such credential")
+	}
+	return v, n.Audit(ctx, a)
 }
 
 func (n *naive) Advance(ctx context.Context, id string, from, to faceproof.State, evidence []byte, r faceproof.Reason, at int64, a faceproof.AuditEntry) error {
@@ -230,51 +250,93 @@ func (n *naive) Advance(ctx context.Context, id string, from, to faceproof.State
 	return nil
 }
 
-// firsts lets a thousand callers redeem at once, and gives how many were first
-// by getinfo's answers, and by the audit rows of queryverifyinfo.
-func (s *shop) firsts(round int) (getinfo, query int) {
+// firsts is how many of a thousand were first.
+type firsts struct {
+	plain    int // getinfo without a number
+	shared   int // getinfo, all under one number
+	distinct int // getinfo, each under its own number
+	query    int // queryverifyinfo, by its answers
+	audited  int // the four together, by their audit rows
+}
+
+const replayedMark = `,"replayed":true`
+
+// race lets a thousand callers redeem at once, in each of the four ways.
+func (s *shop) race(round int) firsts {
 	s.t.Helper()
 	const callers = 1000
-	one := s.passed1(0, round)
-	two, id := s.passed2(0, round)
+	var bodies [4]string
+	ids := map[string]bool{}
+	for i := range bodies {
+		var id string
+		if i < 3 {
+			bodies[i], id = s.passedID(0, 3*round+i)
+		} else {
+			bodies[i], id = s.passed2(0, round)
+		}
+		ids[id] = true
+	}
 	refused := s.ask(0, "getinfo", `{"verify_result":"`+strings.Repeat("A", 128)+`"}`)
-	var won atomic.Int32
+	var won [4]atomic.Int32
+	var told sync.Map // bodies of the shared number, without the mark
 	var wg sync.WaitGroup
 	start := make(chan struct{})
-	for range callers {
+	try := func(way int, iface, body, pass string, again bool) {
 		wg.Go(func() {
 			<-start
-			switch got := s.ask(0, "getinfo", one); {
-			case strings.Contains(got, `"identify_ret":0`):
-				won.Add(1)
-			case got != refused:
-				s.t.Errorf("a late caller: %s", got)
+			got := s.ask(0, iface, body)
+			plain := strings.Replace(got, replayedMark, "", 1)
+			switch {
+			case strings.Contains(got, pass) && got == plain:
+				won[way].Add(1)
+			case again && strings.Contains(got, pass):
+			case again || got != refused:
+				s.t.Errorf("way %d, a late caller: %s", way, got)
 			}
-		})
-		wg.Go(func() {
-			<-start
-			if got := s.ask(0, "queryverifyinfo", two); !strings.Contains(got, `"verify_ret":10000`) {
-				s.t.Errorf("a repeated query: %s", got)
+			if way == 1 {
+				told.Store(plain, true)
 			}
 		})
 	}
+	for i := range callers {
+		try(0, "getinfo", bodies[0], `"identify_ret":0`, false)
+		try(1, "getinfo", under(bodies[1], "order-1"), `"identify_ret":0`, true)
+		try(2, "getinfo", under(bodies[2], fmt.Sprintf("order-%d", i)), `"identify_ret":0`, false)
+		try(3, "queryverifyinfo", bodies[3], `"verify_ret":10000`, true)
+	}
 	close(start)
 	wg.Wait()
+	n := 0
+	told.Range(func(any, any) bool { n++; return true })
+	if n != 1 {
+		s.t.Errorf("round %d: %d bodies under one number", round, n)
+	}
+	f := firsts{plain: int(won[0].Load()), shared: int(won[1].Load()), distinct: int(won[2].Load()), query: int(won[3].Load())}
+	for id := range ids {
+		f.audited += s.audited("credential.redeem", id) + s.audited("verification.query", id)
+	}
+	return f
+}
+
+// audited counts the audit rows of an action on an object.
+func (s *shop) audited(action, object string) (n int) {
+	s.t.Helper()
 	rows, err := s.store.AuditLog(context.Background(), 0, 1_000_000)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	for _, a := range rows {
-		if a.Action == "verification.query" && a.Object == id {
-			query++
+		if a.Action == action && a.Object == object {
+			n++
 		}
 	}
-	return int(won.Load()), query
+	return n
 }
 
-// security.md T10: of a thousand callers at once one is first, in every round.
-// FACEPROOF_ROUNDS=100 runs the acceptance figure. The same harness finds the
-// naive variant out.
+// security.md T10: of a thousand callers at once one is first, in every round
+// and in every way, and its answer is what the others under the same number
+// get. FACEPROOF_ROUNDS=100 runs the acceptance figure. The same harness finds
+// the naive variant out.
 func TestFirstRedemption(t *testing.T) {
 	rounds := 3
 	if n, err := strconv.Atoi(os.Getenv("FACEPROOF_ROUNDS")); err == nil {
@@ -282,16 +344,16 @@ func TestFirstRedemption(t *testing.T) {
 	}
 	s := newShop(t, 1, itself)
 	for i := range rounds {
-		if one, two := s.firsts(i); one != 1 || two != 1 {
-			t.Errorf("round %d: %d first by getinfo, %d by queryverifyinfo", i, one, two)
+		if f := s.race(i); f != (firsts{1, 1, 1, 1, 4}) {
+			t.Errorf("round %d: %+v", i, f)
 		}
 	}
 	bad := newShop(t, 1, func(st *store.Store) verify.Store { return &naive{Store: st} })
 	caught := 0
 	for i := range 2 {
-		one, two := bad.firsts(i)
-		t.Logf("naive: %d first by getinfo, %d by queryverifyinfo", one, two)
-		if one > 1 && two > 1 {
+		f := bad.race(i)
+		t.Logf("naive: %+v", f)
+		if f.plain > 1 && f.shared > 1 && f.distinct > 1 && f.query > 1 && f.audited > 4 {
 			caught++
 		}
 	}

@@ -74,6 +74,11 @@ func (c *sdkCall) notOffered() *sdkFailure {
 		Message: "asks for a method that this server or the app's policy does not offer; use 2"}
 }
 
+// unsuited refuses a device, in the words of "is supported".
+func (c *sdkCall) unsuited(errCode int, says string) *sdkFailure {
+	return &sdkFailure{Status: http.StatusForbidden, Code: faceproof.CodeForbidden, Field: "device", Message: says, ErrCode: errCode, Says: says}
+}
+
 // sdkFunc is one interface of the SDK.
 type sdkFunc func(*sdkCall) (any, error)
 
@@ -110,7 +115,8 @@ func (a *API) serveSDK(do sdkFunc) http.HandlerFunc {
 	}
 }
 
-func (a *API) performSDK(c *sdkCall, w http.ResponseWriter, do sdkFunc) (any, error) {
+func (a *API) performSDK(c *sdkCall, w http.ResponseWriter, do sdkFunc) (result any, err error) {
+	defer caught(&err)
 	if c.r.Method != http.MethodPost {
 		f := c.invalid("method", "must be POST")
 		f.Status = http.StatusMethodNotAllowed

@@ -1,7 +1,9 @@
 package wechat
 
 import (
+	"context"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +129,88 @@ func TestStableToken(t *testing.T) {
 	if _, left := f.stable(appA, false); left < 300 {
 		t.Errorf("expires_in %d: a client that subtracts 300 would ask for ever", left)
 	}
+}
+
+// A forced refresh right after a renewal ends the token of before the renewal
+// too: it is what one does when a token has leaked.
+func TestForceEndsTheOverlap(t *testing.T) {
+	f := newFixture(t)
+	old, _ := f.stable(appA, false)
+	other, _ := f.stable(appB, false)
+	f.wait(7200*time.Second - 5*time.Minute)
+	renewed, _ := f.stable(appA, false)
+	f.wait(forceSpacing)
+	if f.check(old) != 0 || f.check(renewed) != 0 {
+		t.Fatal("no overlap")
+	}
+	forced, _ := f.stable(appA, true)
+	if forced == renewed || f.check(old) != 42001 || f.check(renewed) != 42001 || f.check(forced) != 0 || f.check(other) != 0 {
+		t.Errorf("after a forced refresh: earlier %d, renewed %d, new %d, another app's %d", f.check(old), f.check(renewed), f.check(forced), f.check(other))
+	}
+}
+
+// The secret that was replaced is as good as the new one for its last minute,
+// at every interface that asks for one.
+func TestEarlierSecret(t *testing.T) {
+	f := newFixture(t)
+	f.store.earlier = f.now.Add(faceproof.SecretOverlap).UnixMilli()
+	ask := func(secret string) (codes [3]int) {
+		for i, w := range []*httptest.ResponseRecorder{
+			f.do("GET", fmt.Sprintf("/cgi-bin/token?grant_type=client_credential&appid=%s&secret=%s", appA, secret), ""),
+			f.do("POST", "/cgi-bin/stable_token", toJSON(map[string]any{"grant_type": "client_credential", "appid": appA, "secret": secret})),
+			f.do("GET", fmt.Sprintf("/sns/jscode2session?grant_type=authorization_code&appid=%s&secret=%s&js_code=x", appA, secret), ""),
+		} {
+			codes[i] = f.errcode(w)
+		}
+		return codes
+	}
+	taken, refused := [3]int{0, 0, codeCode}, [3]int{codeAppSecret, codeAppSecret, codeAppSecret}
+	f.wait(faceproof.SecretOverlap - time.Millisecond)
+	for s, want := range map[string][3]int{secret: taken, earlierSecret: taken, earlierSecret[1:]: refused} {
+		if got := ask(s); got != want {
+			t.Errorf("in the overlap: %v, want %v", got, want)
+		}
+	}
+	token := f.classic(appA)
+	f.wait(time.Millisecond)
+	if got := ask(earlierSecret); got != refused {
+		t.Errorf("after it: %v", got)
+	}
+	if got := ask(secret); got != taken || f.check(token) != 0 {
+		t.Errorf("after it the new secret: %v, a token: %d", got, f.check(token))
+	}
+}
+
+// A panic is a system error in WeChat's form, and the log names the place only.
+func TestPanicIsASystemError(t *testing.T) {
+	f := newFixture(t)
+	token, page := f.token(appA), f.page(appA, "https://shop.example/a")
+	f.api.cfg.Verify = nil // any call of it panics
+	w := f.face(appA, "getinfo", `{"verify_result":"x"}`)
+	if f.errcode(w) != -1 || w.Code != 200 || !strings.Contains(w.Body.String(), " rid: ") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	w = f.sdk("sessions", page, toJSON(map[string]any{"api": apiStart, "name": testName, "id_card_number": testNumber}))
+	var e sdkErrorAnswer
+	f.decode(w, &e)
+	if w.Code != 500 || e.ErrCode != clientSystem {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	f.api.cfg.Store = panicStore{f.store}
+	if w := f.do("GET", "/cgi-bin/ticket/getticket?type=jsapi&access_token="+token, ""); f.errcode(w) != -1 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	log := f.log.String()
+	if strings.Count(log, "panic at ") != 3 || strings.Contains(log, testName) || !strings.Contains(log, "token_test.go") {
+		t.Error(log)
+	}
+}
+
+// panicStore panics with a person's name.
+type panicStore struct{ Store }
+
+func (panicStore) Token(context.Context, []byte) (faceproof.TokenRecord, error) {
+	panic("token of " + testName)
 }
 
 func TestTokensAreStoredHashed(t *testing.T) {

@@ -72,36 +72,38 @@ type infoAnswer struct {
 	NameMD5      string `json:"name_utf8_md5"`
 	AliveType    int    `json:"check_alive_type"`
 
-	Assurance faceproof.Assurance `json:"capture_assurance,omitempty"` // ours
+	Assurance   faceproof.Assurance `json:"capture_assurance,omitempty"`  // ours
+	AliveReason string              `json:"check_alive_reason,omitempty"` // ours: why type 2 used it
+	Replayed    bool                `json:"replayed,omitempty"`           // ours: a first answer went out before
 }
 
-// getInfo redeems a verify_result, once.
+// getInfo redeems a verify_result, once; under an out_seq_no, a member of ours,
+// the first answer is given again for a day.
 func (a *API) getInfo(c *call) (any, error) {
 	credential, err := c.credential()
 	if err != nil {
 		return nil, err
 	}
-	ctx := c.r.Context()
-	info, err := a.cfg.Verify.Redeem(ctx, c.app, credential)
+	seq, f := c.body.text("out_seq_no")
+	if f != nil {
+		return nil, f
+	}
+	if c.body.has("out_seq_no") && !verify.ValidOutSeqNo(seq) {
+		return nil, fail(codeInvalidArgs, "%s", badOutSeqNo)
+	}
+	info, err := a.cfg.Verify.Redeem(c.r.Context(), c.app, credential, seq)
 	if err != nil {
 		return nil, err
 	}
 	v := info.Verification
-	answer := infoAnswer{
+	return infoAnswer{
 		Message: "ok", IdentifyRet: identifyRet(info.Decision),
 		IdentifyTime: seconds(v.StartedAt), FinishTime: seconds(v.FinishedAt),
-		OpenID: v.OpenID, AliveType: int(v.Alive), Assurance: info.Assurance,
+		OpenID: v.OpenID, AliveType: int(info.Method()), AliveReason: info.AliveReason(), Assurance: info.Assurance,
 		IDCardMD5: md5Hex(info.Subject.IDNumber.Reveal()), // the last X is upper case already
 		NameMD5:   md5Hex(info.Subject.Name.Reveal()),
-	}
-	// A new key, so that the business can go on without the name and number.
-	// The credential is used by now: a failure here must not lose the answer.
-	if key, _, err := a.cfg.Verify.UserIDKey(ctx, c.app, info.Subject); err == nil {
-		answer.UserIDKey = key.Reveal()
-	} else {
-		a.cfg.Log.ErrorContext(ctx, "no user_id_key for getinfo", "error", faceproof.LogText(err))
-	}
-	return answer, nil
+		UserIDKey: info.UserIDKey.Reveal(), Replayed: info.Replayed,
+	}, nil
 }
 
 // credential reads verify_result. WeChat answers 84001 when it is missing, as
@@ -133,7 +135,7 @@ func (a *API) getVideo(c *call) (any, error) {
 func (a *API) keptFace(c *call, kind, name string, get func(context.Context, faceproof.App, verify.PortraitKey) ([]byte, error)) (any, error) {
 	var by verify.PortraitKey
 	idField := "verify_result"
-	if c.body.has("verify_id") || c.body.has("out_seq_no") {
+	if c.body.has("verify_id") || c.body.has("out_seq_no") && !c.body.has("verify_result") {
 		q, err := c.order()
 		if err != nil {
 			return nil, err

@@ -13,6 +13,8 @@ var (
 	openIDForm   = regexp.MustCompile(`^[0-9A-Za-z_-]{1,128}$`)
 )
 
+const badOutSeqNo = "out_seq_no must be 5 to 32 of 0-9 A-Z a-z _ -"
+
 // verifyIDAnswer is the answer of getverifyid.
 type verifyIDAnswer struct {
 	Code      int    `json:"errcode"`
@@ -38,7 +40,7 @@ func (a *API) getVerifyID(c *call) (any, error) {
 	}
 	switch {
 	case !verify.ValidOutSeqNo(s[0]):
-		return nil, fail(codeInvalidArgs, "out_seq_no must be 5 to 32 of 0-9 A-Z a-z _ -")
+		return nil, fail(codeInvalidArgs, "%s", badOutSeqNo)
 	case id[0] != verify.IdentityCard:
 		return nil, fail(codeInvalidArgs, "cert_info.cert_type must be %s", verify.IdentityCard)
 	case !openIDForm.MatchString(s[1]):
@@ -72,7 +74,7 @@ func (c *call) order() (order, error) {
 	case s[0] == "" || len(s[0]) > 256:
 		return order{}, fail(codeIdentifyID, "verify_id must be 1 to 256 characters")
 	case !verify.ValidOutSeqNo(s[1]):
-		return order{}, fail(codeInvalidArgs, "out_seq_no must be 5 to 32 of 0-9 A-Z a-z _ -")
+		return order{}, fail(codeInvalidArgs, "%s", badOutSeqNo)
 	case !certHashForm.MatchString(s[2]):
 		return order{}, fail(codeInvalidArgs, "cert_hash must be 64 lower-case hex digits")
 	case !openIDForm.MatchString(s[3]):
@@ -87,7 +89,9 @@ type verifyInfoAnswer struct {
 	Message   string `json:"errmsg"`
 	VerifyRet int    `json:"verify_ret"` // 10000: passed
 
-	Assurance faceproof.Assurance `json:"capture_assurance,omitempty"` // ours; absent before the decision
+	Assurance   faceproof.Assurance `json:"capture_assurance,omitempty"`  // ours; absent before the decision
+	AliveReason string              `json:"check_alive_reason,omitempty"` // ours: why the method was used
+	Replayed    bool                `json:"replayed,omitempty"`           // ours: the result was told before
 }
 
 // queryVerifyInfo tells the result of a verification, as often as it is asked.
@@ -100,5 +104,5 @@ func (a *API) queryVerifyInfo(c *call) (any, error) {
 	if err != nil {
 		return nil, translate(err, "verify_id")
 	}
-	return verifyInfoAnswer{0, "ok", verifyRet(info.Verification, info.Decision), info.Assurance}, nil
+	return verifyInfoAnswer{0, "ok", verifyRet(info.Verification, info.Decision), info.Assurance, info.AliveReason(), info.Replayed}, nil
 }

@@ -10,7 +10,7 @@
 import type { Challenge, DisplayName, Prepare, RGB } from './protocol';
 
 /** A phase of the light. */
-export type Phase = 'off' | 'fade' | 'neutral' | 'segment' | 'post' | 'done';
+export type Phase = 'off' | 'lead' | 'fade' | 'neutral' | 'segment' | 'post' | 'done';
 
 export interface Light {
   phase: Phase;
@@ -20,6 +20,7 @@ export interface Light {
   since: number;
   from: RGB;
   neutral: RGB;
+  lead: number;
   fade: number;
   challenge: Challenge | null;
 }
@@ -52,14 +53,20 @@ export const EDGE = 0.06;
  */
 const EARLY = 4;
 
+/** What the screen shows in the lead. */
+const BLACK: RGB = [0, 0, 0];
+
 /** The light before anything is shown. `from` is the colour of the page that fades. */
 export function dark(from: RGB): Light {
-  return { phase: 'off', index: 0, since: NaN, from, neutral: from, fade: 0, challenge: null };
+  return { phase: 'off', index: 0, since: NaN, from, neutral: from, lead: 0, fade: 0, challenge: null };
 }
 
-/** Starts the neutral pre-roll at the next frame. */
+/** Starts the black lead, or without one the neutral pre-roll, at the next frame. */
 export function prepare(l: Light, p: Prepare): Light {
-  return { ...l, phase: 'fade', index: 0, since: NaN, neutral: p.neutral, fade: p.fade_ms, challenge: null };
+  return {
+    ...l, phase: p.lead_ms > 0 ? 'lead' : 'fade', index: 0, since: NaN,
+    neutral: p.neutral, lead: p.lead_ms, fade: p.fade_ms, challenge: null,
+  };
 }
 
 /** Hands over the colours: they start at the next frame. */
@@ -74,6 +81,10 @@ export function step(l: Light, t: number): [Light, LightEvent[]] {
     case 'off':
     case 'done':
       return [l, []];
+    case 'lead':
+      if (Number.isNaN(l.since)) return [{ ...l, since: t }, [{ event: 'lead', index: 0, t }]];
+      if (t - l.since < l.lead - EARLY) return [l, []];
+      return step({ ...l, phase: 'fade', since: NaN, from: BLACK }, t);
     case 'fade':
       if (Number.isNaN(l.since)) return [{ ...l, since: t }, [{ event: 'preroll', index: 0, t }]];
       if (t - l.since < l.fade) return [l, []];
@@ -100,9 +111,10 @@ export function picture(l: Light, t: number): Picture | null {
     case 'off':
     case 'done':
       return null;
+    case 'lead':
     case 'fade': {
       const share = l.fade > 0 && !Number.isNaN(l.since) ? clamp((t - l.since) / l.fade) : 0;
-      return flat(mix(l.from, l.neutral, share));
+      return flat(mix(l.from, l.phase === 'lead' ? BLACK : l.neutral, share));
     }
     case 'neutral':
     case 'post':

@@ -48,7 +48,7 @@ export interface TrackInfo {
 }
 
 /** An event of the light; t is milliseconds of performance.now(). */
-export type DisplayName = 'preroll' | 'segment' | 'postroll';
+export type DisplayName = 'lead' | 'preroll' | 'segment' | 'postroll';
 
 /** Why the client gives up. */
 export type AbortReason = 'cancel' | 'hidden' | 'camera' | 'alternative';
@@ -101,6 +101,8 @@ export interface Prepare {
   type: 'prepare';
   attempt: number;
   neutral: RGB;
+  /** black before the pre-roll; 0: none */
+  lead_ms: number;
   fade_ms: number;
   preroll_ms: number;
 }
@@ -177,11 +179,7 @@ export function parse(text: string): ServerMessage | null {
     case 'welcome': return welcome(m);
     case 'guide':
       return { type: 'guide', ok: m.flag('ok'), hint: m.hint('hint'), box: m.box('box') };
-    case 'prepare':
-      return {
-        type: 'prepare', attempt: m.int('attempt', 1, 255), neutral: m.rgb('neutral'),
-        fade_ms: m.int('fade_ms', 0, 5000), preroll_ms: m.int('preroll_ms', 0, 10000),
-      };
+    case 'prepare': return prepare(m);
     case 'challenge': return challenge(m);
     case 'analysing': return { type: 'analysing', attempt: m.int('attempt', 1, 255) };
     case 'result': return result(m);
@@ -217,6 +215,17 @@ function shape(m: Reader): Shape {
   return {
     fps: m.number('fps', 0.1, 120), width: m.int('width', 16, 4096),
     height: m.int('height', 16, 4096), quality: m.int('quality', 1, 100),
+  };
+}
+
+function prepare(m: Reader): Prepare {
+  const fade_ms = m.int('fade_ms', 0, 5000);
+  const lead_ms = m.optInt('lead_ms');
+  // A shorter one would be a flash of its own instead of a fade.
+  if (lead_ms !== 0 && (lead_ms < fade_ms || lead_ms > 5000)) throw new ProtocolError('lead_ms', 'must be 0, or fade_ms to 5000');
+  return {
+    type: 'prepare', attempt: m.int('attempt', 1, 255), neutral: m.rgb('neutral'),
+    lead_ms, fade_ms, preroll_ms: m.int('preroll_ms', 0, 10000),
   };
 }
 

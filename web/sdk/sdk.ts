@@ -2,6 +2,7 @@
 
 import { languageOf, type Lang } from '../core/text/text';
 import { post } from './api';
+import { deviceOf } from './device';
 import { verifyOnScreen } from './session';
 import { VERSION } from './version';
 import { deviceLacks, makeWx, type Wx } from './wx';
@@ -32,6 +33,7 @@ export function make(scriptURL: string): Faceproof {
     page: () => location.href.split('#')[0] ?? '',
     call: post,
     visitor,
+    device: () => deviceOf({ wx: (window as { wx?: unknown }).wx, navigator }),
     lacks: deviceLacks,
     run: verifyOnScreen,
     log: (text) => console.info(text),

@@ -34,7 +34,7 @@ export class Surface {
     this.paint({ below: PAGE, above: PAGE, edge: null, forward: true });
   }
 
-  /** Starts the pre-roll, or hands over the colours. */
+  /** Starts the lead and the pre-roll, or hands over the colours. */
   show(what: Prepare | Challenge): void {
     this.light = what.type === 'prepare' ? prepare(this.light, what) : start(this.light, what);
     if (!this.frame) this.frame = requestAnimationFrame(this.tick);

@@ -8,6 +8,7 @@ import { ApiError, post, type Configured, type LoginCode, type Session, type Sup
 import { allowed, API, CHECK, generationOf, KNOWN, LOGIN, type Api } from './apis';
 import { BRIDGE_CHECK, BRIDGE_VERIFY, notThere, offline, readAlive, readVerify, snake, type BridgeAnswer, type Invoke } from './bridge';
 import { cameraPossible } from './camera';
+import type { Device } from './device';
 
 /** wx.config's argument; beta: true brings wx.invoke. */
 export interface ConfigOptions {
@@ -91,6 +92,8 @@ export interface Ground {
   call: typeof post;
   /** what this browser keeps for an app between visits; a value replaces it */
   visitor(appId: string, value?: string): string;
+  /** what the page knows of its device; null: nothing */
+  device(): Promise<Device | null>;
   /** what this device lacks: null, or the text of WeChat's answer 10001 */
   lacks(): Promise<string | null>;
   run(job: { server: string; lang: Lang; session: Session; renew: () => Promise<Session> }): Promise<Outcome>;
@@ -236,7 +239,7 @@ class Page {
   /** "Is supported", with errMsg under the name that was called. */
   private async supported(name: string, body: object): Promise<SupportAnswer> {
     try {
-      const s = await this.signed<Support>(CHECK, '/v1/sdk/support', body);
+      const s = await this.signed<Support>(CHECK, '/v1/sdk/support', await this.here(body));
       const lacks = await this.g.lacks();
       if (lacks !== null) return { errMsg: `${name}:fail ${lacks}`, errCode: NO_CAMERA };
       return { errMsg: s.errCode === 0 ? `${name}:ok` : prefixed(name, s.errMsg), errCode: s.errCode, libVersionCode: s.libVersionCode };
@@ -251,7 +254,10 @@ class Page {
     try {
       const lacks = await this.g.lacks();
       if (lacks !== null) return { kind: 'error', errCode: Code.notSupported, message: `face detect not support: ${lacks}` };
-      const open = (): Promise<Session> => this.signed<Session>(api, '/v1/sdk/sessions', { api, ...body });
+      // An openid of wx.login is its browser's alone: this one proves that it is the one.
+      const visitor = 'verify_id' in body ? this.g.visitor(this.options?.appId ?? '') : '';
+      const proof = visitor ? { visitor } : {};
+      const open = async (): Promise<Session> => this.signed<Session>(api, '/v1/sdk/sessions', await this.here({ api, ...body, ...proof }));
       const session = await open();
       return await this.g.run({ server: this.g.server(), lang: this.g.lang(), session, renew: open });
     } catch (e) {
@@ -259,6 +265,12 @@ class Page {
     } finally {
       this.running = false;
     }
+  }
+
+  /** A body with what is known of the device. */
+  private async here(body: object): Promise<object> {
+    const device = await this.g.device();
+    return device ? { ...body, device } : body;
   }
 
   private askConfig(o: ConfigOptions): Promise<Configured> {

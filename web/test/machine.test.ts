@@ -10,7 +10,7 @@ const welcome: Welcome = {
   type: 'welcome', attempt: 1, attempts: 3, expires_ms: 1, preview: shape, capture: shape,
   limits: { frame_bytes: 1, session_bytes: 1, frames: 300 },
 };
-const prepare: Prepare = { type: 'prepare', attempt: 1, neutral: [200, 200, 200], fade_ms: 300, preroll_ms: 1000 };
+const prepare: Prepare = { type: 'prepare', attempt: 1, neutral: [200, 200, 200], lead_ms: 600, fade_ms: 300, preroll_ms: 1000 };
 const challenge: Challenge = {
   type: 'challenge', attempt: 1, nonce: '', neutral: [200, 200, 200], fade_ms: 300, preroll_ms: 1000,
   segment_ms: 400, wipe_ms: 200, postroll_ms: 300, segments: [{ rgb: [0, 255, 0], forward: true }],
@@ -53,6 +53,21 @@ function finished(effects: Effect[]): Outcome | undefined {
   assert(f.length <= 1, 'finished twice');
   return f[0]?.outcome;
 }
+
+test('no light before the warning was accepted', () => {
+  for (const [screen, way] of Object.entries(WAYS)) {
+    const { s, last } = go([...way, { type: 'message', message: prepare }]);
+    if (screen === 'guide') assert.deepEqual([s.screen, last[0]], ['flash', { do: 'light', show: prepare }]);
+    else assert(!did(last).includes('light') || screen === 'flash', screen);
+  }
+});
+
+test('without colours the light goes out and the person hears why', () => {
+  const { s, effects } = go([...toGuide, { type: 'message', message: prepare }, { type: 'message', message: { type: 'analysing', attempt: 1 } },
+    result('retry', { hint: 'raise_brightness' })]);
+  assert.deepEqual([s.screen, s.hint], ['retry', 'raise_brightness']);
+  assert(did(effects).includes('dark'));
+});
 
 test('every screen is reached as its way says', () => {
   for (const [screen, way] of Object.entries(WAYS)) assert.equal(go(way).s.screen, screen);

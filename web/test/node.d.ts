@@ -25,6 +25,7 @@ declare module 'node:fs' {
   export function readFileSync(path: string): Uint8Array;
   export function readFileSync(path: string, encoding: 'utf8'): string;
   export function existsSync(path: string): boolean;
+  export function readdirSync(path: string): string[];
   export function mkdtempSync(prefix: string): string;
   export function rmSync(path: string, o: { recursive: boolean }): void;
 }

@@ -75,7 +75,8 @@ test('no text whatever makes the reader do anything but read or refuse', () => {
   let seed = 3;
   const random = (n: number): number => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed % n; };
   const seeds = [welcome, challenge, { type: 'guide', ok: true, hint: 'closer', box: [0, 0, 1, 1] }, { type: 'result', outcome: 'retry', attempt: 1 },
-    { type: 'prepare', attempt: 1, neutral: [1, 2, 3], fade_ms: 1, preroll_ms: 1 }, { type: 'error', code: 'x' }].map((m) => JSON.stringify(m));
+    { type: 'prepare', attempt: 1, neutral: [1, 2, 3], fade_ms: 1, preroll_ms: 1 },
+    { type: 'prepare', attempt: 1, neutral: [1, 2, 3], lead_ms: 600, fade_ms: 300, preroll_ms: 1 }, { type: 'error', code: 'x' }].map((m) => JSON.stringify(m));
   const bits = ['null', '-1', '1e999', '""', '[]', '{}', 'true', '"__proto__"', ',', '}', '\\u0000', '9'.repeat(400)];
   let refused = 0;
   for (let i = 0; i < 20_000; i++) {

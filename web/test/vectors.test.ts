@@ -66,7 +66,7 @@ function cause(m: ClientMessage): Event[] {
 test('the reducer plays the client of every script', () => {
   const ends: Record<string, Screen> = {
     pass: 'pass', 'retry-then-fail': 'fail', 'slow-preroll-then-pass': 'pass', 'slow-flash-then-cancel': 'closed',
-    'late-previews': 'fail', 'cut-short': 'trouble', alternative: 'alternative',
+    'no-lead': 'pass', 'declined-then-pass': 'pass', 'forecast-too-late': 'closed', 'late-previews': 'fail', 'cut-short': 'trouble', alternative: 'alternative',
   };
   let played = 0;
   for (const { name, steps } of vectors!.scripts) {

@@ -2,6 +2,7 @@
 
 import type { Outcome } from '../core/errors';
 import type { Session } from '../sdk/api';
+import type { Device } from '../sdk/device';
 import { makeWx, type ConfigOptions, type Ground, type Wx } from '../sdk/wx';
 
 export const ALL = ['checkIsSupportFacialRecognition', 'startFacialRecognitionVerify', 'requestFacialVerify',
@@ -15,7 +16,9 @@ export const SESSION: Session = {
 export interface Call { url: string; body: Record<string, unknown>; token: string | undefined }
 
 /** A server in memory: answers by path, or throws what it is given. */
-export function world(answers: Record<string, unknown> = {}, outcome: Outcome = { kind: 'pass', verifyResult: 'R' }, lacks: string | null = null): { wx: Wx; calls: Call[] } {
+export function world(
+  answers: Record<string, unknown> = {}, outcome: Outcome = { kind: 'pass', verifyResult: 'R' }, lacks: string | null = null, device: Device | null = null,
+): { wx: Wx; calls: Call[] } {
   const calls: Call[] = [];
   const kept = new Map<string, string>();
   const all: Record<string, unknown> = {
@@ -25,7 +28,7 @@ export function world(answers: Record<string, unknown> = {}, outcome: Outcome = 
   };
   const ground: Ground = {
     server: () => 'https://s',
-    visitor: (appId, value) => { if (value !== undefined) kept.set(appId, value); return kept.get(appId) ?? ''; }, lang: () => 'zh', page: () => 'https://app/page?x=1', lacks: async () => lacks, log: () => undefined,
+    visitor: (appId, value) => { if (value !== undefined) kept.set(appId, value); return kept.get(appId) ?? ''; }, lang: () => 'zh', page: () => 'https://app/page?x=1', device: async () => device, lacks: async () => lacks, log: () => undefined,
     run: async () => outcome,
     call: async <T>(url: string, body: unknown, token?: string): Promise<T> => {
       calls.push({ url, body: body as Record<string, unknown>, token });

@@ -1,0 +1,58 @@
+package analysis
+
+import (
+	"math"
+
+	"faceproof"
+	"faceproof/internal/capture"
+	"faceproof/internal/flash"
+)
+
+// Light says, before the colours, what the lead and the pre-roll tell of the
+// light. t needs the challenge and the display events so far.
+func (r *Run) Light(t capture.Transcript) faceproof.LightEvidence { return r.light(t, math.Inf(1)) }
+
+// light is Light from the frames before end, ms.
+func (r *Run) light(t capture.Transcript, end float64) faceproof.LightEvidence {
+	var ev faceproof.LightEvidence
+	dark, neutral := math.NaN(), math.NaN()
+	for _, d := range t.Display {
+		switch d.Event {
+		case capture.DisplayLead:
+			dark = d.T / 1000
+		case capture.DisplayPreroll:
+			neutral = d.T / 1000
+		}
+	}
+	var span float64 // ms
+	for _, f := range r.frames {
+		if f.t < end {
+			span = f.t - r.frames[0].t
+			ev.Frames++
+		}
+	}
+	if span > 0 {
+		ev.FPS = 1000 * float64(ev.Frames-1) / span
+	}
+	if _, best := r.probe(neutralFrom(t), end); best != nil {
+		ev.Brightness, ev.Clipped = best.quality.Brightness, best.quality.Clipped
+	}
+	s := r.series()
+	ev.BackgroundCells = s.BackgroundCells
+	p, ok := flash.Predict(t.Challenge, flash.Lead{Dark: dark, Neutral: neutral, End: end / 1000}, s)
+	if ev.Predicted = ok; ok {
+		ev.Amplitude, ev.Error, ev.LatencyMS = p.Amplitude, p.Error, p.LatencyMS
+	}
+	return ev
+}
+
+// neutralFrom is when the screen was neutral, ms by the client's clock, and 0
+// when it did not say.
+func neutralFrom(t capture.Transcript) float64 {
+	for _, d := range t.Display {
+		if d.Event == capture.DisplayPreroll {
+			return d.T + float64(t.Challenge.FadeMS)
+		}
+	}
+	return 0
+}
