@@ -102,10 +102,11 @@ type Params struct {
 	TiltY    float64 `json:"tilt_y"`    // … up and down
 	Radius   float64 `json:"radius"`    // cm, of a cylinder: 7.5 to 14
 	Paper    float64 `json:"paper"`     // reflectance of its black: .04
-	Gloss    float64 `json:"gloss"`     // strength of the lobe of paper or glass: .005 to .05
-	GlossExp float64 `json:"gloss_exp"` // its exponent: 10 to 60
+	Gloss    float64 `json:"gloss"`     // strength of the lobe of paper: .005 to .05
+	GlossExp float64 `json:"gloss_exp"` // exponent of either lobe: 10 to 60
 	Emission float64 `json:"emission"`  // nits of the other screen's white: 25 to 300, log-uniform
 	Haze     float64 `json:"haze"`      // diffuse reflectance of its glass: .004 to .03, log-uniform
+	Mirror   float64 `json:"mirror"`    // strength of its lobe: .002 to .015, log-uniform
 	Tint     float64 `json:"tint"`      // white screen over the room, of a tint: .04 to .30, log-uniform
 	ExtraMS  float64 `json:"extra_ms"`  // that relighting takes: 30 to 120
 }
@@ -192,6 +193,7 @@ func drawOn(seed uint64, kind Kind, screen string) Params {
 	p.Radius, p.Gloss, p.GlossExp = u(7.5, 14), u(.005, .05), u(10, 60)
 	p.Emission, p.Haze = logU(25, 300), logU(.004, .03)
 	p.Tint, p.ExtraMS = logU(.04, .30), u(30, 120)
+	p.Mirror = logU(.002, .015)
 	return p
 }
 
