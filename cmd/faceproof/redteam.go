@@ -155,7 +155,7 @@ func prepare(ctx context.Context, g *globals, c *eval.Campaign, f *redteamFlags,
 		if err != nil {
 			return err
 		}
-		c.Jobs, c.Judge, c.Header.Portraits = r.Jobs, r.Judge, r.Info
+		c.Jobs, c.Judge, c.Header.Portraits, c.Header.Simulated = r.Jobs, r.Judge, r.Info, r.Simulated
 		return nil
 	}
 	portraits, info, err := eval.LoadPortraits(ctx, e, f.portraits, c.Protocol.Portraits)

@@ -125,7 +125,10 @@ func (p *page) top() {
 	}
 	fmt.Fprintf(p, " · %s · %s `%s` · %s `%s`", h.Date, p.s("pack", "模型包"), h.Pack, p.s("policy", "策略"), h.Policy.ID)
 	if len(r.Bars) > 0 {
-		p.WriteString(p.s("\n\n**%d of %d bars met.**", "\n\n**%d / %d 项达标。**", len(r.Bars)-r.Missed, len(r.Bars)))
+		p.WriteString(p.s("\n\n**%d of %d bars met.** ", "\n\n**%d / %d 项达标。** ", len(r.Bars)-r.Missed, len(r.Bars)))
+	}
+	if len(r.Bars) == 0 {
+		p.WriteString("\n\n")
 	}
 	if r.Worst == "" {
 		p.WriteString("\n")
@@ -138,9 +141,9 @@ func (p *page) top() {
 		}
 	}
 	if worst.Count == 0 {
-		p.WriteString(p.s(" No attack of a detectable species was accepted.", " 可检测种类的攻击均未放行。"))
+		p.WriteString(p.s("No attack of a detectable species was accepted.", "可检测种类的攻击均未放行。"))
 	} else {
-		p.WriteString(p.s(" The attack accepted most often: %s, %s.", " 最常被放行的攻击：%s，%s。", kindText(r.Worst).in(p.lang), p.rate(worst)))
+		p.WriteString(p.s("The attack accepted most often: %s, %s.", "最常被放行的攻击：%s，%s。", kindText(r.Worst).in(p.lang), p.rate(worst)))
 	}
 	p.WriteString("\n")
 }
