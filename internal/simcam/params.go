@@ -68,7 +68,7 @@ type Params struct {
 	Directed      float64      `json:"directed"`       // share from LightFrom: .2 to .8
 	LightFrom     radiance.Vec `json:"light_from"`     // from the face, length 1: from above, before the person
 	Background    float64      `json:"background"`     // cm behind the face: 40 to 250
-	BackgroundLux float64      `json:"background_lux"` // light there over Lux: .4 to 1.2
+	BackgroundLux float64      `json:"background_lux"` // light there over Lux: .7 to 1.3
 	TV            float64      `json:"tv"`             // coloured flicker, share of Lux: 0, in 15 % .02 to .10
 	Beat          float64      `json:"beat"`           // of the mains, amplitude: 0 to .015
 	BeatHz        float64      `json:"beat_hz"`        // .3 to 6
@@ -170,7 +170,7 @@ func drawOn(seed uint64, kind Kind, screen string) Params {
 	}
 	p.Directed = u(.2, .8)
 	p.LightFrom = unit(radiance.Vec{u(-1, 1), -u(.1, 1.2), -u(.1, 1)})
-	p.Background, p.BackgroundLux = u(40, 250), u(.4, 1.2)
+	p.Background, p.BackgroundLux = u(40, 250), u(.7, 1.3)
 	tv, some := u(.02, .10), r.Float64()
 	if some < .15 {
 		p.TV = tv
