@@ -74,8 +74,8 @@ var only = map[string][]string{
 	"github.com/pressly/goose":        {"internal/store"},
 	"github.com/coder/websocket":      {"internal/server"},
 	"github.com/spf13/cobra":          {"cmd/faceproof"},
-	"math/rand":                       {},                                                     // challenges come from crypto/rand
-	"math/rand/v2":                    {"internal/flash", "internal/eval", "internal/simcam"}, // the candidates of a test and the conditions of a simulation, seeded
+	"math/rand":                       {},                                                                      // challenges come from crypto/rand
+	"math/rand/v2":                    {"internal/flash", "internal/eval", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
 }
 
 // sources calls f for each Go file of the product, with its slash path.

@@ -79,8 +79,8 @@ type Policy struct {
 	LatencyMinMS     float64 `json:"latency_min_ms"`   // 0: with the camera's own capture times only the display's delay remains
 	LatencyMaxMS     float64 `json:"latency_max_ms"`   // above: inconclusive
 	LatencySpoofMS   float64 `json:"latency_spoof_ms"` // above: reject
-	BackgroundPass   float64 `json:"background_pass"`  // at most
-	BackgroundSpoof  float64 `json:"background_spoof"` // above: reject
+	BackgroundPass   float64 `json:"background_pass"`  // at most, or L must be sure
+	BackgroundSpoof  float64 `json:"background_spoof"` // above: reject what has no face's shape
 	MinBackground    int     `json:"min_background_cells"`
 	MinFPS           float64 `json:"min_fps"`          //
 	MaxGapShare      float64 `json:"max_gap_share"`    //
@@ -97,15 +97,12 @@ type Policy struct {
 
 // DefaultPolicy is the published default. Sources: flash.* from the design
 // document's table of thresholds (simulated, see docs/evaluation.md), MaxAttempts
-// from the budget alpha/3 per attempt. The background may answer more than the
-// design allows, .65 for .35: the shape now refuses the prints that the
-// background was to tell, and a wall 40 cm behind a person at a laptop answers
-// with .56 (simulated).
+// from the budget alpha/3 per attempt.
 func DefaultPolicy() Policy {
 	return Policy{
 		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, SpoofP: .05, SpoofAmplitude: .05,
-		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .05, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
-		BackgroundPass: .65, BackgroundSpoof: .8, MinBackground: 12, ShapePolicy: DefaultShapePolicy(),
+		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .015, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
+		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(),
 		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
 		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MinReused: 2, MaxFMR: 2e-3,
 	}

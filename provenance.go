@@ -145,7 +145,7 @@ const (
 // minSimilar marks of movement shared with one other capture make a
 // near-duplicate; chance and the same person on another day give fewer, see
 // docs/evaluation.md.
-const minSimilar = 6
+const minSimilar = 8
 
 // CaptureAssurance is what the evidence allows to say about the camera. It is
 // pure; Decide does not look at it.

@@ -5,6 +5,7 @@ package faceproof
 // brings its own ([flash] of its manifest).
 type ShapePolicy struct {
 	MinL            float64 `json:"min_l" toml:"min_l"`                       // L at least: the shape of a face
+	SureL           float64 `json:"sure_l" toml:"sure_l"`                     // L at least where the background answers too much, or cannot be seen
 	SpoofL          float64 `json:"spoof_l" toml:"spoof_l"`                   // below: flat
 	MinKappa        float64 `json:"min_kappa" toml:"min_kappa"`               // κ at least
 	SpoofKappa      float64 `json:"spoof_kappa" toml:"spoof_kappa"`           // below, without the shape of a face: a screen
@@ -18,7 +19,7 @@ type ShapePolicy struct {
 // simulation that set it.
 func DefaultShapePolicy() ShapePolicy {
 	return ShapePolicy{
-		MinL: 2, SpoofL: -3, MinKappa: -.7, SpoofKappa: -.8, MaxSpread: 1.2, MaxCut: 2, SpoofCut: 3, AccuseAmplitude: .03,
+		MinL: 2, SureL: 4, SpoofL: -3, MinKappa: -.7, SpoofKappa: -.8, MaxSpread: 1.2, MaxCut: 2, SpoofCut: 3, AccuseAmplitude: .03,
 	}
 }
 
@@ -30,7 +31,9 @@ const dimAmplitude = .06
 const wideFace = .38
 
 // decideShape asks what the light fell on: a background that answers, a thing
-// that glows by itself, a video made of pieces, a flat thing. One attempt is
+// that glows by itself, a video made of pieces, a flat thing. The background
+// counts only where the shape is not clear: a wall close behind a person answers
+// as a print does. One attempt is
 // enough to reject, so the bounds of a rejection are far from what people do;
 // between them and a pass the attempt is inconclusive, and MaxAttempts of those
 // end the verification. Weak light never accuses.
@@ -45,14 +48,10 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 	unsure := func(r Reason) (Decision, bool) { return out(OutcomeInconclusive, shapeHint(p, e), r), true }
 	measured := s.Cells > 0 && s.HeadCells > 0 && f.Cut > 0
 	switch {
-	case f.BackgroundCells < p.MinBackground:
-		return out(OutcomeInconclusive, HintFarther, ReasonBackgroundUnsure), true
-	case f.BackgroundRatio > p.BackgroundSpoof:
-		return reject(ReasonBackground)
-	case f.BackgroundRatio > p.BackgroundPass:
-		return unsure(ReasonBackgroundUnsure)
 	case !measured:
 		return unsure(ReasonShapeUnsure)
+	case f.BackgroundCells >= p.MinBackground && f.BackgroundRatio > p.BackgroundSpoof && f.L < p.MinL:
+		return reject(ReasonBackground)
 	case s.Kappa < p.SpoofKappa && f.L < p.MinL:
 		return reject(ReasonEmissive)
 	case f.Cut > p.SpoofCut:
@@ -61,6 +60,10 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 		return reject(ReasonFlat)
 	case s.Kappa < p.MinKappa, s.Spread > p.MaxSpread, f.Cut > p.MaxCut, f.L < p.MinL:
 		return unsure(ReasonShapeUnsure)
+	case f.L < p.SureL && f.BackgroundCells < p.MinBackground:
+		return out(OutcomeInconclusive, HintFarther, ReasonBackgroundUnsure), true
+	case f.L < p.SureL && f.BackgroundRatio > p.BackgroundPass:
+		return unsure(ReasonBackgroundUnsure)
 	}
 	return Decision{}, false
 }

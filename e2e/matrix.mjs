@@ -48,7 +48,7 @@ async function one(server, browser, row, i) {
       identify_ret: s.info?.identify_ret ?? null, screens: s.screens, attempts: s.sockets.attempts.length,
       verdictMs: last.verdictMs, bytes: last.bytes, sessionBytes: s.sockets.bytes, frames: last.frames, counts: last.counts,
       cameraFrameMs: s.camera ? s.camera.renderMs / s.camera.frames : null, seconds: s.seconds,
-      reasons: v.decision?.reasons, flash: v.evidence?.flash, capture: v.evidence?.capture, match: v.evidence?.match, face: v.evidence?.face,
+      reasons: v.decision?.reasons, assurance: s.info?.capture_assurance, provenance: v.evidence?.provenance, flash: v.evidence?.flash, capture: v.evidence?.capture, match: v.evidence?.match, face: v.evidence?.face,
       problems: s.problems,
     };
   } finally {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -137,7 +138,7 @@ func redteam(ctx context.Context, g *globals, f *redteamFlags) (*eval.Report, er
 	}
 	defer done()
 	v := versionOf(g.DataDir)
-	c.Header.Pack, c.Header.Version, c.Header.Commit, c.Header.Policy = e.Pack().ID, v.Version, v.Revision, policyOf(e)
+	c.Header.Pack, c.Header.Version, c.Header.Commit, c.Header.Policy = e.Pack().ID, v.Version, v.Revision+changed(), policyOf(e)
 	if err := prepare(ctx, g, &c, f, e); err != nil {
 		return nil, err
 	}
@@ -148,6 +149,18 @@ func redteam(ctx context.Context, g *globals, f *redteamFlags) (*eval.Report, er
 	return eval.Publish(f.out)
 }
 
+// changed marks a build of a source that was not what its revision says.
+func changed() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.modified" && s.Value == "true" {
+				return "+changes"
+			}
+		}
+	}
+	return ""
+}
+
 // prepare says who presents what.
 func prepare(ctx context.Context, g *globals, c *eval.Campaign, f *redteamFlags, e *face.Engine) error {
 	if c.Protocol == nil {
@@ -155,7 +168,7 @@ func prepare(ctx context.Context, g *globals, c *eval.Campaign, f *redteamFlags,
 		if err != nil {
 			return err
 		}
-		c.Jobs, c.Judge, c.Header.Portraits = r.Jobs, r.Judge, r.Info
+		c.Jobs, c.Judge, c.Header.Portraits, c.Header.Simulated = r.Jobs, r.Judge, r.Info, r.Simulated
 		return nil
 	}
 	portraits, info, err := eval.LoadPortraits(ctx, e, f.portraits, c.Protocol.Portraits)

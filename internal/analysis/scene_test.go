@@ -112,7 +112,7 @@ func (s session) film(tb testing.TB, seed uint64) ([]capture.Frame, capture.Tran
 	if s.later != nil { // the same times: only the person differs
 		other := record(s.later)
 		for i, f := range rec.Frames {
-			if i < len(other.Frames) && f.T > t.Display[3].T {
+			if i < len(other.Frames) && f.T > t.Display[4].T {
 				rec.Frames[i].JPEG = other.Frames[i].JPEG
 			}
 		}

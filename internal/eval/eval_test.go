@@ -205,15 +205,15 @@ func TestCampaignStops(t *testing.T) {
 }
 
 // A fixed trials file gives a fixed report, in both languages, with its plots:
-// testdata/campaign is a campaign's folder as Run and Publish left it.
+// testdata/campaign is a campaign's folder as Run and Publish left it. -update
+// writes the report again, and the trials only when they are not there.
 func TestReportGolden(t *testing.T) {
 	dir := filepath.Join("testdata", "campaign")
 	if *update {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
-		if err := campaign(t, dir, 4, fake).Run(t.Context()); err != nil {
-			t.Fatal(err)
+		if _, err := os.Stat(filepath.Join(dir, trialsFile)); err != nil {
+			if err := campaign(t, dir, 4, fake).Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if _, err := Publish(dir); err != nil {
 			t.Fatal(err)
@@ -297,12 +297,19 @@ func TestScoreDecidesAgain(t *testing.T) {
 	if r.Live == nil || r.Live.Accepted == 0 || r.Live.Accepted == r.Live.N() {
 		t.Errorf("live: %+v", r.Live)
 	}
-	h.Policy.MinL = -100 // another policy, the same trials
+	h.Policy.MinL, h.Policy.SpoofL = -100, -100 // another policy, the same trials
 	again, err := Score(h, c.Protocol, trials)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again.Live.Accepted <= r.Live.Accepted {
 		t.Errorf("a laxer policy accepts %d of %d", again.Live.Accepted, r.Live.Accepted)
+	}
+	prints := again.Bars[len(again.Bars)-1]
+	if prints.Met || len(prints.Accepted) != 8 || prints.Accepted[0].Seed != 1_000_000+3*seedStep || again.Worst != "print" {
+		t.Errorf("prints that come through: %+v, worst %s", prints, again.Worst)
+	}
+	if md := string(again.markdown(english)); !strings.Contains(md, "Bar 8, came through: `print` seed 1600000 (") || !strings.Contains(md, "**missed** by 99.5 points") {
+		t.Error("the report does not say which prints came through")
 	}
 }

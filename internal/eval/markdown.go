@@ -125,7 +125,10 @@ func (p *page) top() {
 	}
 	fmt.Fprintf(p, " · %s · %s `%s` · %s `%s`", h.Date, p.s("pack", "模型包"), h.Pack, p.s("policy", "策略"), h.Policy.ID)
 	if len(r.Bars) > 0 {
-		p.WriteString(p.s("\n\n**%d of %d bars met.**", "\n\n**%d / %d 项达标。**", len(r.Bars)-r.Missed, len(r.Bars)))
+		p.WriteString(p.s("\n\n**%d of %d bars met.** ", "\n\n**%d / %d 项达标。** ", len(r.Bars)-r.Missed, len(r.Bars)))
+	}
+	if len(r.Bars) == 0 {
+		p.WriteString("\n\n")
 	}
 	if r.Worst == "" {
 		p.WriteString("\n")
@@ -138,9 +141,9 @@ func (p *page) top() {
 		}
 	}
 	if worst.Count == 0 {
-		p.WriteString(p.s(" No attack of a detectable species was accepted.", " 可检测种类的攻击均未放行。"))
+		p.WriteString(p.s("No attack of a detectable species was accepted.", "可检测种类的攻击均未放行。"))
 	} else {
-		p.WriteString(p.s(" The attack accepted most often: %s, %s.", " 最常被放行的攻击：%s，%s。", kindText(r.Worst).in(p.lang), p.rate(worst)))
+		p.WriteString(p.s("The attack accepted most often: %s, %s.", "最常被放行的攻击：%s，%s。", kindText(r.Worst).in(p.lang), p.rate(worst)))
 	}
 	p.WriteString("\n")
 }
@@ -173,6 +176,29 @@ func (p *page) bars() {
 	}
 	p.table(p.s("Each bar, and what was found. Intervals are at 95 %.", "各项门槛与结果。区间为 95 %。"),
 		[]string{"#", p.s("presented", "呈现内容"), p.s("measured", "度量"), "n", p.s("value", "值"), p.s("interval", "区间"), p.s("bar", "门槛"), p.s("result", "结论")}, rows)
+	for i, b := range p.r.Bars {
+		p.explained(i+1, b)
+	}
+}
+
+// explained names the attacks behind a figure, or the reasons.
+func (p *page) explained(n int, b Result) {
+	switch {
+	case len(b.Accepted) > 0:
+		p.WriteString(p.s("Bar %d, came through: ", "第 %d 项，被放行者：", n))
+		for i, a := range b.Accepted {
+			if i > 0 {
+				p.WriteString("; ")
+			}
+			p.WriteString(p.s("`%s` seed %d (%s lux, ρ %s, L %s)", "`%s` 种子 %d（%s lux，ρ %s，L %s）", a.Kind, a.Seed, compact(a.Lux), compact(a.Rho), compact(a.L)))
+		}
+		if b.Count != nil && *b.Count > len(b.Accepted) {
+			p.WriteString("; …")
+		}
+		p.WriteString(p.s(".\n\n", "。\n\n"))
+	case len(b.Refused) > 0:
+		p.words(p.s("Bar %d, refused for", "第 %d 项，拒绝原因", n), b.Refused, nil)
+	}
 }
 
 // verdict says whether a bar is met, by how much, and whether the interval is on

@@ -16,7 +16,7 @@ func (p *page) method() {
 	h := p.r.Header
 	p.heading(2, "How it was measured", "测量方法")
 	item := func(en, zh string, args ...any) { fmt.Fprintf(p, "- %s\n", p.s(en, zh, args...)) }
-	if h.Simulated {
+	if h.Protocol != "" {
 		half := map[string]Text{
 			string(score.Report): {"the reporting half of the persons, by a hash of the person's key; no threshold was fitted on them", "报告组人员（按人员键的散列划分）；阈值未在其上调过"},
 			string(score.Tune):   {"**the tuning half of the persons: not for publication**", "**调参组人员：不可用于发布**"},
@@ -28,7 +28,7 @@ func (p *page) method() {
 			"所声明的人用该次采集自身的预备段登记，因此比对总会成功，**只由活体检测决定**：这些数字针对拥有受害者照片的攻击者。他人误识另行测量。")
 		item("Seeds decide everything: the conditions, the challenge, the noise and the candidates of the randomisation test. Seeds from %d on are for reports only.", "一切由种子决定：条件、挑战、噪声与随机化检验的候选。自 %d 起的种子仅用于报告。", score.FirstReportSeed)
 	} else {
-		item("%d recordings. The reference is the face of the recording's own pre-roll, so **liveness alone decides**.", "%d 个录制会话。参照为录像自身预备段的人脸，因此**只由活体检测决定**。", p.r.Sessions)
+		item("%d recordings, with the labels that were given. The reference is the face of the recording's own pre-roll, so **liveness alone decides**.", "%d 个录制会话，标签由提供者给出。参照为录像自身预备段的人脸，因此**只由活体检测决定**。", p.r.Sessions)
 	}
 	item("Pipeline: `internal/analysis` and `faceproof.Decide`, the ones that the server runs. An attempt is accepted, rejected (an attack, or another person) or inconclusive (told to try again).",
 		"流程：`internal/analysis` 与 `faceproof.Decide`，与服务器所运行者相同。每次尝试或通过，或拒绝（攻击或他人），或无结论（请重试）。")

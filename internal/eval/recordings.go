@@ -13,6 +13,7 @@ import (
 	"faceproof"
 	"faceproof/internal/capture"
 	"faceproof/internal/face"
+	"faceproof/internal/simcam"
 )
 
 // maxRecordings bounds a folder of recordings.
@@ -21,9 +22,10 @@ const maxRecordings = 100_000
 // Recordings is a folder of an operator's own: one folder a label, "live" or the
 // name of a species of attack, with recordings (.zip) in it.
 type Recordings struct {
-	Dir  string
-	Info PortraitsInfo // with the digest of the list of names
-	Jobs []Job
+	Dir       string
+	Info      PortraitsInfo // with the digest of the list of names
+	Jobs      []Job
+	Simulated bool // one of them at least comes from the test camera
 
 	engine *face.Engine
 	paths  map[string]string // by label and index
@@ -52,6 +54,11 @@ func ListRecordings(e *face.Engine, dir string) (*Recordings, error) {
 		slices.Sort(zips)
 		c := &Cell{Name: l.Name(), Kinds: []string{l.Name()}, Attempts: 1}
 		for i, path := range zips {
+			rec, _, err := readRecording(path)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", filepath.Join(l.Name(), filepath.Base(path)), err)
+			}
+			r.Simulated = r.Simulated || rec.Meta.SDK == simcam.SDK
 			r.Jobs = append(r.Jobs, Job{Cell: c, Kind: l.Name(), Index: i, Seed: uint64(i)})
 			r.paths[fmt.Sprint(l.Name(), "/", i)] = path
 			fmt.Fprintf(all, "%s/%s\n", l.Name(), filepath.Base(path))

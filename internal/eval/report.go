@@ -47,7 +47,22 @@ type Result struct {
 	AtMost bool    `json:"at_most"` // else the limit is the least
 	Met    bool    `json:"met"`
 	Shown  bool    `json:"shown"` // the whole interval keeps the limit
+
+	Accepted []Presented `json:"accepted,omitempty"` // attacks that came through, at most maxPresented
+	Refused  []Count     `json:"refused,omitempty"`  // why, where acceptance was wanted; most frequent first
 }
+
+// Presented is one session; its line in trials.jsonl has the rest.
+type Presented struct {
+	Kind string  `json:"kind"`
+	Seed uint64  `json:"seed"`
+	Lux  float64 `json:"lux"`
+	Rho  float64 `json:"rho"`
+	L    float64 `json:"l"`
+}
+
+// maxPresented bounds the list of attacks that came through, of a bar.
+const maxPresented = 20
 
 // Species is one kind of presentation over some cells of single attempts under
 // the campaign's policy.
@@ -247,7 +262,30 @@ func (r *Report) bar(c *Cell, b Bar, kinds string, s []scored) {
 	if !res.Met {
 		r.Missed++
 	}
+	res.explain(b, s)
 	r.Bars = append(r.Bars, res)
+}
+
+// explain says which attacks came through, or why persons did not.
+func (res *Result) explain(b Bar, s []scored) {
+	switch {
+	case b.Metric == "accepted" && res.AtMost:
+		for _, t := range s {
+			if t.Pass() && len(res.Accepted) < maxPresented {
+				lux, _ := t.param("lux")
+				l, _ := lOf(t.Trial)
+				res.Accepted = append(res.Accepted, Presented{t.Kind, t.Seed, lux, t.Rho, l})
+			}
+		}
+	case b.Metric == "refused" || b.Metric == "accepted":
+		why := map[string]int{}
+		for _, t := range s {
+			if !t.Pass() {
+				why[string(t.Reasons[0])]++
+			}
+		}
+		res.Refused = counts(why)
+	}
 }
 
 func outcomes(s []scored) (o score.Outcomes) {

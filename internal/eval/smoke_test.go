@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,6 +115,9 @@ func TestRecordings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !rs.Simulated {
+		t.Error("recordings of the test camera are not told from real ones")
+	}
 	c := &Campaign{Dir: t.TempDir(), Jobs: rs.Jobs, Judge: rs.Judge, Workers: 2, Header: Header{Format: 1, Campaign: "recordings", Portraits: rs.Info, Pack: e.Pack().ID, Date: "2026-11-22", Policy: faceproof.DefaultPolicy()}}
 	if err := c.Run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -137,9 +141,24 @@ func TestRecordings(t *testing.T) {
 	if r.Live == nil || r.Live.N() != 1 || len(r.Species) != 1 {
 		t.Errorf("live %+v, attacks %+v", r.Live, r.Species)
 	}
-	for _, bad := range []string{filepath.Join(dir, "live"), filepath.Join(dir, "none")} {
-		if _, err := ListRecordings(e, bad); err == nil {
-			t.Errorf("%s is no folder of labels", filepath.Base(bad))
+}
+
+func TestListRecordingsRefuses(t *testing.T) {
+	for name, make := range map[string]func(dir string) error{
+		"absent":   os.Remove,
+		"empty":    func(string) error { return nil },
+		"no zips":  func(dir string) error { return os.Mkdir(filepath.Join(dir, "live"), 0o755) },
+		"no label": func(dir string) error { return os.Mkdir(filepath.Join(dir, "Paper Print"), 0o755) },
+		"no recording": func(dir string) error {
+			return errors.Join(os.Mkdir(filepath.Join(dir, "live"), 0o755), os.WriteFile(filepath.Join(dir, "live", "a.zip"), []byte("PK"), 0o644))
+		},
+	} {
+		dir := filepath.Join(t.TempDir(), "recordings")
+		if err := errors.Join(os.Mkdir(dir, 0o755), make(dir)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ListRecordings(nil, dir); err == nil {
+			t.Errorf("%s: accepted", name)
 		}
 	}
 }

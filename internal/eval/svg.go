@@ -98,7 +98,7 @@ func (p *picture) panel(left, top, right, bottom float64, x, y axis) *panel {
 	}
 	n.line(left, bottom, right, bottom, mutedC, 1)
 	p.text((left+right)/2, bottom+38, "middle", 12, ink, x.label)
-	p.text(left, top-10, "start", 12, ink, y.label)
+	p.text(left, top-24, "start", 12, ink, y.label)
 	return n
 }
 

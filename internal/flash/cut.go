@@ -14,36 +14,19 @@ const (
 	minQuiet   = 15
 )
 
+// Steps that count begin before the first colour and end after the last, s.
+const (
+	beforeFirst = .5
+	afterLast   = .3
+)
+
 // cut is step S10: how far the face jumps between two frames where a colour
 // begins, over how far it moves between two frames elsewhere; both are medians
 // of the length of the motion in units of its own spread. A person does not know
 // when the colours change: about 1. A video made of pieces jumps where they meet.
 // 0: not measured.
 func (s *Surface) cut(tl Timeline, times []float64, latency float64) float64 {
-	var at []int // frames with a face, and the steps between neighbours
-	for i, m := range s.Motion {
-		if i < len(times) && signal.Finite(m[0]+m[1]+m[2]+m[3]) {
-			at = append(at, i)
-		}
-	}
-	var steps [][4]float64
-	var border []bool
-	for n := 1; n < len(at); n++ {
-		i, j := at[n-1], at[n]
-		if j != i+1 {
-			continue
-		}
-		from, to := times[i]-latency, times[j]-latency
-		if from < tl.Segment[0]-.5 || to > tl.Post+.3 {
-			continue
-		}
-		var d [4]float64
-		for k := range d {
-			d[k] = s.Motion[j][k] - s.Motion[i][k]
-		}
-		steps = append(steps, d)
-		border = append(border, slices.ContainsFunc(tl.Segment, func(t float64) bool { return t > from && t <= to }))
-	}
+	steps, border := s.steps(tl, times, latency)
 	var scale [4]float64
 	for k := range scale {
 		v := make([]float64, len(steps))
@@ -73,4 +56,25 @@ func (s *Surface) cut(tl Timeline, times []float64, latency float64) float64 {
 		return signal.Median(jumps) / q
 	}
 	return 0
+}
+
+// steps gives the motion from each frame to the next while the colours show,
+// and whether one began in between; frames without a face have none.
+func (s *Surface) steps(tl Timeline, times []float64, latency float64) (steps [][4]float64, border []bool) {
+	for j := 1; j < len(times); j++ {
+		from, to := times[j-1]-latency, times[j]-latency
+		if from < tl.Segment[0]-beforeFirst || to > tl.Post+afterLast {
+			continue
+		}
+		var d [4]float64
+		for k := range d {
+			d[k] = s.Motion[j][k] - s.Motion[j-1][k]
+		}
+		if !signal.Finite(d[0] + d[1] + d[2] + d[3]) {
+			continue
+		}
+		steps = append(steps, d)
+		border = append(border, slices.ContainsFunc(tl.Segment, func(t float64) bool { return t > from && t <= to }))
+	}
+	return steps, border
 }

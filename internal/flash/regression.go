@@ -15,10 +15,12 @@ const (
 	least, most = -1.2, 1. // ln of the ratios that the multiplicative model reaches
 )
 
-// A model of y by X·b.
+// model says how y follows from X·b.
+type model int
+
 const (
-	additive       = false // y ≈ X·b
-	multiplicative = true  // 1 + y ≈ exp(X·b): y is a ratio less 1, the patterns multiply
+	additive       model = iota // y ≈ X·b
+	multiplicative              // 1 + y ≈ exp(X·b): y is a ratio less 1, the patterns multiply
 )
 
 // regression is a fit.
@@ -32,7 +34,7 @@ type regression struct {
 // outliers left out. ok is false when the rows do not determine b. The
 // multiplicative model takes Gauss–Newton steps from the additive one; what one cell
 // measures keeps its own noise, which a logarithm of it would not.
-func regress(x [][]float64, y, w []float64, model bool) (r regression, ok bool) {
+func regress(x [][]float64, y, w []float64, m model) (r regression, ok bool) {
 	y, w = slices.Clone(y), slices.Clone(w)
 	given, weight := slices.Clone(y), slices.Clone(w)
 	keep := make([]bool, len(y))
@@ -53,7 +55,7 @@ func regress(x [][]float64, y, w []float64, model bool) (r regression, ok bool) 
 		limit := clipMAD * 1.4826 * signal.Median(absolute)
 		for i, row := range x {
 			keep[i] = residual[i] <= limit
-			if model == multiplicative {
+			if m == multiplicative {
 				eta := min(max(signal.Dot(row, r.b), least), most)
 				mu := math.Exp(eta)
 				y[i], w[i] = eta+(1+given[i]-mu)/mu, weight[i]*mu*mu

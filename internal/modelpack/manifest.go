@@ -172,7 +172,7 @@ func parseManifest(text string) (*manifest, error) {
 }
 
 // flashKeys must all be there: a threshold left out would be 0.
-var flashKeys = []string{"min_l", "spoof_l", "min_kappa", "spoof_kappa", "max_spread", "max_cut", "spoof_cut", "accuse_amplitude", "report"}
+var flashKeys = []string{"min_l", "sure_l", "spoof_l", "min_kappa", "spoof_kappa", "max_spread", "max_cut", "spoof_cut", "accuse_amplitude", "report"}
 
 var (
 	idPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]{0,63}$`)
@@ -224,8 +224,8 @@ func (f *manifestFlash) check() error {
 	switch {
 	case f.Report == "":
 		return invalid("pack", "flash.report is missing")
-	case !(f.MinL > 0 && f.SpoofL < 0):
-		return invalid("pack", "flash needs spoof_l < 0 < min_l")
+	case !(f.SpoofL < 0 && f.MinL > 0 && f.SureL >= f.MinL):
+		return invalid("pack", "flash needs spoof_l < 0 < min_l ≤ sure_l")
 	case !(f.SpoofKappa <= f.MinKappa && f.MinKappa < 0):
 		return invalid("pack", "flash needs spoof_kappa ≤ min_kappa < 0")
 	case !(f.MaxSpread > 0):

@@ -117,7 +117,7 @@ func bands(a, b faceproof.Traces) (n int) {
 // A recording that is compressed, scaled, cut, brightened or sampled anew is
 // known again; the same person in the same place on another day is not.
 func TestMarks(t *testing.T) {
-	const near = 4 * 6 // bands, so that the index finds 6 on average
+	const near = 4 * 8 // bands, so that the index finds 8 on average
 	first := evidence(t, recorded(t, 1)).Traces
 	cut := window(sceneW*.01, sceneH*.01, sceneW*.98, sceneH*.98, sceneW, sceneH)
 	half := func(in []shotFrame) (out []shotFrame) { // taken 20 ms later, every seventh one lost

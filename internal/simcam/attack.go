@@ -115,7 +115,7 @@ func (s *Scene) behindGlass() {
 		mirror := p.screen().Gloss(s.place(i, sh.w, p.Distance+sh.z[i]), sh.normal[i], p.GlossExp)
 		for j := range answers {
 			v := &back.screen[answers*i+j]
-			*v = float32(p.Haze)**v + float32(math.Pi*p.Gloss*mirror[j/3])
+			*v = float32(p.Haze)**v + float32(math.Pi*p.Mirror*mirror[j/3])
 		}
 	}
 	s.glass.back = back

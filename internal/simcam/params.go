@@ -68,7 +68,7 @@ type Params struct {
 	Directed      float64      `json:"directed"`       // share from LightFrom: .2 to .8
 	LightFrom     radiance.Vec `json:"light_from"`     // from the face, length 1: from above, before the person
 	Background    float64      `json:"background"`     // cm behind the face: 40 to 250
-	BackgroundLux float64      `json:"background_lux"` // light there over Lux: .4 to 1.2
+	BackgroundLux float64      `json:"background_lux"` // light there over Lux: .7 to 1.3
 	TV            float64      `json:"tv"`             // coloured flicker, share of Lux: 0, in 15 % .02 to .10
 	Beat          float64      `json:"beat"`           // of the mains, amplitude: 0 to .015
 	BeatHz        float64      `json:"beat_hz"`        // .3 to 6
@@ -102,10 +102,11 @@ type Params struct {
 	TiltY    float64 `json:"tilt_y"`    // … up and down
 	Radius   float64 `json:"radius"`    // cm, of a cylinder: 7.5 to 14
 	Paper    float64 `json:"paper"`     // reflectance of its black: .04
-	Gloss    float64 `json:"gloss"`     // strength of the lobe of paper or glass: .005 to .05
-	GlossExp float64 `json:"gloss_exp"` // its exponent: 10 to 60
+	Gloss    float64 `json:"gloss"`     // strength of the lobe of paper: .005 to .05
+	GlossExp float64 `json:"gloss_exp"` // exponent of either lobe: 10 to 60
 	Emission float64 `json:"emission"`  // nits of the other screen's white: 25 to 300, log-uniform
 	Haze     float64 `json:"haze"`      // diffuse reflectance of its glass: .004 to .03, log-uniform
+	Mirror   float64 `json:"mirror"`    // strength of its lobe: .002 to .015, log-uniform
 	Tint     float64 `json:"tint"`      // white screen over the room, of a tint: .04 to .30, log-uniform
 	ExtraMS  float64 `json:"extra_ms"`  // that relighting takes: 30 to 120
 }
@@ -169,7 +170,7 @@ func drawOn(seed uint64, kind Kind, screen string) Params {
 	}
 	p.Directed = u(.2, .8)
 	p.LightFrom = unit(radiance.Vec{u(-1, 1), -u(.1, 1.2), -u(.1, 1)})
-	p.Background, p.BackgroundLux = u(40, 250), u(.4, 1.2)
+	p.Background, p.BackgroundLux = u(40, 250), u(.7, 1.3)
 	tv, some := u(.02, .10), r.Float64()
 	if some < .15 {
 		p.TV = tv
@@ -192,6 +193,7 @@ func drawOn(seed uint64, kind Kind, screen string) Params {
 	p.Radius, p.Gloss, p.GlossExp = u(7.5, 14), u(.005, .05), u(10, 60)
 	p.Emission, p.Haze = logU(25, 300), logU(.004, .03)
 	p.Tint, p.ExtraMS = logU(.04, .30), u(30, 120)
+	p.Mirror = logU(.002, .015)
 	return p
 }
 

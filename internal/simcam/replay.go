@@ -183,7 +183,13 @@ func clip(ch faceproof.FlashChallenge, events []capture.DisplayEvent, known face
 			best, at = score, i
 		}
 	}
-	return e.T, have[1+at].T // after the pre-roll
+	return e.T, begins(have, at)
+}
+
+// begins is when a segment does.
+func begins(events []capture.DisplayEvent, segment int) float64 {
+	i := slices.IndexFunc(events, func(e capture.DisplayEvent) bool { return e.Event == capture.DisplaySegment && e.Index == segment })
+	return events[i].T
 }
 
 // nearest is the frame whose time is closest.

@@ -36,7 +36,7 @@ func (s *Scene) newRoom(r *rand.Rand) *room {
 		x0, y0 := u(-.2, .9), u(-.1, .9)
 		x1, y1 := x0+u(.08, .5), y0+u(.06, .5)
 		color := [3]float64{u(.04, .6), u(.04, .6), u(.04, .6)}
-		grey, near := u(.3, .85), math.Pow(u(.75, 1), -2)
+		grey, near := u(.3, .85), math.Pow(u(.85, 1), -2)
 		mean := (color[0] + color[1] + color[2]) / 3
 		for y := max(int(y0*float64(h)), 0); y < min(int(y1*float64(h)), h); y++ {
 			for x := max(int(x0*float64(w)), 0); x < min(int(x1*float64(w)), w); x++ {
