@@ -68,10 +68,35 @@ func TestSmokeCampaign(t *testing.T) {
 			t.Errorf("%s: not like its own pre-roll: %+v", s.Kind, s.Attempts[0].Match)
 		}
 	}
+	present(t, &Camera{Engine: e, Portraits: portraits}, p, r.trials[0])
 	line := func(dir string) string { return strings.Split(read(t, filepath.Join(dir, trialsFile)), "\n")[1] }
 	if line(run(1, "live")) != line(dir) {
 		t.Error("alone, the first session was measured otherwise than beside others")
 	}
+}
+
+// present looks at a session again, as a recording: it is the one that was
+// measured.
+func present(t *testing.T, c *Camera, p *Protocol, was scored) {
+	t.Helper()
+	jobs, err := p.List(Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs {
+		if j.Seed != was.Seed {
+			continue
+		}
+		rec, err := c.Present(j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := was.Attempts[0].Capture; rec.Meta.Transcript.Bytes != have.Bytes || len(rec.Frames) != have.Received {
+			t.Errorf("%d frames of %d bytes in all, measured were %d of %d", len(rec.Frames), rec.Meta.Transcript.Bytes, have.Received, have.Bytes)
+		}
+		return
+	}
+	t.Errorf("no session has seed %d", was.Seed)
 }
 
 // Recordings in labelled folders go the same way.
