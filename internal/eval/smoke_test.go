@@ -99,14 +99,11 @@ func present(t *testing.T, c *Camera, p *Protocol, was scored) {
 	t.Errorf("no session has seed %d", was.Seed)
 }
 
-// Recordings in labelled folders go the same way.
-func TestRecordings(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds of simulation")
-	}
-	e := facetest.Open(t, "offline")
+// film writes a recording of a person and one of a still picture into labelled
+// folders.
+func film(t *testing.T, e *face.Engine, dir string) {
+	t.Helper()
 	portraits, _ := demoPortraits(t, e)
-	dir := t.TempDir()
 	for _, kind := range []simcam.Kind{simcam.Live, simcam.Static} {
 		params := simcam.Draw(11, kind, func(p *simcam.Params) { p.Screen, p.Lux, p.Nits = simcam.ScreenPhone, 120, 450 })
 		who := portraits[0]
@@ -136,6 +133,16 @@ func TestRecordings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Recordings in labelled folders go the same way.
+func TestRecordings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of simulation")
+	}
+	e := facetest.Open(t, "offline")
+	dir := t.TempDir()
+	film(t, e, dir)
 	rs, err := ListRecordings(e, dir)
 	if err != nil {
 		t.Fatal(err)
