@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,6 +33,8 @@ type redteamFlags struct {
 	gate, portraits, recordings, out, pack string
 	jobs                                   int
 	check                                  bool
+	session                                uint64
+	zip                                    string
 	limits                                 eval.Limits
 }
 
@@ -47,6 +51,9 @@ func redteamCommand(g *globals) *cobra.Command {
 			"Exits 0 when every bar of the gate is met, 1 when one is missed, 2 when something failed.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.zip != "" {
+				return present(cmd.Context(), g, &f)
+			}
 			r, err := redteam(cmd.Context(), g, &f)
 			if err != nil {
 				if f.check && faceproof.ErrorCode(err) == faceproof.CodeConflict {
@@ -75,6 +82,8 @@ func redteamCommand(g *globals) *cobra.Command {
 	p.Uint64Var(&f.limits.Seed, "seed", 0, "instead of the protocol's seed; from 1000000 on for reports, below for tuning")
 	p.StringSliceVar(&f.limits.Kinds, "species", nil, "only these kinds of presentation")
 	p.StringSliceVar(&f.limits.Cells, "cells", nil, "only these cells")
+	p.Uint64Var(&f.session, "session", 0, "with --zip: the seed of a session of the protocol, as the report names it")
+	p.StringVar(&f.zip, "zip", "", "write that session's first capture there as a recording, and do nothing else")
 	return cmd
 }
 
@@ -147,6 +156,44 @@ func redteam(ctx context.Context, g *globals, f *redteamFlags) (*eval.Report, er
 		return nil, err
 	}
 	return eval.Publish(f.out)
+}
+
+// present writes one session of a protocol as a recording.
+func present(ctx context.Context, g *globals, f *redteamFlags) error {
+	p, err := readProtocol(f.gate)
+	if err != nil {
+		return err
+	}
+	jobs, err := p.List(f.limits)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(jobs, func(j eval.Job) bool { return j.Seed == f.session })
+	if i < 0 {
+		return faceproof.Errorf(faceproof.CodeInvalid, "session", "no session of the protocol has the seed %d", f.session)
+	}
+	e, done, err := openEngine(g, f.pack)
+	if err != nil {
+		return err
+	}
+	defer done()
+	portraits, _, err := eval.LoadPortraits(ctx, e, f.portraits, p.Portraits)
+	if err != nil {
+		return err
+	}
+	rec, err := (&eval.Camera{Engine: e, Portraits: portraits}).Present(jobs[i])
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := rec.Write(&b); err != nil {
+		return err
+	}
+	if err := os.WriteFile(f.zip, b.Bytes(), 0o600); err != nil { // it holds a face
+		return err
+	}
+	fmt.Fprintf(g.Err, "simulated: %s of cell %s, %d frames\n", jobs[i].Kind, jobs[i].Cell.Name, len(rec.Frames))
+	return nil
 }
 
 // changed marks a build of a source that was not what its revision says.

@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"faceproof"
+	"faceproof/internal/capture"
 	"faceproof/internal/face"
 	"faceproof/internal/flash"
 	"faceproof/internal/simcam"
@@ -68,7 +69,7 @@ func (c *Camera) Judge(ctx context.Context, j Job) (Trial, error) {
 	if err != nil {
 		return Trial{}, err
 	}
-	who := &c.Portraits[int(j.Seed%uint64(len(c.Portraits)))]
+	who := c.whose(j)
 	t := Trial{Person: who.Person, Portrait: who.Key, Rho: p.Rho()}
 	if t.Params, err = asMap(p); err != nil {
 		return t, err
@@ -82,7 +83,11 @@ func (c *Camera) Judge(ctx context.Context, j Job) (Trial, error) {
 		return t, err
 	}
 	for i := range j.Cell.Attempts {
-		ev, err := c.capture(ctx, scene, j.Seed, i+1)
+		rec, err := record(scene, j.Seed, i+1)
+		if err != nil {
+			return t, err
+		}
+		ev, err := measure(ctx, c.Engine, rec, stream(j.Seed, "analysis", fmt.Sprint(i+1)))
 		if err != nil {
 			return t, err
 		}
@@ -94,19 +99,32 @@ func (c *Camera) Judge(ctx context.Context, j Job) (Trial, error) {
 	return t, nil
 }
 
-// capture records one attempt under a new challenge and analyses it.
-func (c *Camera) capture(ctx context.Context, scene *simcam.Scene, seed uint64, attempt int) (faceproof.Evidence, error) {
-	detail := fmt.Sprint(attempt)
-	ch, err := flash.New(stream(seed, "challenge", detail))
+// whose face a session shows.
+func (c *Camera) whose(j Job) *Portrait { return &c.Portraits[int(j.Seed%uint64(len(c.Portraits)))] }
+
+// Present gives the first capture of a session as a recording, to be looked at.
+func (c *Camera) Present(j Job) (capture.Recording, error) {
+	p, err := draw(j)
 	if err != nil {
-		return faceproof.Evidence{}, err
+		return capture.Recording{}, err
+	}
+	who := c.whose(j)
+	scene, err := simcam.NewScene(simcam.Portrait{Name: who.Key, Image: who.Image, Mesh: who.Mesh}, p)
+	if err != nil {
+		return capture.Recording{}, err
+	}
+	return record(scene, j.Seed, 1)
+}
+
+// record films one attempt under a new challenge.
+func record(scene *simcam.Scene, seed uint64, attempt int) (capture.Recording, error) {
+	ch, err := flash.New(stream(seed, "challenge", fmt.Sprint(attempt)))
+	if err != nil {
+		return capture.Recording{}, err
 	}
 	rec, err := scene.Record(ch, seed+uint64(attempt-1)*redraw)
-	if err != nil {
-		return faceproof.Evidence{}, err
-	}
 	rec.Meta.Transcript.Attempt = attempt
-	return measure(ctx, c.Engine, rec, stream(seed, "analysis", detail))
+	return rec, err
 }
 
 // asMap gives the fields of a value by their JSON names.

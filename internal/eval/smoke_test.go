@@ -68,20 +68,42 @@ func TestSmokeCampaign(t *testing.T) {
 			t.Errorf("%s: not like its own pre-roll: %+v", s.Kind, s.Attempts[0].Match)
 		}
 	}
+	present(t, &Camera{Engine: e, Portraits: portraits}, p, r.trials[0])
 	line := func(dir string) string { return strings.Split(read(t, filepath.Join(dir, trialsFile)), "\n")[1] }
 	if line(run(1, "live")) != line(dir) {
 		t.Error("alone, the first session was measured otherwise than beside others")
 	}
 }
 
-// Recordings in labelled folders go the same way.
-func TestRecordings(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds of simulation")
+// present looks at a session again, as a recording: it is the one that was
+// measured.
+func present(t *testing.T, c *Camera, p *Protocol, was scored) {
+	t.Helper()
+	jobs, err := p.List(Limits{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	e := facetest.Open(t, "offline")
+	for _, j := range jobs {
+		if j.Seed != was.Seed {
+			continue
+		}
+		rec, err := c.Present(j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := was.Attempts[0].Capture; rec.Meta.Transcript.Bytes != have.Bytes || len(rec.Frames) != have.Received {
+			t.Errorf("%d frames of %d bytes in all, measured were %d of %d", len(rec.Frames), rec.Meta.Transcript.Bytes, have.Received, have.Bytes)
+		}
+		return
+	}
+	t.Errorf("no session has seed %d", was.Seed)
+}
+
+// film writes a recording of a person and one of a still picture into labelled
+// folders.
+func film(t *testing.T, e *face.Engine, dir string) {
+	t.Helper()
 	portraits, _ := demoPortraits(t, e)
-	dir := t.TempDir()
 	for _, kind := range []simcam.Kind{simcam.Live, simcam.Static} {
 		params := simcam.Draw(11, kind, func(p *simcam.Params) { p.Screen, p.Lux, p.Nits = simcam.ScreenPhone, 120, 450 })
 		who := portraits[0]
@@ -111,6 +133,16 @@ func TestRecordings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Recordings in labelled folders go the same way.
+func TestRecordings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of simulation")
+	}
+	e := facetest.Open(t, "offline")
+	dir := t.TempDir()
+	film(t, e, dir)
 	rs, err := ListRecordings(e, dir)
 	if err != nil {
 		t.Fatal(err)
