@@ -282,6 +282,9 @@ func appSetCommand(g *globals) *cobra.Command {
 			if !quota && !sites {
 				return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "say --daily-calls or --origin")
 			}
+			if err := faceproof.CheckDailyCalls(n, "--daily-calls"); err != nil {
+				return err // before the origins are changed
+			}
 			return atDesk(g, func(d *onboarding.Desk) (err error) {
 				var a faceproof.App
 				if sites {

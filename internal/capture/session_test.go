@@ -69,27 +69,39 @@ func TestBunchedFramesAreKept(t *testing.T) {
 // A client whose clock runs fast does not get the challenge before the time of
 // the pre-roll is over.
 func TestPrerollCannotBeHurried(t *testing.T) {
-	w := newScribe(t)
-	w.open()
-	w.guided(1)
-	w.at += 40
-	w.display(1, DisplayPreroll, 0)
-	base := w.clock()
-	send := func(i, at int) []Effect {
-		f := Frame{Attempt: 1, Seq: uint32(i), T: base + float64(i+1)*100, JPEG: []byte{0xff, 0xd8, 0xff}}
-		effects, err := w.s.Handle(epoch.Add(time.Duration(at)*time.Millisecond), true, AppendFrame(nil, f))
-		if err != nil {
+	for _, lead := range []int{0, testChallenge.LeadMS} {
+		w := newScribe(t)
+		w.open()
+		w.guided(1)
+		w.at += 40
+		if lead > 0 {
+			w.display(1, DisplayLead, 0)
+		}
+		base := w.clock() + float64(lead)
+		if _, err := w.s.Handle(epoch.Add(time.Duration(w.at)*time.Millisecond), false,
+			fmt.Appendf(nil, `{"type":"display","attempt":1,"event":"preroll","index":0,"t":%v}`, base)); err != nil {
 			t.Fatal(err)
 		}
-		return effects
-	}
-	for i := range 20 { // two seconds of the client's clock in none of ours
-		if n := len(send(i, w.at)); n != 1 {
-			t.Fatalf("frame %d had %d effects: the challenge left in no time", i, n)
+		send := func(i, at int) int {
+			f := Frame{Attempt: 1, Seq: uint32(i), T: base + float64(i+1)*100, JPEG: []byte{0xff, 0xd8, 0xff}}
+			effects, err := w.s.Handle(epoch.Add(time.Duration(at)*time.Millisecond), true, AppendFrame(nil, f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(effects)
 		}
-	}
-	if n := len(send(20, w.at+1000)); n != 2 {
-		t.Errorf("%d effects after the pre-roll, want the frame and the challenge", n)
+		for i := range 20 { // two seconds of the client's clock in none of ours
+			if n := send(i, w.at); n != 1 {
+				t.Fatalf("lead %d: frame %d had %d effects: the challenge left in no time", lead, i, n)
+			}
+		}
+		due := (testChallenge.PrerollMS + lead) * 9 / 10 // since prepare, 40 ms ago
+		if n := send(20, w.at-40+due-50); n != 1 {
+			t.Errorf("lead %d: %d effects before the lead and the pre-roll are over", lead, n)
+		}
+		if n := send(21, w.at+due); n != 2 {
+			t.Errorf("lead %d: %d effects after the pre-roll, want the frame and the challenge", lead, n)
+		}
 	}
 }
 

@@ -51,13 +51,13 @@ func insertApp(ctx context.Context, tx *sql.Tx, a faceproof.App, secretHash []by
 // UpdateApp replaces everything but the id, the day of creation, and what has
 // a method of its own: permissions, quota, origins, secret. Errors: CodeNotFound.
 func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
-	notice, _, origins, err := appJSON(a)
+	notice, _, _, err := appJSON(a)
 	if err != nil {
 		return err
 	}
 	return s.change(ctx, s.entry("", "app.update", string(a.ID), ""), func(tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `UPDATE apps SET name = $2, notice = $3, origins = $4, alive = $5, revoked = $6, retention_days = $7 WHERE id = $1`,
-			string(a.ID), a.Name, notice, origins, int64(a.Alive), a.Revoked, a.Notice.RetentionDays))("app")
+		return one(tx.ExecContext(ctx, `UPDATE apps SET name = $2, notice = $3, alive = $4, revoked = $5, retention_days = $6 WHERE id = $1`,
+			string(a.ID), a.Name, notice, int64(a.Alive), a.Revoked, a.Notice.RetentionDays))("app")
 	})
 }
 

@@ -23,8 +23,11 @@ func TestSetApp(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 	want(t, second(s.SetOrigins(ctx, "wx0", nil, "cli")), faceproof.CodeNotFound)
-	a.DailyCalls, a.Name = 0, "other" // the quota is left alone
+	a.DailyCalls, a.Origins, a.Name = 0, nil, "other" // quota and origins are left alone
 	must(t, s.UpdateApp(ctx, a))
+	if a, _, err := s.App(ctx, app1); err != nil || a.Name != "other" || fmt.Sprint(a.Origins) != "[https://a.example]" {
+		t.Errorf("%+v, %v", a, err)
+	}
 	for id, n := range map[faceproof.AppID]int{app1: 7, app2: 0} {
 		if a, _, err := s.App(ctx, id); err != nil || a.DailyCalls != n {
 			t.Errorf("%s: %+v, %v", id, a, err)
