@@ -15,7 +15,7 @@ const (
 	liveB, liveBSD       = .95, .4
 	liveSpec, liveSpecSD = 1.5, 2.
 	flatBSD, flatSpecSD  = .1, .3
-	liveD, liveDSD       = .5, .6
+	liveD, liveDSD       = .9, .4
 	flatDSD              = .15
 	alphaFloor           = .02 // what no model of α explains better than
 	betaFloor            = .02
@@ -104,6 +104,9 @@ func likelihood(skin []answer, tm []template, ev *faceproof.ShapeEvidence) (l fl
 	ev.Cells = a.n
 	ev.B, ev.BSE, ev.Spec, ev.SpecSE = a.b[0], math.Sqrt(a.cov[0][0]), a.b[1], math.Sqrt(a.cov[1][1])
 	l = normal2(a.b[0]-liveB, a.b[1]-liveSpec, a.cov, liveBSD, liveSpecSD) - normal2(a.b[0], a.b[1], a.cov, flatBSD, flatSpecSD)
+	for i := range z { // the difference, too, is a share of the answer
+		z[i][0] *= math.Exp(min(max(signal.Dot(x[i], a.b), least), most))
+	}
 	if b, ok := regress(z, beta, wb, additive); ok {
 		ev.D, ev.DSE = b.b[0], math.Sqrt(b.cov[0][0])
 		l += normal1(ev.D-liveD, b.cov[0][0], liveDSD) - normal1(ev.D, b.cov[0][0], flatDSD)
