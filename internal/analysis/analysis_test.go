@@ -73,7 +73,7 @@ func TestSessions(t *testing.T) {
 		{"cut-out, bent", kind(simcam.PrintCutB), faceproof.OutcomeReject, faceproof.ReasonFlat},
 		{"tint of the face", with(func(s *session) { s.kind, s.fix = simcam.FlatFace, func(p *simcam.Params) { p.Tint = .1 } }), faceproof.OutcomeReject, faceproof.ReasonFlat},
 		{"another screen", with(func(s *session) {
-			s.kind, s.fix = simcam.PlainScreen, func(p *simcam.Params) { p.Emission, p.Haze = 60, .02 }
+			s.kind, s.fix = simcam.PlainScreen, func(p *simcam.Params) { p.Emission, p.Haze = 25, .03 }
 		}), faceproof.OutcomeReject, ""},
 		{"splice", kind(simcam.Splice), "", ""},
 		{"a shape that the software knows", kind(simcam.Relit3D), faceproof.OutcomePass, faceproof.ReasonPass}, // the limit of the method
