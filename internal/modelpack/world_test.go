@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"faceproof"
 	"faceproof/internal/modelpack/convert"
 )
 
@@ -54,7 +55,7 @@ func newWorld(t *testing.T) *world {
 			Licence: "MIT", Source: "a test", Origin: "a test", Input: input}
 	}
 	w.manifest = &manifest{
-		ID: "small", Title: "three small files", Continuity: .5, Warning: manifestText{En: "It is small.", Zh: "很小。"},
+		ID: "small", Title: "three small files", Continuity: .5, Flash: manifestFlash{ShapePolicy: faceproof.DefaultShapePolicy(), Report: "r"}, Warning: manifestText{En: "It is small.", Zh: "很小。"},
 		Runtime: manifestRuntime{Package: "runtime", Version: "1", Licence: "MIT", AMD64: lib, ARM64: lib},
 		Models: []manifestModel{
 			net(RoleDetector, KindYuNet, "detector.onnx", detector),
