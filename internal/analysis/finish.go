@@ -109,7 +109,7 @@ func timeline(d []capture.DisplayEvent) flash.Timeline {
 	return tl
 }
 
-// probe averages the last embeddings in neutral light and picks the frame of the
+// probe averages the last embeddings in neutral light, of the largest pictures, and picks the frame of the
 // best quality among them. from and first (ms) are when the neutral light and
 // the colours began.
 func (r *Run) probe(from, first float64) (faceproof.Template, *shot) {
@@ -117,7 +117,7 @@ func (r *Run) probe(from, first float64) (faceproof.Template, *shot) {
 	var best *shot
 	for i := len(r.shots) - 1; i >= 0; i-- {
 		s := &r.shots[i]
-		if s.t < from || s.t >= first || len(vectors) == maxProbes {
+		if s.t < from || s.t >= first || s.width < r.portrait || len(vectors) == maxProbes {
 			continue
 		}
 		vectors = append(vectors, s.vector)

@@ -38,8 +38,10 @@ type Run struct {
 	sinceLook int             // frames
 	jpegQ     int             // lowest
 	source    provenance.Meter
-	width     int // of the pictures
+	width     int // of the first picture; places are in its pixels
 	height    int
+	last      [2]int // size of the last picture
+	portrait  int    // width of the largest: what is matched
 }
 
 // frame is what is kept of every frame.
@@ -52,6 +54,7 @@ type frame struct {
 // shot is a frame whose face was embedded.
 type shot struct {
 	t       float64 // ms
+	width   int     // of the picture, pixels
 	vector  []float32
 	quality faceproof.Quality
 	jpeg    []byte // of an early frame
@@ -98,13 +101,34 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 		r.jpegQ = info.Quality
 	}
 	r.source.Frame(m, info, f.JPEG, f.T)
-	cells, err := r.follow(ctx, m, f)
+	larger := r.resize(m)
+	cells, err := r.follow(ctx, m, f, larger)
 	if err != nil {
 		return err
 	}
-	r.frames = append(r.frames, frame{t: f.T, cells: cells, place: r.tracker.Placement()})
-	r.width, r.height = m.W, m.H
+	place := r.tracker.Placement().Scale(float64(r.width) / float64(m.W))
+	r.frames = append(r.frames, frame{t: f.T, cells: cells, place: place})
 	return nil
+}
+
+// resize takes what is known of the last picture to the size of this one, which
+// shows the same view; larger: it is a portrait among smaller pictures.
+func (r *Run) resize(m *imaging.Image) (larger bool) {
+	was := r.last
+	r.last, r.portrait = [2]int{m.W, m.H}, max(r.portrait, m.W)
+	switch was {
+	case [2]int{}:
+		r.width, r.height = m.W, m.H
+	case r.last:
+	default:
+		k := float64(m.W) / float64(was[0])
+		r.tracker.Scale(k)
+		if r.mesh != nil {
+			r.mesh = r.mesh.Scale(k)
+		}
+		return k > 1
+	}
+	return false
 }
 
 // badFrame names the field of the protocol.
@@ -116,16 +140,16 @@ func badFrame(err error) error {
 	return err
 }
 
-// follow finds the face in a frame, by registration and now and then by looking,
-// and averages its cells; nil when there is none.
-func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame) (*face.Cells, error) {
+// follow finds the face in a frame, by registration and now and then, or when it
+// is told to, by looking, and averages its cells; nil when there is none.
+func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame, look bool) (*face.Cells, error) {
 	every := lookEvery
 	if len(r.frames) < earlyFrames {
 		every = lookEveryEarly
 	}
 	cells := r.blank()
 	var l *face.Landmarks
-	if r.sinceLook++; !r.tracker.Started() || r.sinceLook >= every || len(r.frames) == 0 {
+	if r.sinceLook++; look || !r.tracker.Started() || r.sinceLook >= every || len(r.frames) == 0 {
 		var err error
 		if l, err = r.look(ctx, m, f); err != nil {
 			return nil, err
@@ -181,7 +205,7 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 		r.looks.withFace++
 	}
 	early := len(r.frames) < earlyFrames
-	if len(r.shots) >= maxShots || !(early || r.looks.all%embedEvery == 0) {
+	if len(r.shots) >= maxShots || early && m.W < r.portrait || !early && r.looks.all%embedEvery != 0 {
 		return l, nil
 	}
 	v, err := e.Embed(ctx, m, faces[0], *l)
@@ -190,7 +214,7 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	} else if err != nil {
 		return nil, err
 	}
-	s := shot{t: f.T, vector: v, quality: q}
+	s := shot{t: f.T, width: m.W, vector: v, quality: q}
 	if early {
 		s.jpeg = f.JPEG
 	}

@@ -28,6 +28,7 @@ type Limits struct {
 	ChallengeSlack time.Duration // challenge to end, beyond the challenge's own duration
 	PreviewAsk     Picture       // what the client is asked for
 	CaptureAsk     Picture
+	PortraitAsk    Picture
 }
 
 // DefaultLimits are those of docs/protocol.md. Sources: security.md T24 and T26
@@ -39,7 +40,8 @@ func DefaultLimits() Limits {
 		PrerollMS: 1000, PrerollFrames: 8, GoodPreviews: 3,
 		Hello: 10 * time.Second, Ready: 120 * time.Second, Attempt: 120 * time.Second,
 		Preroll: 15 * time.Second, ChallengeSlack: 15 * time.Second,
-		PreviewAsk: Picture{FPS: 5, Width: 360, Height: 480, Quality: 80},
-		CaptureAsk: Picture{FPS: 15, Width: 360, Height: 480, Quality: 88},
+		PreviewAsk:  Picture{FPS: 5, Width: 360, Height: 480, Quality: 80},
+		CaptureAsk:  Picture{FPS: 12, Width: 240, Height: 320, Quality: 77},
+		PortraitAsk: Picture{FPS: 5, Width: 360, Height: 480, Quality: 85},
 	}
 }

@@ -69,6 +69,13 @@ func (t *Tracker) Layout() *Layout { return t.layout }
 // Reset forgets the face.
 func (t *Tracker) Reset() { *t = Tracker{light: light{rgb: t.light.rgb, lum: t.light.lum}} }
 
+// Scale says that the pictures have k times the size of the last ones from now
+// on, with the same view.
+func (t *Tracker) Scale(k float64) {
+	t.pose.a *= complex(k, 0)
+	t.pose.b *= complex(k, 0)
+}
+
 // Track registers a frame and averages its cells into out. l is the frame's
 // mesh, nil when none was looked for; the first frame needs one. false: the
 // face was lost, out is not filled; come again with a mesh of this frame.

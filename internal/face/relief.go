@@ -17,6 +17,11 @@ func (t *Tracker) Placement() Placement {
 	return Placement{real(c), imag(c), t.pose.scale() * faceWidth, math.Atan2(imag(t.pose.a), real(t.pose.a))}
 }
 
+// Scale gives the place in a picture of k times the size.
+func (p Placement) Scale(k float64) Placement {
+	return Placement{k * p.X, k * p.Y, k * p.Width, p.Turn}
+}
+
 // Facet is a small piece of the face's surface, upright and without the turn of
 // its picture.
 type Facet struct {

@@ -29,3 +29,12 @@ type Landmarks struct {
 	Points [468][3]float64 `json:"points"`
 	Score  float64         `json:"score"`
 }
+
+// Scale gives the mesh in a picture of k times the size.
+func (l *Landmarks) Scale(k float64) *Landmarks {
+	out := &Landmarks{Score: l.Score}
+	for i, p := range l.Points {
+		out.Points[i] = [3]float64{k * p[0], k * p[1], k * p[2]}
+	}
+	return out
+}

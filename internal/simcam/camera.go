@@ -1,10 +1,7 @@
 package simcam
 
 import (
-	"bytes"
-	"fmt"
 	"image"
-	"image/jpeg"
 	"math"
 	"math/rand/v2"
 )
@@ -158,14 +155,4 @@ func (c *camera) expose(row []float32, y int, r *rand.Rand) {
 		o[0], o[1], o[2] = uint8(min(max(va, 0), 255)), uint8(min(max(vb, 0), 255)), uint8(min(max(vd, 0), 255))
 		n0, n1, n2 = n0+1, n1+1, n2+1
 	}
-}
-
-// encode encodes the picture.
-func (c *camera) encode() ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(64 << 10)
-	if err := jpeg.Encode(&b, c.out, &jpeg.Options{Quality: c.p.Quality}); err != nil {
-		return nil, fmt.Errorf("simcam: %w", err)
-	}
-	return b.Bytes(), nil
 }

@@ -49,6 +49,8 @@ type Params struct {
 	// What the client sends.
 	Width     int     `json:"width"`      // pixels: 360; laptop 480
 	Height    int     `json:"height"`     // pixels: 480; laptop 360
+	Shrink    float64 `json:"shrink"`     // size of the pictures that are no portraits, over Width and Height: 1
+	Portraits float64 `json:"portraits"`  // a second, of Width × Height, in the neutral pre-roll: 5
 	FPS       float64 `json:"fps"`        // 15, one time in five 10, in five 30
 	Quality   int     `json:"quality"`    // JPEG, 70 to 92
 	FaceShare float64 `json:"face_share"` // width of the face over that of the picture: .36 to .48; laptop .30 to .38
@@ -152,7 +154,7 @@ func drawOn(seed uint64, kind Kind, screen string) Params {
 		}
 		return u(lo, hi)
 	}
-	p.Width, p.Height = 360, 480
+	p.Width, p.Height, p.Shrink, p.Portraits = 360, 480, 1, 5
 	if p.Screen == ScreenLaptop {
 		p.Width, p.Height = 480, 360
 	}
@@ -231,6 +233,8 @@ func (p Params) check() error {
 		return bad("screen", `must be "phone" or "laptop"`)
 	case p.Width < 160 || p.Height < 160 || p.Width > 1280 || p.Height > 1280:
 		return bad("width", "must be 160 to 1280 pixels, and so the height")
+	case !(p.Shrink >= .25 && p.Shrink <= 1 && p.Portraits >= 0 && p.Portraits <= 60):
+		return bad("shrink", "must be .25 to 1, and portraits 0 to 60")
 	case !(p.FPS >= 1 && p.FPS <= 60):
 		return bad("fps", "must be 1 to 60")
 	case p.Quality < 1 || p.Quality > 100:

@@ -36,6 +36,7 @@ func (s *Scene) film(told, shown faceproof.FlashChallenge, seed uint64) (capture
 		return capture.Recording{}, err
 	}
 	shots := s.p.shutter(begin, end, r)
+	s.p.portraits(shots, events, told.FadeMS)
 	frames, err := s.expose(shots, screen, video, begin, r)
 	if err != nil {
 		return capture.Recording{}, err
@@ -59,7 +60,7 @@ func (s *Scene) video(screen play, told faceproof.FlashChallenge, events []captu
 // expose films the shots: screen is what the client shows, video what lights the
 // person.
 func (s *Scene) expose(shots []shot, screen, video play, begin float64, r *rand.Rand) ([]capture.Frame, error) {
-	b, c := s.buffers(), newCamera(&s.p, r)
+	b, c, e := s.buffers(), newCamera(&s.p, r), newEncoder(&s.p)
 	phase := 2 * math.Pi * r.Float64()
 	look := func(at float64, q pose) *moment {
 		m := &moment{pose: q, tv: s.tv.at(at - begin)}
@@ -94,7 +95,7 @@ func (s *Scene) expose(shots []shot, screen, video play, begin float64, r *rand.
 		}
 		c.started = true
 		c.follow(s.meter(b, c), dt)
-		data, err := c.encode()
+		data, err := e.encode(c.out, sh.full)
 		if err != nil {
 			return nil, err
 		}

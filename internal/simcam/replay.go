@@ -1,9 +1,6 @@
 package simcam
 
 import (
-	"bytes"
-	"fmt"
-	"image/jpeg"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -50,12 +47,18 @@ func (s *Scene) replay(ch faceproof.FlashChallenge, seed uint64) (capture.Record
 	if err != nil {
 		return capture.Recording{}, err
 	}
-	rec, err := s.film(ch, other, seed)
+	rec, err := s.whole().film(ch, other, seed)
 	if err != nil {
 		return rec, err
 	}
+	var shots []shot
+	for _, f := range rec.Frames {
+		shots = append(shots, shot{stamp: f.T})
+	}
+	s.p.portraits(shots, rec.Meta.Transcript.Display, ch.FadeMS)
+	e := newEncoder(&s.p)
 	for i := range rec.Frames {
-		if rec.Frames[i].JPEG, err = s.again(rec.Frames[i].JPEG); err != nil {
+		if rec.Frames[i].JPEG, err = e.again(rec.Frames[i].JPEG, shots[i].full); err != nil {
 			return rec, err
 		}
 	}
@@ -63,17 +66,12 @@ func (s *Scene) replay(ch faceproof.FlashChallenge, seed uint64) (capture.Record
 	return rec, nil
 }
 
-// again is what a client makes of a frame that it is fed as a camera's.
-func (s *Scene) again(data []byte) ([]byte, error) {
-	m, err := jpeg.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("simcam: %w", err)
-	}
-	var b bytes.Buffer
-	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: s.p.Quality}); err != nil {
-		return nil, fmt.Errorf("simcam: %w", err)
-	}
-	return b.Bytes(), nil
+// whole is the scene before a camera whose pictures are all taken in full: what
+// an attacker has.
+func (s *Scene) whole() *Scene {
+	w := *s
+	w.p.Shrink = 1
+	return &w
 }
 
 func size(frames []capture.Frame) (n int) {
@@ -125,18 +123,20 @@ func (s *Scene) splice(ch faceproof.FlashChallenge, seed uint64) (capture.Record
 	if err != nil {
 		return capture.Recording{}, err
 	}
-	lib, err := s.film(known, known, seed)
+	lib, err := s.whole().film(known, known, seed)
 	if err != nil {
 		return lib, err
 	}
 	begin := 3000 + 9000*r.Float64()
 	events, end := schedule(ch, begin, r)
 	shots := s.p.shutter(begin, end, r)
+	s.p.portraits(shots, events, ch.FadeMS)
+	e := newEncoder(&s.p)
 	var frames []capture.Frame
 	for i, sh := range shots {
 		from, to := clip(ch, events, known, lib.Meta.Transcript.Display, sh.at-s.p.LatencyMS)
 		j := nearest(lib.Frames, sh.at-from+to)
-		data, err := s.again(lib.Frames[j].JPEG)
+		data, err := e.again(lib.Frames[j].JPEG, sh.full)
 		if err != nil {
 			return lib, err
 		}

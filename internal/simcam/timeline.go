@@ -131,6 +131,32 @@ func schedule(ch faceproof.FlashChallenge, begin float64, r *rand.Rand) (events 
 type shot struct {
 	at    float64 // ms, client clock: when it comes, LatencyMS after the light
 	stamp float64 // as the client reports it
+	full  bool    // a portrait
+}
+
+// portraits chooses the shots that are sent in full: at their own rate, from the
+// neutral light to the first colour.
+func (p Params) portraits(shots []shot, events []capture.DisplayEvent, fadeMS int) {
+	if p.Portraits == 0 {
+		return
+	}
+	from, to := math.Inf(1), math.Inf(1)
+	for _, e := range events {
+		switch {
+		case e.Event == capture.DisplayPreroll:
+			from = e.T + float64(fadeMS)
+		case e.Event == capture.DisplaySegment && e.Index == 0:
+			to = e.T
+		}
+	}
+	interval := 1000 / p.Portraits
+	due := from
+	for i := range shots {
+		s := &shots[i]
+		if s.full = s.stamp >= due-8 && s.stamp < to; s.full {
+			due = max(due+interval, s.stamp+interval/2)
+		}
+	}
 }
 
 // shutter gives the frames from begin to end that reach the client.

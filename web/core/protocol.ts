@@ -86,6 +86,8 @@ export interface Welcome {
   expires_ms: number;
   preview: Shape;
   capture: Shape;
+  /** some of the capture, in neutral light; null: an older server asks for none */
+  portrait: Shape | null;
   limits: { frame_bytes: number; session_bytes: number; frames: number };
 }
 
@@ -203,6 +205,7 @@ function welcome(m: Reader): Welcome {
     expires_ms: m.int('expires_ms', 0, 1e9),
     preview: shape(m.child('preview')),
     capture: shape(m.child('capture')),
+    portrait: m.get('portrait') == null ? null : shape(m.child('portrait')),
     limits: {
       frame_bytes: limits.int('frame_bytes', 1, 1e9),
       session_bytes: limits.int('session_bytes', 1, 1e12),

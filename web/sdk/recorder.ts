@@ -41,6 +41,8 @@ interface Plan {
 export class Recorder {
   private plan: Plan | null = null;
   private readonly pace = new Pace();
+  private portrait: Shape | null = null;
+  private readonly portraitPace = new Pace();
   private readonly clock = new CaptureClock();
   private readonly canvas = document.createElement('canvas');
   private x: CanvasRenderingContext2D | null = null;
@@ -59,12 +61,19 @@ export class Recorder {
   /** Sends previews or the capture of an attempt, or nothing (null). */
   run(plan: Plan | null): void {
     this.plan = plan;
+    this.portrait = null;
     this.pace.restart();
     this.askedAt = -Infinity;
     if (plan?.mode === 'record') {
       this.seq = 0;
       this.counts = { captured: 0, sent: 0, dropped: 0 };
     }
+  }
+
+  /** From a time on (ms), frames of the capture are portraits at their own rate; null: none. */
+  portraits(shape: Shape | null, from: number): void {
+    this.portrait = shape;
+    this.portraitPace.restart(from);
   }
 
   /** Whether frames carry the time of their capture; null before the first. */
@@ -124,7 +133,8 @@ export class Recorder {
   }
 
   private encode(p: Plan, t: number): void {
-    const blob = this.snapshot(p.shape);
+    const large = p.mode === 'record' && this.portrait;
+    const blob = this.snapshot(large && this.portraitPace.take(t, large.fps) ? large : p.shape);
     if (!blob) return;
     blob.catch(() => undefined); // handled below, when its turn comes
     this.encoding++;

@@ -115,6 +115,7 @@ class Run {
       case 'close': this.socket?.close(); this.socket = null; break;
       case 'send': this.socket?.send(e.message); break;
       case 'frames': this.frames(e.mode, e.attempt); break;
+      case 'portraits': this.recorder?.portraits(e.from === null ? null : this.state.welcome?.portrait ?? null, e.from ?? 0); break;
       case 'flush':
         void this.recorder?.flush().then((c) => this.send({ type: 'flushed', ...c }));
         break;
