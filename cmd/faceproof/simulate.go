@@ -83,7 +83,7 @@ func (o *simulation) run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	ch, err := flash.New(rand.NewChaCha8(challengeSeed(o.seed)))
+	ch, err := flash.New(rand.NewChaCha8(challengeSeed(o.seed)), faceproof.PlanUsual)
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func (s session) film(tb testing.TB, seed uint64) ([]capture.Frame, capture.Tran
 // challenge draws one from a seed.
 func challenge(tb testing.TB, seed uint64) faceproof.FlashChallenge {
 	tb.Helper()
-	ch, err := flash.New(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}))
+	ch, err := flash.New(rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), faceproof.PlanUsual)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func simulate(tb testing.TB, po simcam.Portrait, p simcam.Params, seed uint64) c
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ch, err := flash.New(rand.Reader)
+	ch, err := flash.New(rand.Reader, faceproof.PlanUsual)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func (c *Camera) Present(j Job) (capture.Recording, error) {
 
 // record films one attempt under a new challenge.
 func record(scene *simcam.Scene, seed uint64, attempt int) (capture.Recording, error) {
-	ch, err := flash.New(stream(seed, "challenge", fmt.Sprint(attempt)))
+	ch, err := flash.New(stream(seed, "challenge", fmt.Sprint(attempt)), faceproof.PlanUsual)
 	if err != nil {
 		return capture.Recording{}, err
 	}

@@ -111,7 +111,7 @@ func film(t *testing.T, e *face.Engine, dir string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ch, err := flash.New(stream(11, "challenge", string(kind)))
+		ch, err := flash.New(stream(11, "challenge", string(kind)), faceproof.PlanUsual)
 		if err != nil {
 			t.Fatal(err)
 		}

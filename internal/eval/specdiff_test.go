@@ -106,7 +106,7 @@ func newPair(t *testing.T, e *face.Engine, room, lit *imaging.Image) *pair {
 // play shows a challenge in the light of the pair at 15 frames a second, with
 // .3 % of noise in a cell.
 func (p *pair) play(g float64) (ev faceproof.FlashEvidence, err error) {
-	ch, err := flash.New(stream(1, "specdiff", ""))
+	ch, err := flash.New(stream(1, "specdiff", ""), faceproof.PlanUsual)
 	if err != nil {
 		return ev, err
 	}

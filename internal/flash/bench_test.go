@@ -3,12 +3,14 @@ package flash
 import (
 	"math/rand/v2"
 	"testing"
+
+	"faceproof"
 )
 
 // BenchmarkRandomisation is the whole test of 10,000 candidates over 17
 // latencies on 80 frames.
 func BenchmarkRandomisation(b *testing.B) {
-	ch, err := New(seeded(1))
+	ch, err := New(seeded(1), faceproof.PlanUsual)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -28,7 +30,7 @@ func BenchmarkRandomisation(b *testing.B) {
 // BenchmarkSurface is the whole of Analyse on 75 frames of 1036 cells: the
 // randomisation test and the steps S8 to S10.
 func BenchmarkSurface(b *testing.B) {
-	ch, err := New(seeded(1))
+	ch, err := New(seeded(1), faceproof.PlanUsual)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func BenchmarkNew(b *testing.B) {
 	r := seeded(1)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := New(r); err != nil {
+		if _, err := New(r, faceproof.PlanUsual); err != nil {
 			b.Fatal(err)
 		}
 	}

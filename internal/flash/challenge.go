@@ -35,16 +35,14 @@ import (
 // minSegmentMS: at three transitions a second nothing can exceed the limit of
 // WCAG 2.3.1, whatever the colours.
 const (
-	segments     = 10
-	segmentMS    = 400
-	wipeMS       = 200
-	leadMS       = 600
-	prerollMS    = 1000
-	postrollMS   = 300
-	fadeMS       = 300
-	minSegmentMS = 334
-	minColors    = 4
-	maxSegments  = 32
+	leadMS        = 600
+	prerollMS     = 1000
+	postrollMS    = 300
+	fadeMS        = 300
+	minSegmentMS  = 334
+	planSegmentMS = 350 // of a plan
+	minColors     = 4
+	maxSegments   = 32
 )
 
 // In the lead the screen is black for 300 ms after its fade: from that and the
@@ -62,24 +60,32 @@ var palette = [6]faceproof.RGB{
 	{255, 104, 104}, {0, 255, 0}, {32, 32, 255}, {0, 255, 255}, {255, 0, 255}, {255, 255, 0},
 }
 
-// New draws a challenge: 10 segments of 400 ms, uniform over all sequences of
-// the palette without an immediate repeat and with at least 4 different
-// colours, each wiped in from a random end. random must be a cryptographic
-// source; its errors are returned as CodeInternal.
-func New(random io.Reader) (faceproof.FlashChallenge, error) {
-	b := &bytesOf{r: random}
-	ch := faceproof.FlashChallenge{
-		Neutral: neutral, LeadMS: leadMS, FadeMS: fadeMS, PrerollMS: prerollMS,
-		SegmentMS: segmentMS, WipeMS: wipeMS, PostMS: postrollMS,
-		Segments: make([]faceproof.FlashSegment, segments),
+// Opening is a challenge before its colours are drawn: the lead and the pre-roll,
+// which are the same for every plan.
+func Opening() faceproof.FlashChallenge {
+	return faceproof.FlashChallenge{Neutral: neutral, LeadMS: leadMS, FadeMS: fadeMS, PrerollMS: prerollMS, PostMS: postrollMS}
+}
+
+// New draws a challenge of a plan: uniform over all sequences of the palette
+// without an immediate repeat and with at least 4 different colours, each wiped
+// in from a random end for the first half of its segment. random must be a
+// cryptographic source; its errors, and a plan that is out of bounds, are
+// CodeInternal.
+func New(random io.Reader, plan faceproof.Plan) (faceproof.FlashChallenge, error) {
+	if plan.Segments < minColors || plan.Segments > maxSegments || plan.SegmentMS < planSegmentMS {
+		return faceproof.FlashChallenge{}, unsafeError("plan", "%d segments of %d ms", plan.Segments, plan.SegmentMS)
 	}
+	b := &bytesOf{r: random}
+	ch := Opening()
+	ch.SegmentMS, ch.WipeMS = plan.SegmentMS, plan.SegmentMS/2
+	ch.Segments = make([]faceproof.FlashSegment, plan.Segments)
 	var nonce [16]byte
 	for i := range nonce {
 		nonce[i] = b.next()
 	}
 	ch.Nonce = hex.EncodeToString(nonce[:])
-	var colors [segments]uint8
-	drawColors(colors[:], b.next)
+	var colors [maxSegments]uint8
+	drawColors(colors[:plan.Segments], b.next)
 	for i := range ch.Segments {
 		ch.Segments[i] = faceproof.FlashSegment{Color: palette[colors[i]], Forward: b.next()&1 == 1}
 	}

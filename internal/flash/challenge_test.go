@@ -14,12 +14,14 @@ import (
 
 func draw(t testing.TB, r io.Reader) faceproof.FlashChallenge {
 	t.Helper()
-	ch, err := New(r)
+	ch, err := New(r, faceproof.PlanUsual)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ch
 }
+
+const segments = 10 // of the usual plan
 
 // 10⁵ challenges: the sequence rules, the safety limits by a second analyser
 // that samples the screen, and the distribution of what is drawn.
@@ -291,7 +293,7 @@ func TestNewReportsABrokenSource(t *testing.T) {
 		"late":    io.MultiReader(bytes.NewReader(make([]byte, 20)), iotest.ErrReader(broken)),
 		"short":   bytes.NewReader(make([]byte, 17)),
 	} {
-		ch, err := New(r)
+		ch, err := New(r, faceproof.PlanUsual)
 		if faceproof.ErrorCode(err) != faceproof.CodeInternal || ch.Nonce != "" {
 			t.Errorf("%s: %v, %q", name, err, ch.Nonce)
 		}

@@ -62,7 +62,7 @@ func drawn() Portrait {
 // challenge draws one from a seed.
 func challenge(tb testing.TB, seed uint64) faceproof.FlashChallenge {
 	tb.Helper()
-	ch, err := flash.New(words{rand.New(rand.NewPCG(seed, 1))})
+	ch, err := flash.New(words{rand.New(rand.NewPCG(seed, 1))}, faceproof.PlanUsual)
 	if err != nil {
 		tb.Fatal(err)
 	}

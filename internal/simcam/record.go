@@ -24,18 +24,24 @@ func (s *Scene) Record(ch faceproof.FlashChallenge, seed uint64) (capture.Record
 	return s.film(ch, ch, seed)
 }
 
+// draws are the generators of a session. What a challenge has beyond the usual
+// length takes from the second, so that what comes before the colours is the
+// same whatever their number, and the same for none.
+type draws struct{ usual, longer *rand.Rand }
+
 // film records a client that is told a challenge while the person, or what is in
 // its place, has another one before it; mostly the same.
 func (s *Scene) film(told, shown faceproof.FlashChallenge, seed uint64) (capture.Recording, error) {
 	r := rand.New(rand.NewPCG(seed, s.p.Seed^0xf117))
 	begin := 3000 + 9000*r.Float64()
-	events, end := schedule(told, begin, r)
+	d := draws{r, rand.New(rand.NewPCG(seed, s.p.Seed^0x10e6e4))}
+	events, usually, end := schedule(told, begin, d)
 	screen := answer(shown, events)
 	video, err := s.video(screen, told, events, r)
 	if err != nil {
 		return capture.Recording{}, err
 	}
-	shots := s.p.shutter(begin, end, r)
+	shots := s.p.shutter(begin, usually, end, d)
 	s.p.portraits(shots, events, told.FadeMS)
 	frames, err := s.expose(shots, screen, video, begin, r)
 	if err != nil {

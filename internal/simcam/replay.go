@@ -20,20 +20,24 @@ func (w words) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// usual is the plan of a challenge, or of what one may grow to when it is short or
+// an opening alone.
+func usual(ch faceproof.FlashChallenge) faceproof.Plan {
+	p := faceproof.PlanUsual
+	p.Segments = max(p.Segments, len(ch.Segments))
+	return p
+}
+
 // otherChallenge draws a challenge that is not ch, with its timing.
 func otherChallenge(ch faceproof.FlashChallenge, r *rand.Rand) (faceproof.FlashChallenge, error) {
 	for {
-		other, err := flash.New(words{r})
+		other, err := flash.New(words{r}, usual(ch))
 		if err != nil {
 			return ch, err
 		}
 		same := ch
-		same.Segments, same.Nonce = nil, other.Nonce
-		for len(same.Segments) < len(ch.Segments) {
-			same.Segments = append(same.Segments, other.Segments...)
-		}
-		same.Segments = same.Segments[:len(ch.Segments)]
-		if !slices.Equal(same.Segments, ch.Segments) {
+		same.Segments, same.Nonce = other.Segments[:len(ch.Segments)], other.Nonce
+		if len(ch.Segments) == 0 || !slices.Equal(same.Segments, ch.Segments) {
 			return same, nil
 		}
 	}
@@ -91,11 +95,11 @@ func library(ch faceproof.FlashChallenge, r *rand.Rand) (faceproof.FlashChalleng
 		wants[g.Color] = true
 	}
 	for {
-		a, err := flash.New(words{r})
+		a, err := flash.New(words{r}, faceproof.PlanUsual)
 		if err != nil {
 			return ch, err
 		}
-		b, err := flash.New(words{r})
+		b, err := flash.New(words{r}, faceproof.PlanUsual)
 		if err != nil {
 			return ch, err
 		}
@@ -128,8 +132,9 @@ func (s *Scene) splice(ch faceproof.FlashChallenge, seed uint64) (capture.Record
 		return lib, err
 	}
 	begin := 3000 + 9000*r.Float64()
-	events, end := schedule(ch, begin, r)
-	shots := s.p.shutter(begin, end, r)
+	d := draws{r, rand.New(rand.NewPCG(seed, s.p.Seed^0x10e6e4))}
+	events, usually, end := schedule(ch, begin, d)
+	shots := s.p.shutter(begin, usually, end, d)
 	s.p.portraits(shots, events, ch.FadeMS)
 	e := newEncoder(&s.p)
 	var frames []capture.Frame

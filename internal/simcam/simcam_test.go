@@ -340,8 +340,8 @@ func TestReplayAndSplice(t *testing.T) {
 			t.Error("a repeat in the library")
 		}
 	}
-	tl, _ := schedule(ch, 1000, rngOf(6))
-	have, _ := schedule(known, 1000, rngOf(7))
+	tl, _, _ := schedule(ch, 1000, draws{rngOf(6), rngOf(8)})
+	have, _, _ := schedule(known, 1000, draws{rngOf(7), rngOf(9)})
 	for i, g := range ch.Segments {
 		from, to := clip(ch, tl, known, have, begins(tl, i)+100)
 		k := -1

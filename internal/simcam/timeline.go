@@ -2,7 +2,6 @@ package simcam
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"faceproof"
 	"faceproof/internal/capture"
@@ -98,11 +97,12 @@ func linear(c faceproof.RGB) (l [3]float64) {
 	return l
 }
 
-// schedule is when a client shows the challenge, from begin (ms) on, and when
-// its last frame is due. The colours come over the network; a segment begins
-// with an animation frame, now and then with one that is late.
-func schedule(ch faceproof.FlashChallenge, begin float64, r *rand.Rand) (events []capture.DisplayEvent, end float64) {
-	t := begin
+// schedule is when a client shows the challenge, from begin (ms) on, when the
+// last frame would be due if it were of the usual length, and when it is. The
+// colours come over the network; a segment begins with an animation frame, now
+// and then with one that is late.
+func schedule(ch faceproof.FlashChallenge, begin float64, d draws) (events []capture.DisplayEvent, usually, end float64) {
+	t, r := begin, d.usual
 	put := func(event string, index int) {
 		events = append(events, capture.DisplayEvent{Event: event, Index: index, T: t})
 	}
@@ -119,12 +119,25 @@ func schedule(ch faceproof.FlashChallenge, begin float64, r *rand.Rand) (events 
 	}
 	put(capture.DisplayPreroll, 0)
 	next(float64(ch.PrerollMS) + 30 + 120*r.Float64()) // the network's turn
-	for i := range ch.Segments {
-		put(capture.DisplaySegment, i)
+	for i := range max(len(ch.Segments), faceproof.PlanUsual.Segments) {
+		if i == len(ch.Segments) {
+			put(capture.DisplayPostroll, 0)
+		}
+		if i < len(ch.Segments) {
+			put(capture.DisplaySegment, i)
+		}
+		if i == faceproof.PlanUsual.Segments {
+			usually, r = t+float64(ch.PostMS), d.longer
+		}
 		next(float64(ch.SegmentMS))
 	}
-	put(capture.DisplayPostroll, 0)
-	return events, t + float64(ch.PostMS)
+	if len(ch.Segments) >= faceproof.PlanUsual.Segments {
+		put(capture.DisplayPostroll, 0)
+	}
+	if r == d.usual {
+		usually = t + float64(ch.PostMS)
+	}
+	return events, usually, events[len(events)-1].T + float64(ch.PostMS)
 }
 
 // shot is one frame of the camera.
@@ -159,13 +172,17 @@ func (p Params) portraits(shots []shot, events []capture.DisplayEvent, fadeMS in
 	}
 }
 
-// shutter gives the frames from begin to end that reach the client.
-func (p Params) shutter(begin, end float64, r *rand.Rand) (shots []shot) {
-	last := math.Inf(-1)
-	for t := begin + 1000/p.FPS*r.Float64(); t <= end; t += 1000 / p.FPS {
+// shutter gives the frames from begin to end that reach the client; usually is
+// schedule's.
+func (p Params) shutter(begin, usually, end float64, d draws) (shots []shot) {
+	last, r := math.Inf(-1), d.usual
+	for t := begin + 1000/p.FPS*r.Float64(); t <= max(usually, end); t += 1000 / p.FPS {
+		if t > usually {
+			r = d.longer
+		}
 		s := shot{at: t + p.JitterMS*r.NormFloat64()}
 		s.stamp = s.at + math.Abs(p.StampMS*r.NormFloat64())
-		if r.Float64() < p.Dropped {
+		if r.Float64() < p.Dropped || t > end {
 			continue
 		}
 		s.stamp = max(s.stamp, last+1, begin)

@@ -64,7 +64,7 @@ func New(c Config) (*Service, error) {
 	}
 	if c.NewChallenge == nil {
 		random := c.Rand
-		c.NewChallenge = func() (faceproof.FlashChallenge, error) { return flash.New(random) }
+		c.NewChallenge = func() (faceproof.FlashChallenge, error) { return flash.New(random, faceproof.PlanUsual) }
 	}
 	if c.Limits == (capture.Limits{}) {
 		c.Limits = capture.DefaultLimits()
