@@ -38,14 +38,34 @@ interface Plan {
   maxFrames: number;
 }
 
+/** A canvas of the size that was drawn last: changing the size costs time. */
+class Easel {
+  private readonly canvas = document.createElement('canvas');
+  private x: CanvasRenderingContext2D | null = null;
+
+  draw(video: HTMLVideoElement, shape: Shape): HTMLCanvasElement | null {
+    const cut = fit(video.videoWidth, video.videoHeight, shape);
+    const c = this.canvas;
+    if (!this.x || c.width !== cut.width || c.height !== cut.height) {
+      c.width = cut.width;
+      c.height = cut.height;
+      this.x = c.getContext('2d', { alpha: false, willReadFrequently: true });
+      // The default drops pixels where it shrinks by more than two: noise, and bytes for it.
+      if (this.x) this.x.imageSmoothingQuality = 'medium';
+    }
+    this.x?.drawImage(video, cut.sx, cut.sy, cut.sw, cut.sh, 0, 0, cut.width, cut.height);
+    return this.x && c;
+  }
+}
+
 export class Recorder {
   private plan: Plan | null = null;
   private readonly pace = new Pace();
   private portrait: Shape | null = null;
   private readonly portraitPace = new Pace();
   private readonly clock = new CaptureClock();
-  private readonly canvas = document.createElement('canvas');
-  private x: CanvasRenderingContext2D | null = null;
+  private readonly small = new Easel();
+  private readonly large = new Easel();
   private counts: Counts = { captured: 0, sent: 0, dropped: 0 };
   private seq = 0;
   private previewSeq = 0;
@@ -133,8 +153,8 @@ export class Recorder {
   }
 
   private encode(p: Plan, t: number): void {
-    const large = p.mode === 'record' && this.portrait;
-    const blob = this.snapshot(large && this.portraitPace.take(t, large.fps) ? large : p.shape);
+    const portrait = p.mode === 'record' && this.portrait;
+    const blob = portrait && this.portraitPace.take(t, portrait.fps) ? this.snapshot(portrait, this.large) : this.snapshot(p.shape, this.small);
     if (!blob) return;
     blob.catch(() => undefined); // handled below, when its turn comes
     this.encoding++;
@@ -153,16 +173,9 @@ export class Recorder {
    * until the page is idle, up to a second, and on a busy device that costs
    * many pictures; so while one waits, the next are encoded at once (a few ms).
    */
-  private snapshot(shape: Shape): Promise<Uint8Array> | null {
-    const cut = fit(this.video.videoWidth, this.video.videoHeight, shape);
-    const c = this.canvas;
-    if (!this.x || c.width !== cut.width || c.height !== cut.height) {
-      c.width = cut.width;
-      c.height = cut.height;
-      this.x = c.getContext('2d', { alpha: false, willReadFrequently: true });
-    }
-    if (!this.x) return null;
-    this.x.drawImage(this.video, cut.sx, cut.sy, cut.sw, cut.sh, 0, 0, cut.width, cut.height);
+  private snapshot(shape: Shape, easel: Easel): Promise<Uint8Array> | null {
+    const c = easel.draw(this.video, shape);
+    if (!c) return null;
     const quality = shape.quality / 100;
     if (this.encoding > 0) return Promise.resolve(c.toDataURL('image/jpeg', quality)).then((url) => this.bytes(url));
     return new Promise((resolve, reject) => {
