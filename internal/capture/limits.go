@@ -41,7 +41,7 @@ func DefaultLimits() Limits {
 		Hello: 10 * time.Second, Ready: 120 * time.Second, Attempt: 120 * time.Second,
 		Preroll: 15 * time.Second, ChallengeSlack: 15 * time.Second,
 		PreviewAsk:  Picture{FPS: 5, Width: 360, Height: 480, Quality: 80},
-		CaptureAsk:  Picture{FPS: 12, Width: 240, Height: 320, Quality: 77},
-		PortraitAsk: Picture{FPS: 5, Width: 360, Height: 480, Quality: 85},
+		CaptureAsk:  Picture{FPS: 12, Width: 168, Height: 224, Quality: 80},
+		PortraitAsk: Picture{FPS: 4, Width: 360, Height: 480, Quality: 80},
 	}
 }

@@ -109,7 +109,7 @@ type Welcome struct {
 	ExpiresMS int     `json:"expires_ms"` // within which ready must come
 	Preview   Picture `json:"preview"`
 	Capture   Picture `json:"capture"`
-	Portrait  Picture `json:"portrait"` // some of Capture, in neutral light: for the match
+	Portrait  Picture `json:"portrait,omitzero"` // some of Capture, in neutral light: for the match
 	Limits    Quota   `json:"limits"`
 }
 

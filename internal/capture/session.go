@@ -166,7 +166,7 @@ func (s *Session) Opened(now time.Time) []Effect {
 	s.enter(phaseReady, now.Add(s.lim.Ready))
 	return []Effect{Send{Welcome{
 		V: Version, Attempt: s.n, Attempts: s.cfg.Attempts, ExpiresMS: int(s.lim.Ready.Milliseconds()),
-		Preview: s.lim.PreviewAsk, Capture: s.lim.CaptureAsk,
+		Preview: s.lim.PreviewAsk, Capture: s.lim.CaptureAsk, Portrait: s.lim.PortraitAsk,
 		Limits: Quota{FrameBytes: s.lim.FrameBytes, SessionBytes: s.lim.SessionBytes, Frames: s.lim.Frames},
 	}}}
 }

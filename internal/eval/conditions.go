@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -105,7 +106,7 @@ func byNumber(a, b string) int {
 }
 
 // trades gathers live sessions by quality, size and rate in the cells that vary
-// one of the first two by a list.
+// one of the first two by a list, or that say how much is shrunk.
 func (r *Report) trades(order []*Cell) {
 	type setting struct {
 		cell                string
@@ -114,13 +115,17 @@ func (r *Report) trades(order []*Cell) {
 	by := map[setting][]scored{}
 	var keys []setting
 	for _, c := range order {
-		if !c.live() || len(c.spreads["quality"].of) < 2 && len(c.spreads["width"].of) < 2 {
+		shrunk := len(c.spreads["shrink"].of)
+		if !c.live() || len(c.spreads["quality"].of) < 2 && len(c.spreads["width"].of) < 2 && shrunk == 0 {
 			continue
 		}
 		for _, t := range r.pick(func(t scored) bool { return t.Cell == c.Name }) {
 			k := setting{cell: c.Name}
 			k.quality, _ = t.param("quality")
 			k.width, _ = t.param("width")
+			if shrink, ok := t.param("shrink"); ok {
+				k.width = math.Round(k.width * shrink)
+			}
 			if len(c.spreads["fps"].of) > 0 {
 				k.fps, _ = t.param("fps")
 			}

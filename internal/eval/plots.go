@@ -230,7 +230,7 @@ func (r *Report) bytesPlot() []byte {
 	if !(lo > 0) {
 		return nil
 	}
-	p := newPicture(900, 380, "Bytes of a session against what they buy", r.note("Each dot is one setting, q JPEG quality and width in pixels; bars: 95 % interval left, 5th to 95th percentile right."))
+	p := newPicture(900, 380, "Bytes of a session against what they buy", r.note("Each dot is one setting, q JPEG quality, width in pixels, pictures a second; bars: 95 % interval left, 5th to 95th percentile right."))
 	x := axis{label: "kB of a session (median)", lo: lo / 1.3 / 1000, hi: hi * 1.3 / 1000, log: true}
 	for _, v := range []float64{50, 100, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200, 6400} {
 		if v >= x.lo && v <= x.hi {
@@ -240,11 +240,14 @@ func (r *Report) bytesPlot() []byte {
 	frr := p.panel(70, 90, 430, 310, x, rateAxis(top, "not accepted (FRR), single attempt"))
 	margin := p.panel(520, 90, 880, 310, x, lAxis)
 	for _, t := range r.TradeOffs {
-		at := t.Bytes / 1000
+		at, name := t.Bytes/1000, fmt.Sprintf("q%g %g", t.Quality, t.Width)
+		if t.FPS > 0 {
+			name += fmt.Sprintf(" %g/s", t.FPS)
+		}
 		frr.whisker(at, t.FRR.Rate, t.FRR.Low, t.FRR.High, blue)
-		frr.label(at, t.FRR.High, 0, -7, "middle", mutedC, fmt.Sprintf("q%g %g", t.Quality, t.Width))
+		frr.label(at, t.FRR.High, 0, -7, "middle", mutedC, name)
 		margin.whisker(at, t.L.Median, t.L.P05, t.L.P95, blue)
-		margin.label(at, t.L.P95, 0, -7, "middle", mutedC, fmt.Sprintf("q%g %g", t.Quality, t.Width))
+		margin.label(at, t.L.P95, 0, -7, "middle", mutedC, name)
 	}
 	return p.end()
 }

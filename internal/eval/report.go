@@ -124,7 +124,7 @@ type SplitRow struct {
 type Trade struct {
 	Cell    string     `json:"cell"`
 	Quality float64    `json:"quality"`
-	Width   float64    `json:"width"`
+	Width   float64    `json:"width"` // of the pictures that are no portraits, pixels
 	FPS     float64    `json:"fps"`
 	Bytes   float64    `json:"bytes"` // median of a session
 	L       Numbers    `json:"l"`

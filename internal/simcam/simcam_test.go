@@ -393,3 +393,76 @@ func TestSheet(t *testing.T) {
 		t.Error("a sheet of nothing")
 	}
 }
+
+// Portraits come in neutral light at their own rate, whole; all else is shrunk
+// and shows the same.
+func TestPortraits(t *testing.T) {
+	p := Draw(5, Live, func(p *Params) { calm(p); p.Width, p.Height, p.FPS, p.Portraits = 240, 320, 12, 4 })
+	full := record(t, scene(t, p), 5)
+	p.Shrink = .5
+	ev := full.Transcript().Display
+	for name, rec := range map[string]capture.Recording{
+		"live":   record(t, scene(t, p), 5),
+		"replay": record(t, scene(t, func() Params { q := p; q.Kind = Replay; return q }()), 5),
+		"splice": record(t, scene(t, func() Params { q := p; q.Kind = Splice; return q }()), 5),
+	} {
+		ev := rec.Transcript().Display
+		from, to := ev[1].T+float64(rec.Transcript().Challenge.FadeMS), ev[2].T
+		n, last := 0, 0.
+		for i, f := range rec.Frames {
+			c, err := jpeg.DecodeConfig(bytes.NewReader(f.JPEG))
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case c.Width == 240 && c.Height == 320:
+				if f.T < from || f.T >= to || f.T-last < 150 {
+					t.Errorf("%s: a portrait at %.0f ms, %.0f after the last; neutral from %.0f to %.0f", name, f.T, f.T-last, from, to)
+				}
+				n, last = n+1, f.T
+			case c.Width != 120 || c.Height != 160:
+				t.Errorf("%s: frame %d is %d × %d", name, i, c.Width, c.Height)
+			}
+		}
+		if n < 3 || n > 5 {
+			t.Errorf("%s: %d portraits", name, n)
+		}
+	}
+	small := record(t, scene(t, p), 5)
+	if s, f := small.Transcript().Bytes, full.Transcript().Bytes; 2*s > f {
+		t.Errorf("%d bytes, %d when nothing is shrunk", s, f)
+	}
+	for i, f := range full.Frames {
+		if f.T < ev[2].T || i%8 != 0 {
+			continue
+		}
+		a, b := spot(t, f, .1, .1), spot(t, small.Frames[i], .1, .1)
+		for c := range a {
+			if math.Abs(a[c]-b[c]) > .01+.03*a[c] {
+				t.Errorf("frame %d: %v, shrunk %v", i, a, b)
+			}
+		}
+	}
+}
+
+// What small pixels cover of large ones adds up, and each large one is used once.
+func TestShares(t *testing.T) {
+	for _, c := range [][2]int{{360, 168}, {480, 224}, {360, 240}, {7, 7}, {10, 3}} {
+		used := make([]float64, c[0])
+		for _, s := range shares(c[0], c[1]) {
+			var sum float64
+			for j, w := range s.weight {
+				sum += float64(w)
+				used[s.from+j] += float64(w) * float64(c[0]) / float64(c[1])
+			}
+			if math.Abs(sum-1) > 1e-5 {
+				t.Errorf("%v: weights add up to %g", c, sum)
+			}
+		}
+		for i, u := range used {
+			if math.Abs(u-1) > 1e-5 {
+				t.Errorf("%v: pixel %d is used %g times", c, i, u)
+			}
+		}
+	}
+}

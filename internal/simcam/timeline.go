@@ -164,9 +164,10 @@ func (p Params) portraits(shots []shot, events []capture.DisplayEvent, fadeMS in
 	}
 	interval := 1000 / p.Portraits
 	due := from
+	const early = 8 // ms: the client's slack
 	for i := range shots {
 		s := &shots[i]
-		if s.full = s.stamp >= due-8 && s.stamp < to; s.full {
+		if s.full = s.stamp >= max(due-early, from) && s.stamp < to; s.full {
 			due = max(due+interval, s.stamp+interval/2)
 		}
 	}

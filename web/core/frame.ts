@@ -52,8 +52,8 @@ export class Pace {
     return true;
   }
 
-  /** Forgets the rate but not the last time; the next one is due at a time, or at once. */
-  restart(due = -Infinity): void { this.due = due; }
+  /** Forgets the rate but not the last time. */
+  restart(): void { this.due = -Infinity; }
 }
 
 /**

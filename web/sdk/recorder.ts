@@ -50,7 +50,7 @@ class Easel {
       c.width = cut.width;
       c.height = cut.height;
       this.x = c.getContext('2d', { alpha: false, willReadFrequently: true });
-      // The default drops pixels where it shrinks by more than two: noise, and bytes for it.
+      // The default skips pixels where it shrinks by more than two, and gives noise for them.
       if (this.x) this.x.imageSmoothingQuality = 'medium';
     }
     this.x?.drawImage(video, cut.sx, cut.sy, cut.sw, cut.sh, 0, 0, cut.width, cut.height);
@@ -61,7 +61,7 @@ class Easel {
 export class Recorder {
   private plan: Plan | null = null;
   private readonly pace = new Pace();
-  private portrait: Shape | null = null;
+  private portrait: (Shape & { from: number }) | null = null;
   private readonly portraitPace = new Pace();
   private readonly clock = new CaptureClock();
   private readonly small = new Easel();
@@ -92,8 +92,8 @@ export class Recorder {
 
   /** From a time on (ms), frames of the capture are portraits at their own rate; null: none. */
   portraits(shape: Shape | null, from: number): void {
-    this.portrait = shape;
-    this.portraitPace.restart(from);
+    this.portrait = shape && { ...shape, from };
+    this.portraitPace.restart();
   }
 
   /** Whether frames carry the time of their capture; null before the first. */
@@ -153,8 +153,9 @@ export class Recorder {
   }
 
   private encode(p: Plan, t: number): void {
-    const portrait = p.mode === 'record' && this.portrait;
-    const blob = portrait && this.portraitPace.take(t, portrait.fps) ? this.snapshot(portrait, this.large) : this.snapshot(p.shape, this.small);
+    const q = p.mode === 'record' ? this.portrait : null;
+    const whole = q !== null && t >= q.from && this.portraitPace.take(t, q.fps);
+    const blob = whole ? this.snapshot(q, this.large) : this.snapshot(p.shape, this.small);
     if (!blob) return;
     blob.catch(() => undefined); // handled below, when its turn comes
     this.encoding++;

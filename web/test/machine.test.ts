@@ -7,7 +7,7 @@ import type { Challenge, Prepare, Result, ServerError, Welcome } from '../core/p
 
 const shape = { fps: 15, width: 360, height: 480, quality: 88 };
 const welcome: Welcome = {
-  type: 'welcome', attempt: 1, attempts: 3, expires_ms: 1, preview: shape, capture: shape,
+  type: 'welcome', attempt: 1, attempts: 3, expires_ms: 1, preview: shape, capture: shape, portrait: shape,
   limits: { frame_bytes: 1, session_bytes: 1, frames: 300 },
 };
 const prepare: Prepare = { type: 'prepare', attempt: 1, neutral: [200, 200, 200], lead_ms: 600, fade_ms: 300, preroll_ms: 1000 };
@@ -69,6 +69,14 @@ test('without colours the light goes out and the person hears why', () => {
   assert(did(effects).includes('dark'));
 });
 
+test('portraits are taken in neutral light, until the colours come', () => {
+  const way: Event[] = [...toGuide, { type: 'message', message: prepare }, { type: 'drawn', event: 'lead', index: 0, t: 1000 }];
+  assert(!did(go(way).effects).includes('portraits'));
+  const lit = go([...way, { type: 'drawn', event: 'preroll', index: 0, t: 1600 }]);
+  assert.deepEqual(lit.last.at(-1), { do: 'portraits', from: 1600 + prepare.fade_ms });
+  assert.deepEqual(go([{ type: 'message', message: challenge }], lit.s).last.at(-1), { do: 'portraits', from: null });
+});
+
 test('every screen is reached as its way says', () => {
   for (const [screen, way] of Object.entries(WAYS)) assert.equal(go(way).s.screen, screen);
 });
@@ -84,7 +92,7 @@ test('a passing session does everything in order', () => {
   assert.equal(s.screen, 'closed');
   assert.deepEqual(did(effects).filter((d) => d !== 'timer'), [
     'camera_start', 'open', 'send ready', 'frames preview',
-    'light', 'frames record', 'send display', 'light', 'send display', 'send display',
+    'light', 'frames record', 'send display', 'portraits', 'light', 'portraits', 'send display', 'send display',
     'dark', 'flush', 'send end',
     'dark', 'frames off', 'camera_stop', 'close', // the result
     'dark', 'frames off', 'camera_stop', 'finish',

@@ -38,7 +38,9 @@ test('a head without an encoding is refused', () => {
 
 test('what the server says is read with all its members', () => {
   const w = parse(JSON.stringify({ ...welcome, later: { x: 1 } }));
-  assert(w?.type === 'welcome' && w.capture.fps === 15 && w.limits.frames === 300);
+  assert(w?.type === 'welcome' && w.capture.fps === 15 && w.portrait === null && w.limits.frames === 300);
+  const p = parse(JSON.stringify({ ...welcome, portrait: { fps: 4, width: 360, height: 480, quality: 80 } }));
+  assert(p?.type === 'welcome' && p.portrait?.width === 360);
   const c = parse(JSON.stringify(challenge));
   assert(c?.type === 'challenge' && c.segments[0]!.rgb[1] === 255);
   assert.deepEqual(parse('{"type":"guide","ok":true,"box":[0.1,0.2,0.3,0.4]}'), { type: 'guide', ok: true, hint: '', box: [0.1, 0.2, 0.3, 0.4] });
@@ -59,6 +61,7 @@ test('nonsense names its field', () => {
   assert.equal(fieldOf({ ...welcome, v: 2 }), 'v');
   assert.equal(fieldOf({ ...welcome, capture: { ...welcome.capture, width: 0 } }), 'capture.width');
   assert.equal(fieldOf({ ...welcome, limits: null }), 'limits.');
+  assert.equal(fieldOf({ ...welcome, portrait: { ...welcome.capture, quality: 101 } }), 'portrait.quality');
   assert.equal(fieldOf({ ...challenge, neutral: [1, 2] }), 'neutral');
   assert.equal(fieldOf({ ...challenge, segments: [] }), 'segments');
   assert.equal(fieldOf({ ...challenge, segments: [{ rgb: [0, 0, 256], forward: true }] }), 'segments[0].rgb');
