@@ -42,7 +42,7 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	tl := timeline(t.Display)
 	series := r.series()
 	series.Surface = r.surface(t)
-	fl, err := flash.Analyse(t.Challenge, tl, series, rng)
+	fl, err := flash.Analyse(t.Challenge, tl, series, r.a.tries, rng)
 	if err != nil {
 		return faceproof.Evidence{}, nil, err
 	}

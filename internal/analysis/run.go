@@ -21,7 +21,7 @@ const (
 	earlyFrames    = 26  // lead and pre-roll, at 15 a second
 	embedEvery     = 2   // looks, after the early frames
 	maxShots       = 40  // embeddings
-	maxFrames      = 600 // twice what the protocol lets through
+	maxFrames      = 800 // twice what the protocol lets through
 )
 
 // Run is the analysis of one session, attempt by attempt; not for concurrent
