@@ -52,6 +52,7 @@ const (
 	HintFarther         Hint = "farther"          // face too large or cut off
 	HintCenter          Hint = "center"           // face not in the oval
 	HintTooDark         Hint = "too_dark"         //
+	HintTurnAway        Hint = "turn_away"        // a window or a lamp shines on the face
 	HintTooBright       Hint = "too_bright"       // the room outshines the screen
 	HintRaiseBrightness Hint = "raise_brightness" // the screen is too dim
 	HintRemoveCover     Hint = "remove_cover"     // mask, sunglasses, hand

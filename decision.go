@@ -70,6 +70,8 @@ type Policy struct {
 	ID               string  `json:"id"`
 	MaxAttempts      int     `json:"max_attempts"`     // captures per verification
 	Alpha            float64 `json:"alpha"`            // freshness FAR per verification; each attempt gets Alpha/MaxAttempts
+	Candidates       int     `json:"candidates"`       // of the freshness test: its p cannot be smaller than 1/(Candidates+1)
+	MinSegments      int     `json:"min_segments"`     // colours of a challenge, at least
 	SpoofP           float64 `json:"spoof_p"`          // above: the light is not ours
 	SpoofAmplitude   float64 `json:"spoof_amplitude"`  // … provided that the light is this strong
 	MinAmplitude     float64 `json:"min_amplitude"`    // below: inconclusive
@@ -100,7 +102,7 @@ type Policy struct {
 // from the budget alpha/3 per attempt.
 func DefaultPolicy() Policy {
 	return Policy{
-		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, SpoofP: .05, SpoofAmplitude: .05,
+		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, Candidates: 10_000, MinSegments: 10, SpoofP: .05, SpoofAmplitude: .05,
 		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .015, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
 		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(),
 		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
@@ -126,7 +128,7 @@ func Decide(p Policy, e Evidence) Decision {
 		return out(OutcomeReject, HintNone, ReasonReplayed)
 	}
 	if e.Declined {
-		h, r := light.advice(e.Attempt)
+		h, r := light.advice(e)
 		return out(OutcomeInconclusive, h, r)
 	}
 	if d, done := decideCapture(p, e, out); done {
@@ -163,7 +165,7 @@ func (e Evidence) finite() bool {
 			f.Shape.B, f.Shape.BSE, f.Shape.Spec, f.Shape.SpecSE, f.Shape.D, f.Shape.DSE, f.Shape.Spread, f.Shape.Kappa, f.Shape.KappaSE)
 	}
 	if l := e.Light; l != nil {
-		judged = append(judged, l.FPS, l.Brightness, l.Clipped, l.Amplitude, l.Error, l.LatencyMS)
+		judged = append(judged, l.FPS, l.Brightness, l.Clipped, l.FaceShare, l.Contrast, l.Amplitude, l.Error, l.LatencyMS)
 	}
 	if m := e.Match; m != nil {
 		judged = append(judged, m.Similarity, m.Threshold, m.FMR)
@@ -209,11 +211,11 @@ func decideFlash(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 	case !fresh && f.P > p.SpoofP && max(f.Amplitude, f.Flicker) >= p.SpoofAmplitude:
 		return out(OutcomeReject, HintNone, ReasonNotFresh), true
 	case f.Amplitude < p.MinAmplitude:
-		return out(OutcomeInconclusive, HintTooBright, ReasonWeakLight), true
+		return out(OutcomeInconclusive, lightHint(e), ReasonWeakLight), true
 	case !fresh:
 		h := f.Hint
 		if h == HintNone {
-			h = HintRaiseBrightness
+			h = lightHint(e)
 		}
 		return out(OutcomeInconclusive, h, ReasonFreshUnsure), true
 	case f.Amplitude >= p.MinR2Amplitude && f.R2 < p.MinR2:

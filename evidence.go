@@ -68,6 +68,7 @@ type Quality struct {
 type FlashEvidence struct {
 	P               float64       `json:"p"`                // randomisation p-value, (0, 1]
 	Candidates      int           `json:"candidates"`       // N of the test
+	Segments        int           `json:"segments"`         // colours of the challenge
 	Z               float64       `json:"z"`                // for monitoring
 	R2              float64       `json:"r2"`               // explained share, 0 to 1
 	Amplitude       float64       `json:"amplitude"`        // q̄: mean screen/ambient ratio

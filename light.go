@@ -9,6 +9,8 @@ type LightEvidence struct {
 	FPS             float64 `json:"fps"`              // of them
 	Brightness      float64 `json:"brightness"`       // mean luma of the face in neutral light, 0 to 1; 0: no face
 	Clipped         float64 `json:"clipped"`          // share of its pixels at the camera's ends
+	FaceShare       float64 `json:"face_share"`       // width of the face over that of the picture; 0: no face
+	Contrast        float64 `json:"contrast"`         // linear light of the face over that of what is behind it; 0: not measured
 	Predicted       bool    `json:"predicted"`        // false: the next four mean nothing
 	Amplitude       float64 `json:"amplitude"`        // predicted, in the unit of FlashEvidence.Amplitude
 	Error           float64 `json:"error"`            // its standard error
@@ -84,19 +86,56 @@ func ShowColours(p Policy, l Light, attempt int) bool {
 	return l.Flash() || attempt >= p.MaxAttempts
 }
 
-// advice is what to tell a person who is not shown the colours. Whether the room
-// is too bright or the screen too dim cannot be measured: what is easier comes
-// first.
-func (l Light) advice(attempt int) (Hint, Reason) {
-	switch {
-	case l == LightSlow:
+// advice is what to tell a person who is not shown the colours.
+func (l Light) advice(e Evidence) (Hint, Reason) {
+	switch l {
+	case LightSlow:
 		return HintSlowNetwork, ReasonTooFewFrames
-	case l == LightDark:
+	case LightDark:
 		return HintTooDark, ReasonWeakLight
-	case l == LightBright, l == LightWeak && attempt > 1:
+	case LightBright:
+		if litFace(e) {
+			return HintTurnAway, ReasonWeakLight
+		}
 		return HintTooBright, ReasonWeakLight
-	case l == LightWeak:
-		return HintRaiseBrightness, ReasonWeakLight
+	case LightWeak:
+		return lightHint(e), ReasonWeakLight
 	}
 	return HintHoldStill, ReasonTooFewFrames
 }
+
+// wideFace is the share of the picture's width below which a nearer face is the
+// best advice: half the distance is four times the screen's light, and makes it no
+// brighter in the room. litFace is how many times as bright as what is behind it a
+// face is on which a window or a lamp shines: skin reflects half of what a wall
+// does.
+const (
+	wideFace    = .38
+	litContrast = 1.8
+)
+
+// lightHint is what would let the screen's light show more, by what was measured:
+// a face that is small comes nearer, one on which a window shines turns away from
+// it, then the screen is turned up, and last another place is found. Each attempt
+// hears the next.
+func lightHint(e Evidence) Hint {
+	var all []Hint
+	if smallFace(e) {
+		all = append(all, HintCloser)
+	}
+	if litFace(e) {
+		all = append(all, HintTurnAway)
+	}
+	all = append(all, HintRaiseBrightness, HintTooBright)
+	return all[min(max(e.Attempt-1, 0), len(all)-1)]
+}
+
+func smallFace(e Evidence) bool {
+	w := e.Face.Quality.WidthShare
+	if w == 0 && e.Light != nil {
+		w = e.Light.FaceShare
+	}
+	return w > 0 && w < wideFace
+}
+
+func litFace(e Evidence) bool { return e.Light != nil && e.Light.Contrast > litContrast }

@@ -59,7 +59,9 @@ func TestShowColours(t *testing.T) {
 // whatever else it holds.
 func TestDeclinedIsARetry(t *testing.T) {
 	p := DefaultPolicy()
-	weak := func(e *LightEvidence) { e.Amplitude, e.Error = 0, 0 }
+	weak := func(e *LightEvidence) { e.Amplitude, e.Error, e.FaceShare, e.Contrast = 0, 0, .4, 1 }
+	small := func(e *LightEvidence) { e.Amplitude, e.Error, e.FaceShare = 0, 0, .3 }
+	lit := func(e *LightEvidence) { e.Amplitude, e.Error, e.Contrast = 0, 0, 2.5 }
 	for _, c := range []struct {
 		change  func(*LightEvidence)
 		attempt int
@@ -68,6 +70,15 @@ func TestDeclinedIsARetry(t *testing.T) {
 	}{
 		{weak, 1, HintRaiseBrightness, ReasonWeakLight},
 		{weak, 2, HintTooBright, ReasonWeakLight},
+		{weak, 9, HintTooBright, ReasonWeakLight},
+		{small, 1, HintCloser, ReasonWeakLight},
+		{small, 2, HintRaiseBrightness, ReasonWeakLight},
+		{small, 3, HintTooBright, ReasonWeakLight},
+		{lit, 1, HintTurnAway, ReasonWeakLight},
+		{lit, 2, HintRaiseBrightness, ReasonWeakLight},
+		{func(e *LightEvidence) { small(e); lit(e) }, 1, HintCloser, ReasonWeakLight},
+		{func(e *LightEvidence) { small(e); lit(e) }, 2, HintTurnAway, ReasonWeakLight},
+		{func(e *LightEvidence) { lit(e); e.Brightness = .95 }, 1, HintTurnAway, ReasonWeakLight},
 		{func(e *LightEvidence) { e.Brightness = .95 }, 1, HintTooBright, ReasonWeakLight},
 		{func(e *LightEvidence) { e.Brightness = .05 }, 1, HintTooDark, ReasonWeakLight},
 		{func(e *LightEvidence) { e.FPS = 3 }, 1, HintSlowNetwork, ReasonTooFewFrames},
@@ -75,7 +86,7 @@ func TestDeclinedIsARetry(t *testing.T) {
 	} {
 		light := lightOf(c.change)
 		e := genuine()
-		e.Attempt, e.Light, e.Declined = c.attempt, &light, true
+		e.Attempt, e.Light, e.Declined, e.Face = c.attempt, &light, true, FaceEvidence{}
 		if d := Decide(p, e); d.Outcome != OutcomeInconclusive || d.Hint != c.hint || d.Reasons[0] != c.reason {
 			t.Errorf("%+v, attempt %d: %+v", light, c.attempt, d)
 		}
@@ -84,5 +95,30 @@ func TestDeclinedIsARetry(t *testing.T) {
 	e.Declined = true
 	if d := Decide(p, e); d.Outcome != OutcomeInconclusive {
 		t.Errorf("declined without light: %+v", d)
+	}
+}
+
+// The same advice whether the colours were refused or seen to be too weak.
+func TestAdviceAfterTheColours(t *testing.T) {
+	for _, c := range []struct {
+		change func(*Evidence)
+		want   Hint
+	}{
+		{func(*Evidence) {}, HintRaiseBrightness},
+		{func(e *Evidence) { e.Attempt = 2 }, HintTooBright},
+		{func(e *Evidence) { e.Light.Contrast = 2 }, HintTurnAway},
+		{func(e *Evidence) { e.Light.Contrast, e.Attempt = 2, 2 }, HintRaiseBrightness},
+		{func(e *Evidence) { e.Face.Quality.WidthShare = .3 }, HintCloser},
+		{func(e *Evidence) { e.Face.Quality.WidthShare, e.Light.FaceShare = .4, .3 }, HintRaiseBrightness}, // the best frame's own
+		{func(e *Evidence) { e.Light = nil }, HintRaiseBrightness},
+		{func(e *Evidence) { e.Flash.Amplitude, e.Flash.P, e.Flash.Flicker = .02, .01, 0 }, HintRaiseBrightness},
+	} {
+		e := genuine()
+		light := lightOf(func(*LightEvidence) {})
+		e.Attempt, e.Light, e.Flash.Amplitude = 1, &light, .005
+		c.change(&e)
+		if d := Decide(DefaultPolicy(), e); d.Outcome != OutcomeInconclusive || d.Hint != c.want {
+			t.Errorf("%+v, want %s", d, c.want)
+		}
 	}
 }

@@ -26,10 +26,6 @@ func DefaultShapePolicy() ShapePolicy {
 // dimAmplitude is the amplitude below which more light is the best advice.
 const dimAmplitude = .06
 
-// wideFace is the share of the picture's width below which a nearer face is the
-// best advice.
-const wideFace = .38
-
 // decideShape asks what the light fell on: a background that answers, a thing
 // that glows by itself, a video made of pieces, a flat thing. The background
 // counts only where the shape is not clear: a wall close behind a person answers
@@ -41,11 +37,11 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 	f, s := e.Flash, e.Flash.Shape
 	reject := func(r Reason) (Decision, bool) {
 		if f.Amplitude < p.AccuseAmplitude {
-			return out(OutcomeInconclusive, HintTooBright, ReasonWeakLight), true
+			return out(OutcomeInconclusive, lightHint(e), ReasonWeakLight), true
 		}
 		return out(OutcomeReject, HintNone, r), true
 	}
-	unsure := func(r Reason) (Decision, bool) { return out(OutcomeInconclusive, shapeHint(p, e), r), true }
+	unsure := func(r Reason) (Decision, bool) { return out(OutcomeInconclusive, shapeHint(e), r), true }
 	measured := s.Cells > 0 && s.HeadCells > 0 && f.Cut > 0
 	switch {
 	case !measured:
@@ -70,13 +66,11 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 
 // shapeHint is what would show the shape better: more of the screen's light, a
 // nearer face, a steadier one.
-func shapeHint(p Policy, e Evidence) Hint {
+func shapeHint(e Evidence) Hint {
 	switch {
-	case e.Flash.Amplitude < p.AccuseAmplitude:
-		return HintTooBright
 	case e.Flash.Amplitude < dimAmplitude:
-		return HintRaiseBrightness
-	case e.Face.Quality.WidthShare > 0 && e.Face.Quality.WidthShare < wideFace:
+		return lightHint(e)
+	case smallFace(e):
 		return HintCloser
 	}
 	return HintHoldStill

@@ -34,7 +34,7 @@ func (b *backend) close() {
 	}
 }
 
-func openBackend(ctx context.Context, g *globals, pack string, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
+func openBackend(ctx context.Context, g *globals, pack, liveness string, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
 	b := &backend{}
 	defer func() {
 		if err != nil {
@@ -57,11 +57,12 @@ func openBackend(ctx context.Context, g *globals, pack string, budget verify.Bud
 	if b.registry, err = registry.New(registry.Config{Store: b.store, Keys: b.keys, Enroller: engineEnroller{b.engine}}); err != nil {
 		return nil, err
 	}
-	analyzer := analysis.New(analysis.Config{Engine: b.engine})
+	policy := policyOf(b.engine, liveness)
+	analyzer := analysis.New(analysis.Config{Engine: b.engine, Candidates: policy.Candidates})
 	b.verify, err = verify.New(verify.Config{
 		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Budget: budget,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return analyzer.Begin() }),
-		Policy:   policyOf(b.engine),
+		Policy:   policy,
 		CheckFrame: func(jpeg []byte) error {
 			_, err := imaging.CheckJPEG(jpeg, imaging.FrameLimits)
 			return err

@@ -29,10 +29,29 @@ func openEngine(g *globals, packID string) (*face.Engine, func(), error) {
 	}, nil
 }
 
-// policyOf is what the server decides by: the published default with the pack's
-// own thresholds.
-func policyOf(e *face.Engine) faceproof.Policy {
+// The values of --liveness.
+const (
+	livenessUsual  = "usual"
+	livenessStrict = "strict"
+)
+
+const livenessHelp = "usual: a video made before the colours were drawn passes 1 time in 1,000; strict: 1 in 10,000, with more colours and more retries"
+
+// checkLiveness refuses any other; empty is usual.
+func checkLiveness(v string) error {
+	if v != "" && v != livenessUsual && v != livenessStrict {
+		return faceproof.Errorf(faceproof.CodeInvalid, "--liveness", "must be %s or %s", livenessUsual, livenessStrict)
+	}
+	return nil
+}
+
+// policyOf is what the server decides by: the published default, or the strict
+// one, with the pack's own thresholds.
+func policyOf(e *face.Engine, liveness string) faceproof.Policy {
 	p := faceproof.DefaultPolicy()
 	p.MinContinuity, p.ShapePolicy = e.Pack().Continuity, e.Pack().Flash
+	if liveness == livenessStrict {
+		p = p.Strict()
+	}
 	return p
 }

@@ -30,12 +30,12 @@ const codeMissed = 1
 
 // redteamFlags are those of `faceproof redteam`.
 type redteamFlags struct {
-	gate, portraits, recordings, out, pack string
-	jobs                                   int
-	check                                  bool
-	session                                uint64
-	zip                                    string
-	limits                                 eval.Limits
+	gate, portraits, recordings, out, pack, liveness string
+	jobs                                             int
+	check                                            bool
+	session                                          uint64
+	zip                                              string
+	limits                                           eval.Limits
 }
 
 func redteamCommand(g *globals) *cobra.Command {
@@ -76,6 +76,7 @@ func redteamCommand(g *globals) *cobra.Command {
 	p.StringVar(&f.recordings, "recordings", "", "judge these recordings instead (one folder a label)")
 	p.StringVar(&f.out, "out", "", "folder of the campaign (redteam/NAME when empty)")
 	p.StringVar(&f.pack, "pack", "", "model pack (the active one when empty)")
+	p.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
 	p.IntVar(&f.jobs, "jobs", runtime.NumCPU(), "sessions at once")
 	p.BoolVar(&f.check, "check", false, "make the report of --out again from its trials and compare it; needs no models")
 	p.IntVar(&f.limits.Sessions, "sessions", 0, "at most so many sessions of each kind in each cell")
@@ -116,6 +117,9 @@ func redteam(ctx context.Context, g *globals, f *redteamFlags) (*eval.Report, er
 	if f.jobs < 1 {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "jobs", "must be at least 1")
 	}
+	if err := checkLiveness(f.liveness); err != nil {
+		return nil, err
+	}
 	var p *eval.Protocol
 	name := "recordings"
 	if f.recordings == "" && (!f.check || f.out == "") {
@@ -147,7 +151,7 @@ func redteam(ctx context.Context, g *globals, f *redteamFlags) (*eval.Report, er
 	}
 	defer done()
 	v := versionOf(g.DataDir)
-	c.Header.Pack, c.Header.Version, c.Header.Commit, c.Header.Policy = e.Pack().ID, v.Version, v.Revision+changed(), policyOf(e)
+	c.Header.Pack, c.Header.Version, c.Header.Commit, c.Header.Policy = e.Pack().ID, v.Version, v.Revision+changed(), policyOf(e, f.liveness)
 	if err := prepare(ctx, g, &c, f, e); err != nil {
 		return nil, err
 	}
@@ -181,7 +185,7 @@ func present(ctx context.Context, g *globals, f *redteamFlags) error {
 	if err != nil {
 		return err
 	}
-	rec, err := (&eval.Camera{Engine: e, Portraits: portraits}).Present(jobs[i])
+	rec, err := (&eval.Camera{Engine: e, Portraits: portraits, Policy: policyOf(e, f.liveness)}).Present(ctx, jobs[i])
 	if err != nil {
 		return err
 	}
@@ -215,6 +219,7 @@ func prepare(ctx context.Context, g *globals, c *eval.Campaign, f *redteamFlags,
 		if err != nil {
 			return err
 		}
+		r.Candidates = c.Header.Policy.Candidates
 		c.Jobs, c.Judge, c.Header.Portraits, c.Header.Simulated = r.Jobs, r.Judge, r.Info, r.Simulated
 		return nil
 	}

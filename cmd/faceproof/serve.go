@@ -35,6 +35,7 @@ type serveFlags struct {
 	demo         bool
 	selfSigned   bool
 	pack         string
+	liveness     string
 	publicOrigin string
 	hosts        []string
 	proxies      []string
@@ -73,6 +74,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.BoolVar(&f.demo, "demo", false, "add the demo: a page where anyone who can reach it may register and verify")
 	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
+	fs.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
 	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
 	fs.StringSliceVar(&f.hosts, "host", nil, "host name under which this server may be asked, beside localhost; may be repeated\n"+
 		"(default: any, but with --demo on localhost none; --public-origin's is one)")
@@ -132,6 +134,9 @@ func (f *serveFlags) check() ([]netip.Prefix, error) {
 	if f.personFailures < 0 {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--person-failures", "must be 0 or more")
 	}
+	if err := checkLiveness(f.liveness); err != nil {
+		return nil, err
+	}
 	if f.dailyCalls < 0 {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "must be 0 or more")
 	}
@@ -170,7 +175,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	b, err := openBackend(ctx, g, f.pack, failures(f.personFailures), log)
+	b, err := openBackend(ctx, g, f.pack, f.liveness, failures(f.personFailures), log)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@
 // canvas marked data-flash-surface, as a lens would.
 
 /** Runs in the page before its scripts. config: {assets, deny} */
-export function installCamera(config, createRenderer, createReplay) {
+export function installCamera(config, createRenderer, createReplay, createSplicer) {
   const media = navigator.mediaDevices ?? (navigator.mediaDevices = {});
   const stats = (window.__camera = { frames: 0, renderMs: 0, samples: 0, asked: 0 });
   const device = {
@@ -24,6 +24,7 @@ export function installCamera(config, createRenderer, createReplay) {
     const a = config.assets, { width: W, height: H, bands } = a;
     const r = createRenderer(a, decode);
     const replay = a.other ? createReplay(a.other, bands) : null;
+    const splicer = a.library ? createSplicer(a.library, bands, r.film, a.p.latencyMs) : null;
     const canvas = (w, h) => Object.assign(document.createElement('canvas'), { width: w, height: h });
     const OW = Math.round(W * a.out), OH = Math.round(H * a.out);
     const out = canvas(OW, OH), person = canvas(W, H), room = canvas(W / 2, H / 2);
@@ -63,22 +64,23 @@ export function installCamera(config, createRenderer, createReplay) {
       }
       const t = performance.now();
       stats.samples++;
-      r.light(t, replay ? replay(t, shown) : shown);
+      splicer?.see(t, shown);
+      r.light(t, splicer ? splicer.neutral : replay ? replay(t, shown) : shown);
     };
     look();
 
-    const print = a.p.mode === 'print';
     let track = null;
     const draw = () => {
       if (track?.readyState === 'ended') return; // nobody looks
       const t = performance.now();
-      const m = r.render(t);
+      const clip = splicer?.at(t);
+      const m = clip ? r.show(clip) : r.render(t);
       rc.putImageData(rd, 0, 0);
       pc.putImageData(pd, 0, 0);
       oc.setTransform(1, 0, 0, 1, 0, 0);
       oc.drawImage(room, 0, 0, OW, OH);
-      // A print moves as a whole; a little larger so that its edge stays outside.
-      const s = a.out * (print ? 1.05 : 1) * (1 + m.s), co = s * Math.cos(m.r), si = s * Math.sin(m.r);
+      // A sheet moves as a whole; a little larger so that its edge stays outside.
+      const s = a.out * (a.sheet ? 1.05 : 1) * (1 + m.s), co = s * Math.cos(m.r), si = s * Math.sin(m.r);
       oc.setTransform(co, si, -si, co, OW / 2 + m.x - (co * W - si * H) / 2, OH / 2 + m.y - (si * W + co * H) / 2);
       oc.drawImage(person, 0, 0);
       track?.requestFrame?.();
@@ -107,6 +109,6 @@ export function installCamera(config, createRenderer, createReplay) {
 }
 
 /** The text of the init script for Playwright's addInitScript({content}). */
-export function initScript(config, createRenderer, createReplay) {
-  return `(${installCamera})(${JSON.stringify(config)}, ${createRenderer}, ${createReplay});`;
+export function initScript(config, createRenderer, createReplay, createSplicer) {
+  return `(${installCamera})(${JSON.stringify(config)}, ${createRenderer}, ${createReplay}, ${createSplicer});`;
 }

@@ -7,6 +7,9 @@
 
 export const BANDS = 8;
 
+/** sRGB (0 to 1) to linear light. */
+export const toLinear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+
 /** Screens: size and the gap between the camera and the edge of the screen. */
 export const SCREENS = {
   // A phone held upright, camera above the display; bands from top to bottom.
@@ -35,14 +38,15 @@ export function patches(screen) {
   return out;
 }
 
-const SHININESS = 18;
+const SHININESS = 18; // of skin
 
 /**
  * Irradiance at one surface element for each band, per nit: the diffuse part T
  * and the specular part S as seen by the camera (multiply S by π/albedo to
- * compare it with T). n is a unit normal with n.z towards the camera.
+ * compare it with T), whose lobe has the strength ks and an exponent. n is a
+ * unit normal with n.z towards the camera.
  */
-export function transfer(patchList, p, n, ks, T, S) {
+export function transfer(patchList, p, n, ks, T, S, exponent = SHININESS) {
   T.fill(0);
   S.fill(0);
   const w = -p.z;
@@ -59,7 +63,7 @@ export function transfer(patchList, p, n, ks, T, S) {
     if (ks > 0) {
       const hx = lx / r + vx, hy = ly / r + vy, hz = w / r + vz;
       const nh = (n.x * hx + n.y * hy + n.z * hz) / Math.hypot(hx, hy, hz);
-      if (nh > 0) S[q.band] += ((ks * (SHININESS + 2)) / (8 * Math.PI)) * e * nh ** SHININESS;
+      if (nh > 0) S[q.band] += ((ks * (exponent + 2)) / (8 * Math.PI)) * e * nh ** exponent;
     }
   }
 }

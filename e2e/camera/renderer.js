@@ -3,7 +3,7 @@
 
 /**
  * assets as made by assets.mjs pack(); decode turns base64 into an ArrayBuffer.
- * Returns {light(t, bands), render(t) → {fg, bg, motion}}; times in ms.
+ * Returns {fg, bg, light, render, film, show}; times in ms.
  */
 export function createRenderer(assets, decode) {
   const { p, width: W, height: H, step, bands: B } = assets;
@@ -52,11 +52,11 @@ export function createRenderer(assets, decode) {
     for (let i = history.length - 1; i >= 0; i--) if (history[i][0] <= t) return history[i][1];
     return history.length ? history[0][1] : new Float32Array(B * 3).fill(0.5);
   };
-  // Mean of the light while the shutter was open, in nits.
-  const exposed = (t) => {
+  // Mean of a light while the shutter was open, in nits.
+  const exposed = (light, t) => {
     const out = new Float32Array(B * 3);
     for (const back of [0, 0.5, 1]) {
-      const s = shown(t - p.latencyMs - back * p.exposureMs);
+      const s = light(t - back * p.exposureMs);
       for (let i = 0; i < out.length; i++) out[i] += (p.nits * (IDLE + (1 - IDLE) * 0.88 * s[i])) / 3;
     }
     return out;
@@ -94,6 +94,15 @@ export function createRenderer(assets, decode) {
   };
 
   const room = new Float32Array(3);
+  // What the glass of another screen lays over everything.
+  const glass = assets.veil && u16(assets.veil.bands, assets.veil.scale);
+  const veil = glass && [0, 1, 2].map(() => new Float32Array(N));
+  const lightGlass = (L) => {
+    veil.forEach((v, c) => {
+      v.fill(assets.veil.room);
+      for (let b = 0; b < B; b++) for (let i = 0, l = L[b * 3 + c], o = b * N; i < N; i++) v[i] += glass[o + i] * l;
+    });
+  };
   const lightGrid = (L) => {
     for (let c = 0; c < 3; c++) {
       const g = G[c];
@@ -108,38 +117,45 @@ export function createRenderer(assets, decode) {
       for (let b = 0; b < B; b++) r += assets.bgGain[b] * L[b * 3 + c];
       room[c] = r;
     }
+    if (veil) lightGlass(L);
   };
 
-  const drawRoom = () => {
+  const drawRoom = (scale) => {
     const k = room.map((r, c) => r * scale[c] * TABLE);
     let n = (uniform() * 65536) | 0;
     for (let i = 0, j = 0; j < bg.length; i += 3, j += 4) {
+      const at = veil ? ((2 * ((j >> 2) / (W / 2) | 0) / step) | 0) * LW + ((2 * ((j >> 2) % (W / 2)) / step) | 0) : 0;
       for (let c = 0; c < 3; c++) {
-        const v = bgLin[i + c] * k[c];
+        let v = bgLin[i + c] * k[c];
+        if (veil) v += veil[c][at] * scale[c] * TABLE;
         bg[j + c] = table[v < TABLE ? v | 0 : TABLE] + noise[n = (n + 1) & 65535];
       }
     }
   };
 
-  const row = new Float32Array((LW + 1) * 3);
-  const drawPerson = () => {
+  const row = new Float32Array((LW + 1) * 3), over = new Float32Array((LW + 1) * 3);
+  const level = (out, plane, c, k, y0, y1, wy) => {
+    for (let x = 0; x < LW; x++) out[x * 3 + c] = (plane[y0 * LW + x] * (1 - wy) + plane[y1 * LW + x] * wy) * k;
+    out[LW * 3 + c] = out[(LW - 1) * 3 + c];
+  };
+  const drawPerson = (scale) => {
     for (let y = 0; y < H; y++) {
       const from = spans[y * 2], to = spans[y * 2 + 1];
       if (to <= from) continue;
       const fy = Math.min(LH - 1, Math.max(0, (y + 0.5) / step - 0.5)), y0 = fy | 0, wy = fy - y0, y1 = Math.min(LH - 1, y0 + 1);
       for (let c = 0; c < 3; c++) {
-        const g = G[c], k = scale[c] * TABLE;
-        for (let x = 0; x < LW; x++) row[x * 3 + c] = (g[y0 * LW + x] * (1 - wy) + g[y1 * LW + x] * wy) * k;
-        row[LW * 3 + c] = row[(LW - 1) * 3 + c];
+        level(row, G[c], c, scale[c] * TABLE, y0, y1, wy);
+        if (veil) level(over, veil[c], c, scale[c] * TABLE, y0, y1, wy);
       }
       let n = (uniform() * 65536) | 0;
       for (let x = from; x < to; x++) {
         let fx = (x + 0.5) / step - 0.5;
         if (fx < 0) fx = 0;
         const x0 = fx | 0, wx = fx - x0, q = x0 * 3, i = (y * W + x) * 3, j = (y * W + x) * 4;
-        const r = fgLin[i] * (row[q] + (row[q + 3] - row[q]) * wx);
-        const g = fgLin[i + 1] * (row[q + 1] + (row[q + 4] - row[q + 1]) * wx);
-        const b = fgLin[i + 2] * (row[q + 2] + (row[q + 5] - row[q + 2]) * wx);
+        let r = fgLin[i] * (row[q] + (row[q + 3] - row[q]) * wx);
+        let g = fgLin[i + 1] * (row[q + 1] + (row[q + 4] - row[q + 1]) * wx);
+        let b = fgLin[i + 2] * (row[q + 2] + (row[q + 5] - row[q + 2]) * wx);
+        if (veil) { r += over[q]; g += over[q + 1]; b += over[q + 2]; }
         fg[j] = table[r < TABLE ? r | 0 : TABLE] + noise[n];
         fg[j + 1] = table[g < TABLE ? g | 0 : TABLE] + noise[(n + 21841) & 65535];
         fg[j + 2] = table[b < TABLE ? b | 0 : TABLE] + noise[(n + 43691) & 65535];
@@ -147,6 +163,22 @@ export function createRenderer(assets, decode) {
       }
     }
   };
+
+  // Lights the scene and lets the camera follow: everything of a frame but its pixels.
+  const follow = (t, L) => {
+    lightGrid(L);
+    const now = [0, 0, 0];
+    for (let c = 0; c < 3; c++) {
+      for (const i of maskAt) now[c] += G[c][i] + (veil ? veil[c][i] / assets.veil.face[c] : 0);
+      now[c] /= maskAt.length;
+    }
+    adapt(t, now);
+  };
+  const draw = (scale) => {
+    drawRoom(scale);
+    drawPerson(scale);
+  };
+  const still = new Float32Array(B * 3).fill(p.nits * 0.5);
 
   return {
     fg, bg,
@@ -157,17 +189,25 @@ export function createRenderer(assets, decode) {
     },
     /** Draws the frame of time t into fg and bg; returns the head's motion. */
     render(t) {
-      const L = p.mode === 'static' ? new Float32Array(B * 3).fill(p.nits * 0.5) : exposed(t);
-      lightGrid(L);
-      const level = [0, 0, 0];
-      for (let c = 0; c < 3; c++) {
-        for (const i of maskAt) level[c] += G[c][i];
-        level[c] /= maskAt.length;
-      }
-      adapt(t, level);
-      drawRoom();
-      drawPerson();
+      follow(t, p.mode === 'static' ? still : exposed((s) => shown(s - p.latencyMs), t));
+      draw(scale);
       return drift;
+    },
+    /** Films a session under light(t) without drawing it: a state for each frame. */
+    film(light, from, to) {
+      const out = [];
+      for (let t = from; t < to; t += 1000 / p.fps) {
+        const L = exposed(light, t);
+        follow(t, L);
+        out.push({ t, L, scale: scale.slice(), drift: { ...drift } });
+      }
+      return out;
+    },
+    /** Draws a state that film gave; returns the head's motion. */
+    show(state) {
+      lightGrid(state.L);
+      draw(state.scale);
+      return state.drift;
     },
   };
 }

@@ -3,6 +3,7 @@ import { buildAssets, pack } from '../camera/assets.mjs';
 import { initScript } from '../camera/install.js';
 import { portrait } from '../camera/portraits.mjs';
 import { createRenderer, createReplay } from '../camera/renderer.js';
+import { createSplicer } from '../camera/splicer.js';
 import { DEVICES } from './browser.mjs';
 
 const portraits = new Map();
@@ -31,6 +32,6 @@ export async function cameraContext(browser, who, given = {}, options = {}) {
     parameters = assets.p;
     config = { assets: pack(assets) };
   }
-  await context.addInitScript({ content: initScript(config, createRenderer, createReplay) });
+  await context.addInitScript({ content: initScript(config, createRenderer, createReplay, createSplicer) });
   return { context, parameters };
 }

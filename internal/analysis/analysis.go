@@ -18,6 +18,7 @@ import (
 type Config struct {
 	Engine      *face.Engine
 	Rand        io.Reader // seeds the randomisation test; nil: crypto/rand
+	Candidates  int       // of the randomisation test; 0: 10,000
 	Concurrency int       // frames worked on at once, over all runs; 0: 2
 }
 
@@ -25,6 +26,7 @@ type Config struct {
 type Analyzer struct {
 	engine *face.Engine
 	random io.Reader // nil: the system's
+	tries  int       // candidates
 	slots  chan struct{}
 }
 
@@ -33,7 +35,7 @@ func New(c Config) *Analyzer {
 	if c.Concurrency <= 0 {
 		c.Concurrency = 2
 	}
-	return &Analyzer{engine: c.Engine, random: c.Rand, slots: make(chan struct{}, c.Concurrency)}
+	return &Analyzer{engine: c.Engine, random: c.Rand, tries: c.Candidates, slots: make(chan struct{}, c.Concurrency)}
 }
 
 // Begin starts the analysis of one session.

@@ -42,7 +42,7 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	tl := timeline(t.Display)
 	series := r.series()
 	series.Surface = r.surface(t)
-	fl, err := flash.Analyse(t.Challenge, tl, series, rng)
+	fl, err := flash.Analyse(t.Challenge, tl, series, r.a.tries, rng)
 	if err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
@@ -109,15 +109,15 @@ func timeline(d []capture.DisplayEvent) flash.Timeline {
 	return tl
 }
 
-// probe averages the last embeddings in neutral light, of the largest pictures, and picks the frame of the
-// best quality among them. from and first (ms) are when the neutral light and
-// the colours began.
+// probe averages the last embeddings of the largest pictures in neutral light
+// and picks the frame of the best quality among them. from and first (ms) are
+// when the neutral light and the colours began.
 func (r *Run) probe(from, first float64) (faceproof.Template, *shot) {
 	var vectors [][]float32
 	var best *shot
 	for i := len(r.shots) - 1; i >= 0; i-- {
 		s := &r.shots[i]
-		if s.t < from || s.t >= first || s.width < r.portrait || len(vectors) == maxProbes {
+		if s.t < from || s.t >= first || s.width < r.largest || len(vectors) == maxProbes {
 			continue
 		}
 		vectors = append(vectors, s.vector)

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"math"
+	"slices"
 
 	"faceproof"
 	"faceproof/internal/capture"
@@ -35,16 +36,39 @@ func (r *Run) light(t capture.Transcript, end float64) faceproof.LightEvidence {
 		ev.FPS = 1000 * float64(ev.Frames-1) / span
 	}
 	if _, best := r.probe(neutralFrom(t), end); best != nil {
-		ev.Brightness, ev.Clipped = best.quality.Brightness, best.quality.Clipped
+		ev.Brightness, ev.Clipped, ev.FaceShare = best.quality.Brightness, best.quality.Clipped, best.quality.WidthShare
 	}
 	s := r.series()
 	ev.BackgroundCells = s.BackgroundCells
+	ev.Contrast = contrast(s, neutralFrom(t)/1000, end/1000)
 	p, ok := flash.Predict(t.Challenge, flash.Lead{Dark: dark, Neutral: neutral, End: end / 1000}, s)
 	if ev.Predicted = ok; ok {
 		ev.Amplitude, ev.Error, ev.LatencyMS = p.Amplitude, p.Error, p.LatencyMS
 	}
 	return ev
 }
+
+// contrast is how many times as bright as the background the face is between two
+// times (s), by the middle one of the frames; 0 when none tells.
+func contrast(s flash.Series, from, to float64) float64 {
+	var v []float64
+	for i, at := range s.Times {
+		if at < from || at >= to || i >= len(s.Face) || i >= len(s.Background) {
+			continue
+		}
+		if f, b := luminance(s.Face[i]), luminance(s.Background[i]); f > 0 && b > 0 {
+			v = append(v, f/b)
+		}
+	}
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// luminance is that of linear sRGB; NaN stays NaN.
+func luminance(c [3]float64) float64 { return .2126*c[0] + .7152*c[1] + .0722*c[2] }
 
 // neutralFrom is when the screen was neutral, ms by the client's clock, and 0
 // when it did not say.

@@ -21,7 +21,7 @@ const (
 	earlyFrames    = 26  // lead and pre-roll, at 15 a second
 	embedEvery     = 2   // looks, after the early frames
 	maxShots       = 40  // embeddings
-	maxFrames      = 600 // twice what the protocol lets through
+	maxFrames      = 800 // twice what the protocol lets through
 )
 
 // Run is the analysis of one session, attempt by attempt; not for concurrent
@@ -40,8 +40,9 @@ type Run struct {
 	source    provenance.Meter
 	width     int // of the first picture; places are in its pixels
 	height    int
-	last      [2]int // size of the last picture
-	portrait  int    // width of the largest: what is matched
+	last      int  // width of the last picture
+	largest   int  // … of the largest: what is matched
+	larger    bool // the last picture is a portrait among smaller ones
 }
 
 // frame is what is kept of every frame.
@@ -101,8 +102,8 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 		r.jpegQ = info.Quality
 	}
 	r.source.Frame(m, info, f.JPEG, f.T)
-	larger := r.resize(m)
-	cells, err := r.follow(ctx, m, f, larger)
+	r.resize(m)
+	cells, err := r.follow(ctx, m, f)
 	if err != nil {
 		return err
 	}
@@ -112,23 +113,22 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 }
 
 // resize takes what is known of the last picture to the size of this one, which
-// shows the same view; larger: it is a portrait among smaller pictures.
-func (r *Run) resize(m *imaging.Image) (larger bool) {
+// shows the same view.
+func (r *Run) resize(m *imaging.Image) {
 	was := r.last
-	r.last, r.portrait = [2]int{m.W, m.H}, max(r.portrait, m.W)
+	r.last, r.largest, r.larger = m.W, max(r.largest, m.W), false
 	switch was {
-	case [2]int{}:
+	case 0:
 		r.width, r.height = m.W, m.H
-	case r.last:
+	case m.W:
 	default:
-		k := float64(m.W) / float64(was[0])
+		k := float64(m.W) / float64(was)
 		r.tracker.Scale(k)
 		if r.mesh != nil {
 			r.mesh = r.mesh.Scale(k)
 		}
-		return k > 1
+		r.larger = k > 1
 	}
-	return false
 }
 
 // badFrame names the field of the protocol.
@@ -140,16 +140,16 @@ func badFrame(err error) error {
 	return err
 }
 
-// follow finds the face in a frame, by registration and now and then, or when it
-// is told to, by looking, and averages its cells; nil when there is none.
-func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame, look bool) (*face.Cells, error) {
+// follow finds the face in a frame, by registration and now and then, and in
+// portraits, by looking, and averages its cells; nil when there is none.
+func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame) (*face.Cells, error) {
 	every := lookEvery
 	if len(r.frames) < earlyFrames {
 		every = lookEveryEarly
 	}
 	cells := r.blank()
 	var l *face.Landmarks
-	if r.sinceLook++; look || !r.tracker.Started() || r.sinceLook >= every || len(r.frames) == 0 {
+	if r.sinceLook++; r.larger || !r.tracker.Started() || r.sinceLook >= every || len(r.frames) == 0 {
 		var err error
 		if l, err = r.look(ctx, m, f); err != nil {
 			return nil, err
@@ -204,8 +204,8 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	} else {
 		r.looks.withFace++
 	}
-	early := len(r.frames) < earlyFrames
-	if len(r.shots) >= maxShots || early && m.W < r.portrait || !early && r.looks.all%embedEvery != 0 {
+	early := len(r.frames) < earlyFrames || r.larger
+	if len(r.shots) >= maxShots || early && m.W < r.largest || !early && r.looks.all%embedEvery != 0 {
 		return l, nil
 	}
 	v, err := e.Embed(ctx, m, faces[0], *l)

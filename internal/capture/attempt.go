@@ -57,7 +57,7 @@ func (s *Session) preview(f Frame) ([]Effect, error) {
 }
 
 // record hands a frame of the challenge out, and the challenge, or the question
-// whether to show it, when the pre-roll is long enough.
+// for its plan, when the pre-roll is long enough.
 func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 	if s.phase == phasePreview {
 		return nil, invalid("frame", "came before prepare")
@@ -89,7 +89,7 @@ func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 		s.phase = phaseForecast // the deadline stays
 		effects = append(effects, Forecast{s.transcript(now)})
 	default:
-		effects = append(effects, s.sendChallenge(now))
+		effects = append(effects, s.sendChallenge(now, s.cfg.Plan)...)
 	}
 	return effects, nil
 }
@@ -120,11 +120,16 @@ func (a *attempt) led() int {
 	return 0
 }
 
-func (s *Session) sendChallenge(now time.Time) Effect {
+// sendChallenge draws the colours, which nobody knew before.
+func (s *Session) sendChallenge(now time.Time, plan faceproof.Plan) []Effect {
+	ch, err := s.cfg.NewChallenge(plan)
+	if err != nil {
+		return s.Fail(now, err)
+	}
 	a := &s.attempt
-	a.sentAt, a.sentAfterT = now, a.keptT
-	s.enter(phaseFlash, now.Add(Duration(a.challenge)+s.lim.ChallengeSlack))
-	return Send{ChallengeMessage{Attempt: s.n, FlashChallenge: a.challenge}}
+	a.challenge, a.sentAt, a.sentAfterT = ch, now, a.keptT
+	s.enter(phaseFlash, now.Add(Duration(ch)+s.lim.ChallengeSlack))
+	return []Effect{Send{ChallengeMessage{Attempt: s.n, FlashChallenge: ch}}}
 }
 
 // Duration of a challenge from its first segment to the end of the post-roll.

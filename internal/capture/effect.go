@@ -18,8 +18,8 @@ type Preview struct{ Frame Frame }
 // Record asks to take a frame of the challenge; not answered.
 type Record struct{ Frame Frame }
 
-// Forecast asks, once the pre-roll is long enough, whether the colours are to be
-// shown; answer with Forecasted. Frames go on coming as Record.
+// Forecast asks, once the pre-roll is long enough, how long the colours are to
+// last, or whether any are to be shown; answer with Forecasted. Frames go on coming as Record.
 type Forecast struct{ Transcript Transcript }
 
 // Analyse asks to judge an attempt; answer with Result. Complete is false when
@@ -51,17 +51,17 @@ func (End) effect()      {}
 // Transcript says how one attempt went; the frames were handed out by Record.
 type Transcript struct {
 	Attempt     int
-	Challenge   faceproof.FlashChallenge
-	Display     []DisplayEvent // lead if there was one, preroll, every segment, postroll when complete
-	Captured    int            // by the client's count
-	Sent        int            // by the client's count
-	Dropped     int            // by the client, by its count
-	Received    int            // frames handed out by Record
-	RateDropped int            // frames that came faster than the limit and were dropped here
-	Bytes       int            // of the JPEGs of Received
-	ServerMS    float64        // challenge sent to end received, server clock
-	DriftMS     float64        // delay of the slowest frame over that of the promptest
-	Screen      Screen         // of the hello; zero: not told
+	Challenge   faceproof.FlashChallenge // without segments: the colours were not drawn
+	Display     []DisplayEvent           // lead if there was one, preroll, every segment, postroll when complete
+	Captured    int                      // by the client's count
+	Sent        int                      // by the client's count
+	Dropped     int                      // by the client, by its count
+	Received    int                      // frames handed out by Record
+	RateDropped int                      // frames that came faster than the limit and were dropped here
+	Bytes       int                      // of the JPEGs of Received
+	ServerMS    float64                  // challenge sent to end received, server clock
+	DriftMS     float64                  // delay of the slowest frame over that of the promptest
+	Screen      Screen                   // of the hello; zero: not told
 }
 
 // Verdict is the answer to Analyse.

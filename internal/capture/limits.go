@@ -32,11 +32,11 @@ type Limits struct {
 }
 
 // DefaultLimits are those of docs/protocol.md. Sources: security.md T24 and T26
-// scaled to an attempt of 5.3 s at 15 fps; section 2.2 for the times.
+// scaled to an attempt of up to 8.5 s at 15 fps; section 2.2 for the times.
 func DefaultLimits() Limits {
 	return Limits{
 		TextBytes: 4 << 10, FrameBytes: 256 << 10, SessionBytes: 16 << 20,
-		Frames: 300, Previews: 600, FPS: 40, Burst: 8, LeadMS: 5000, DisplayMS: 5000,
+		Frames: 400, Previews: 600, FPS: 40, Burst: 8, LeadMS: 5000, DisplayMS: 5000,
 		PrerollMS: 1000, PrerollFrames: 8, GoodPreviews: 3,
 		Hello: 10 * time.Second, Ready: 120 * time.Second, Attempt: 120 * time.Second,
 		Preroll: 15 * time.Second, ChallengeSlack: 15 * time.Second,

@@ -35,6 +35,7 @@ type actor struct {
 	lim Limits
 	now time.Time
 
+	wants  int  // colours that the last forecast asked for
 	asks   bool // the session asks for forecasts
 	temper int  // one step in so many is out of place
 	depth  int  // of answers to answers
@@ -45,7 +46,8 @@ type actor struct {
 	attempt  int
 	seq      uint32
 	t        float64
-	segments int
+	segments int // shown
+	colours  int // of the challenge
 	sent     int
 	until    float64 // t at which the current phase has enough frames
 
@@ -88,13 +90,18 @@ func newActor(c choices) *actor {
 	}
 	a := &actor{c: c, cheat: max(0, cheat(c.below(14))-14+cheats), temper: []int{1000, 100, 30, 8}[c.below(4)], lim: l, now: epoch, next: "hello", attempt: 1, t: 100}
 	a.asks = c.below(2) == 1
-	a.s = New(Config{Limits: l, Start: epoch, Forecast: a.asks, NewChallenge: func() (faceproof.FlashChallenge, error) {
+	a.s = New(Config{Limits: l, Start: epoch, Forecast: a.asks, Plan: a.plan(), Opening: testOpening(), NewChallenge: func(p faceproof.Plan) (faceproof.FlashChallenge, error) {
 		if c.below(50) == 49 {
 			return faceproof.FlashChallenge{}, fmt.Errorf("no randomness")
 		}
-		return testChallenge, nil
+		return testChallengeOf(p), nil
 	}})
 	return a
+}
+
+// plan is a length, mostly a short one: the number of steps is limited.
+func (a *actor) plan() faceproof.Plan {
+	return faceproof.Plan{Segments: []int{3, 1, 4, 3, 3, 10, 16}[a.c.below(7)], SegmentMS: testPlan.SegmentMS}
 }
 
 // step makes one move; a broken invariant is an error.
@@ -179,7 +186,7 @@ func (a *actor) wanted() error {
 		if a.t < a.until {
 			return a.frame(a.attempt, false)
 		}
-		if a.segments == len(testChallenge.Segments) {
+		if a.segments == a.colours {
 			a.next, a.until = "post", a.t+300
 			if a.cheat == skipPost || a.cheat == skipBoth {
 				return nil
@@ -188,7 +195,7 @@ func (a *actor) wanted() error {
 		}
 		a.until = a.t + 400
 		a.segments++
-		if (a.cheat == skipSegment || a.cheat == skipBoth) && a.segments == len(testChallenge.Segments) {
+		if (a.cheat == skipSegment || a.cheat == skipBoth) && a.segments == a.colours {
 			return nil
 		}
 		return a.display(DisplaySegment, a.segments-1)
@@ -306,11 +313,15 @@ func (a *actor) effect(e Effect, last bool) error {
 
 // forecast answers, whether or not there is a question.
 func (a *actor) forecast() error {
-	show := a.c.below(4) < 3
-	if a.log.asked && !a.log.shown && !a.log.declined {
-		a.log.shown, a.log.declined = show, !show
+	var plan faceproof.Plan
+	if a.c.below(4) < 3 {
+		plan = a.plan()
 	}
-	return a.took(a.s.Forecasted(a.now, show), nil)
+	show := plan.Segments > 0
+	if a.log.asked && !a.log.shown && !a.log.declined {
+		a.log.shown, a.log.declined, a.wants = show, !show, plan.Segments
+	}
+	return a.took(a.s.Forecasted(a.now, plan), nil)
 }
 
 func (a *actor) sentOut(m ServerMessage) error {
@@ -318,7 +329,7 @@ func (a *actor) sentOut(m ServerMessage) error {
 	if err != nil || !json.Valid(b) || len(b) > 4096 {
 		return fmt.Errorf("message %s: %v", b, err)
 	}
-	switch m.(type) {
+	switch m := m.(type) {
 	case Prepare:
 		a.next = "lead"
 	case ErrorMessage:
@@ -340,6 +351,9 @@ func (a *actor) sentOut(m ServerMessage) error {
 		}
 		if a.asks && !a.log.shown {
 			return fmt.Errorf("a challenge that nobody wanted shown")
+		}
+		if a.colours = len(m.Segments); a.asks && a.colours != a.wants {
+			return fmt.Errorf("%d colours, wanted %d", a.colours, a.wants)
 		}
 		a.log.challenged = true
 		a.next = "segment"

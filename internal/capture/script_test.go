@@ -23,6 +23,25 @@ var testChallenge = faceproof.FlashChallenge{
 	},
 }
 
+var testPlan = faceproof.Plan{Segments: len(testChallenge.Segments), SegmentMS: testChallenge.SegmentMS}
+
+// testOpening is what is known before the colours are drawn.
+func testOpening() faceproof.FlashChallenge {
+	ch := testChallenge
+	ch.Nonce, ch.SegmentMS, ch.WipeMS, ch.Segments = "", 0, 0, nil
+	return ch
+}
+
+// testChallengeOf is testChallenge with its colours again and again.
+func testChallengeOf(p faceproof.Plan) faceproof.FlashChallenge {
+	ch := testChallenge
+	ch.SegmentMS, ch.WipeMS, ch.Segments = p.SegmentMS, p.SegmentMS/2, nil
+	for i := range p.Segments {
+		ch.Segments = append(ch.Segments, testChallenge.Segments[i%len(testChallenge.Segments)])
+	}
+	return ch
+}
+
 const (
 	testSession = "0123456789abcdef0123456789abcdef"
 	testNotice  = "00000000000000000000000000000000000000000000000000000000000000ff"
@@ -132,16 +151,18 @@ func (w *scribe) neutral(attempt int) {
 	}
 }
 
-// forecast answers the question.
-func (w *scribe) forecast(show bool) {
+// forecast answers the question with a number of colours.
+func (w *scribe) forecast(colours int) {
 	w.at += 30
-	w.in(step{Forecast: &show})
+	w.in(step{Forecast: &colours})
 }
 
 // flash plays the segments and the post-roll.
-func (w *scribe) flash(attempt int) {
+func (w *scribe) flash(attempt int) { w.flashes(attempt, len(testChallenge.Segments)) }
+
+func (w *scribe) flashes(attempt, segments int) {
 	w.at += 50
-	for i := range testChallenge.Segments {
+	for i := range segments {
 		w.display(attempt, DisplaySegment, i)
 		for range 4 {
 			w.at += 100
@@ -273,14 +294,14 @@ func makeScripts(t *testing.T) []script {
 		w.preroll(1)
 		w.at += 20
 		w.frame(1, false) // goes on while we think
-		w.forecast(false)
+		w.forecast(0)
 		w.at += 20
 		w.frame(1, false) // under way
 		w.verdict(vectorVerdict{Outcome: ResultRetry, Hint: faceproof.HintRaiseBrightness})
 		w.frame(1, false) // still under way
 		w.guided(2)
 		w.preroll(2)
-		w.forecast(true)
+		w.forecast(3)
 		w.flash(2)
 		w.end(2, 1)
 		w.verdict(vectorVerdict{Outcome: ResultPass, VerifyResult: testResult})
@@ -291,10 +312,19 @@ func makeScripts(t *testing.T) []script {
 		w.preroll(1)
 		w.at += 15_000
 		w.in(step{Tick: true})
-		w.forecast(true) // no challenge any more
+		w.forecast(3) // no challenge any more
 		w.verdict(vectorVerdict{Outcome: ResultRetry, Hint: faceproof.HintSlowNetwork})
 		w.at += 500
 		w.text(`{"type":"abort","reason":"cancel","stage":90006}`)
+	})
+	asked("longer-then-pass", func(w *scribe) { // weak light: more colours
+		w.open()
+		w.guided(1)
+		w.preroll(1)
+		w.forecast(16)
+		w.flashes(1, 16)
+		w.end(1, 0)
+		w.verdict(vectorVerdict{Outcome: ResultPass, VerifyResult: testResult})
 	})
 	add("alternative", func(w *scribe) {
 		w.open()

@@ -9,12 +9,14 @@ import (
 
 // Config of a Session.
 type Config struct {
-	Attempts     int                                      // captures in the session; 0: 3
-	NewChallenge func() (faceproof.FlashChallenge, error) // needed
-	Forecast     bool                                     // ask before each challenge whether to show it
-	CheckFrame   func(jpeg []byte) error                  // header check of every frame; nil: first bytes only
-	Limits       Limits                                   // zero: DefaultLimits
-	Start        time.Time                                // when the connection opened; zero: the first call's now
+	Attempts     int                                                    // captures in the session; 0: 3
+	Opening      faceproof.FlashChallenge                               // the lead and the pre-roll, asked for before the colours are drawn
+	NewChallenge func(faceproof.Plan) (faceproof.FlashChallenge, error) // needed; with that opening
+	Plan         faceproof.Plan                                         // of the challenges, where it is not asked for; zero: faceproof.PlanUsual
+	Forecast     bool                                                   // ask before each challenge for its plan, or whether to show none
+	CheckFrame   func(jpeg []byte) error                                // header check of every frame; nil: first bytes only
+	Limits       Limits                                                 // zero: DefaultLimits
+	Start        time.Time                                              // when the connection opened; zero: the first call's now
 }
 
 // ErrEnded is the answer to a message after the end.
@@ -59,8 +61,8 @@ type Session struct {
 
 // attempt is the state of the current one.
 type attempt struct {
-	good       int // previews in a row
-	challenge  faceproof.FlashChallenge
+	good       int                      // previews in a row
+	challenge  faceproof.FlashChallenge // the opening, until the colours leave
 	display    []DisplayEvent
 	frames     int // received in any form
 	kept       int
@@ -81,6 +83,9 @@ type attempt struct {
 func New(c Config) *Session {
 	if c.Attempts == 0 {
 		c.Attempts = faceproof.DefaultPolicy().MaxAttempts
+	}
+	if c.Plan == (faceproof.Plan{}) {
+		c.Plan = faceproof.PlanUsual
 	}
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits()
@@ -208,23 +213,21 @@ func (s *Session) Guide(now time.Time, g faceproof.Guidance) []Effect {
 	if s.attempt.good++; s.attempt.good < s.lim.GoodPreviews {
 		return effects
 	}
-	ch, err := s.cfg.NewChallenge()
-	if err != nil {
-		return append(effects, s.Fail(now, err)...)
-	}
+	ch := s.cfg.Opening
 	s.attempt.challenge, s.attempt.prepared = ch, now
 	s.enter(phasePreroll, now.Add(s.lim.Preroll))
 	return append(effects, Send{Prepare{Attempt: s.n, Neutral: ch.Neutral, LeadMS: ch.LeadMS, FadeMS: ch.FadeMS, PrerollMS: ch.PrerollMS}})
 }
 
-// Forecasted answers Forecast: the challenge leaves, or the attempt is closed
-// without it. Another method for the same attempt would begin here.
-func (s *Session) Forecasted(now time.Time, show bool) []Effect {
+// Forecasted answers Forecast: a challenge of this plan leaves, or, of the zero
+// plan, the attempt is closed without one. Another method for the same attempt
+// would begin here.
+func (s *Session) Forecasted(now time.Time, plan faceproof.Plan) []Effect {
 	switch {
 	case s.phase != phaseForecast:
 		return nil // too late: a deadline has closed the attempt
-	case show:
-		return []Effect{s.sendChallenge(now)}
+	case plan != faceproof.Plan{}:
+		return s.sendChallenge(now, plan)
 	}
 	s.cut = true
 	return s.analyse(now, Analyse{Declined: true})

@@ -189,7 +189,7 @@ func TestLimits(t *testing.T) {
 			w.at += 5
 			f := Frame{Attempt: 1, Seq: uint32(100 + i), T: w.clock(), JPEG: tiny}
 			if _, err := w.s.Handle(epoch.Add(time.Duration(w.at)*time.Millisecond), true, AppendFrame(nil, f)); err != nil {
-				if i+w.sent != 301 {
+				if i+w.sent != DefaultLimits().Frames+1 {
 					t.Errorf("refused after %d frames", i+w.sent)
 				}
 				return err

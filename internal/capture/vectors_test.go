@@ -88,7 +88,7 @@ type step struct {
 	Binary   string          `json:"binary,omitempty"` // hex
 	Opened   bool            `json:"opened,omitempty"`
 	Guide    json.RawMessage `json:"guide,omitempty"`
-	Forecast *bool           `json:"forecast,omitempty"`
+	Forecast *int            `json:"forecast,omitempty"` // colours; 0: none
 	Verdict  *vectorVerdict  `json:"verdict,omitempty"`
 	Tick     bool            `json:"tick,omitempty"`
 
@@ -146,7 +146,11 @@ func play(s *Session, in step) (step, error) {
 		}
 		effects = s.Guide(now, g)
 	case in.Forecast != nil:
-		effects = s.Forecasted(now, *in.Forecast)
+		var plan faceproof.Plan
+		if *in.Forecast > 0 {
+			plan = faceproof.Plan{Segments: *in.Forecast, SegmentMS: testChallenge.SegmentMS}
+		}
+		effects = s.Forecasted(now, plan)
 	case in.Verdict != nil:
 		v := in.Verdict
 		effects = s.Result(now, Verdict{Outcome: v.Outcome, Hint: v.Hint, ErrCode: v.ErrCode, VerifyResult: faceproof.NewToken(v.VerifyResult)})
@@ -188,7 +192,8 @@ func play(s *Session, in step) (step, error) {
 }
 
 func vectorSession(forecast bool) *Session {
-	return New(Config{Attempts: 3, Start: epoch, Forecast: forecast, NewChallenge: func() (faceproof.FlashChallenge, error) { return testChallenge, nil },
+	return New(Config{Attempts: 3, Start: epoch, Forecast: forecast, Plan: testPlan, Opening: testOpening(),
+		NewChallenge: func(p faceproof.Plan) (faceproof.FlashChallenge, error) { return testChallengeOf(p), nil },
 		CheckFrame: func(b []byte) error {
 			if bytes.Contains(b, []byte("huge")) {
 				return faceproof.Errorf(faceproof.CodeInvalid, "image", "has more than 4 megapixels")

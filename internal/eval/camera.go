@@ -83,11 +83,11 @@ func (c *Camera) Judge(ctx context.Context, j Job) (Trial, error) {
 		return t, err
 	}
 	for i := range j.Cell.Attempts {
-		rec, err := record(scene, j.Seed, i+1)
+		rec, err := c.record(ctx, j, scene, policy, i+1)
 		if err != nil {
 			return t, err
 		}
-		ev, err := measure(ctx, c.Engine, rec, stream(j.Seed, "analysis", fmt.Sprint(i+1)))
+		ev, err := measure(ctx, c.Engine, rec, policy.Candidates, stream(j.Seed, "analysis", fmt.Sprint(i+1)))
 		if err != nil {
 			return t, err
 		}
@@ -103,7 +103,7 @@ func (c *Camera) Judge(ctx context.Context, j Job) (Trial, error) {
 func (c *Camera) whose(j Job) *Portrait { return &c.Portraits[int(j.Seed%uint64(len(c.Portraits)))] }
 
 // Present gives the first capture of a session as a recording, to be looked at.
-func (c *Camera) Present(j Job) (capture.Recording, error) {
+func (c *Camera) Present(ctx context.Context, j Job) (capture.Recording, error) {
 	p, err := draw(j)
 	if err != nil {
 		return capture.Recording{}, err
@@ -113,19 +113,50 @@ func (c *Camera) Present(j Job) (capture.Recording, error) {
 	if err != nil {
 		return capture.Recording{}, err
 	}
-	return record(scene, j.Seed, 1)
-}
-
-// record films one attempt under a new challenge.
-func record(scene *simcam.Scene, seed uint64, attempt int) (capture.Recording, error) {
-	ch, err := flash.New(stream(seed, "challenge", fmt.Sprint(attempt)), faceproof.PlanUsual)
+	policy, err := withPolicy(c.Policy, j.Cell.Policy)
 	if err != nil {
 		return capture.Recording{}, err
 	}
-	rec, err := scene.Record(ch, seed+uint64(attempt-1)*redraw)
+	return c.record(ctx, j, scene, policy, 1)
+}
+
+// record films one attempt under a new challenge. Its plan is chosen as the server
+// does it: what comes before the colours is filmed and measured first, and filmed
+// again, the same, with the challenge.
+func (c *Camera) record(ctx context.Context, j Job, scene *simcam.Scene, policy faceproof.Policy, attempt int) (capture.Recording, error) {
+	seed := j.Seed + uint64(attempt-1)*redraw
+	draw := func(p faceproof.Plan) (faceproof.FlashChallenge, error) {
+		return flash.New(stream(j.Seed, "challenge", fmt.Sprint(attempt)), p)
+	}
+	plan, fixed := plans[j.Cell.Plan]
+	if !fixed {
+		ch, err := draw(faceproof.PlanUsual)
+		if err != nil {
+			return capture.Recording{}, err
+		}
+		ch.Segments = nil
+		opening, err := scene.Record(ch, seed)
+		if err != nil {
+			return capture.Recording{}, err
+		}
+		light, err := forecast(ctx, c.Engine, opening)
+		if err != nil {
+			return capture.Recording{}, err
+		}
+		plan = faceproof.PlanColours(policy, faceproof.PredictLight(policy, light), light)
+	}
+	ch, err := draw(plan)
+	if err != nil {
+		return capture.Recording{}, err
+	}
+	rec, err := scene.Record(ch, seed)
 	rec.Meta.Transcript.Attempt = attempt
 	return rec, err
 }
+
+// plans are the fixed ones by their names in a protocol; without one the plan is
+// chosen.
+var plans = map[string]faceproof.Plan{"usual": faceproof.PlanUsual, "strict": faceproof.PlanStrict, "long": faceproof.PlanLong}
 
 // asMap gives the fields of a value by their JSON names.
 func asMap(v any) (map[string]any, error) {

@@ -11,11 +11,30 @@ import (
 	"faceproof/internal/imaging"
 )
 
-// measure is the server's analysis of one capture, with random bytes of our own.
+// forecast is what the server measures before the colours. The recording has none:
+// its post-roll stands where they would begin.
+func forecast(ctx context.Context, e *face.Engine, rec capture.Recording) (faceproof.LightEvidence, error) {
+	run := analysis.New(analysis.Config{Engine: e, Concurrency: 1}).Begin()
+	t := rec.Transcript()
+	end := len(t.Display) - 1
+	for _, f := range rec.Frames {
+		if f.T >= t.Display[end].T {
+			break
+		}
+		if err := run.Frame(ctx, f); err != nil {
+			return faceproof.LightEvidence{}, err
+		}
+	}
+	t.Display = t.Display[:end]
+	return run.Light(t), nil
+}
+
+// measure is the server's analysis of one capture, with n candidates from random
+// bytes of our own.
 // The reference is the face of the capture's own pre-roll: matching always
 // succeeds, whatever the light does to a face, and liveness alone decides.
-func measure(ctx context.Context, e *face.Engine, rec capture.Recording, random io.Reader) (faceproof.Evidence, error) {
-	run := analysis.New(analysis.Config{Engine: e, Rand: random, Concurrency: 1}).Begin()
+func measure(ctx context.Context, e *face.Engine, rec capture.Recording, n int, random io.Reader) (faceproof.Evidence, error) {
+	run := analysis.New(analysis.Config{Engine: e, Rand: random, Candidates: n, Concurrency: 1}).Begin()
 	for _, f := range rec.Frames {
 		if err := run.Frame(ctx, f); err != nil {
 			return faceproof.Evidence{}, err

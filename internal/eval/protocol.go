@@ -53,6 +53,7 @@ type Cell struct {
 	Sessions int            `toml:"sessions"` // of each kind
 	Seed     uint64         `toml:"seed"`     // 0: the protocol's, seedStep further for each cell before
 	Attempts int            `toml:"attempts"` // captures a session may take while they are inconclusive; 0: 1
+	Plan     string         `toml:"plan"`     // of the colours: "usual", "strict", "long"; empty: chosen by the light, as the server does
 	RhoMin   float64        `toml:"rho_min"`  // screen lux / ambient lux at the face: drawn again until it holds
 	RhoMax   float64        `toml:"rho_max"`  // 0: no limit
 	Params   map[string]any `toml:"params"`   // of simcam.Params, by JSON name; see spread
@@ -179,6 +180,8 @@ func (c *Cell) check() error {
 		return bad("kinds is missing or too long")
 	case c.Sessions < 1 || c.Sessions > maxSessions:
 		return bad("sessions must be 1 to %d", maxSessions)
+	case c.Plan != "" && plans[c.Plan] == faceproof.Plan{}:
+		return bad("there is no plan %.20q", c.Plan)
 	case c.Attempts > 10:
 		return bad("attempts must be at most 10")
 	case !(c.RhoMin >= 0 && c.RhoMax >= 0) || (c.RhoMax > 0 && c.RhoMax <= c.RhoMin) || c.RhoMin > 1e3 || c.RhoMax > 1e3:

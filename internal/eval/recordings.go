@@ -27,6 +27,8 @@ type Recordings struct {
 	Jobs      []Job
 	Simulated bool // one of them at least comes from the test camera
 
+	Candidates int // of the freshness test; 0: the usual number
+
 	engine *face.Engine
 	paths  map[string]string // by label and index
 }
@@ -78,7 +80,7 @@ func (r *Recordings) Judge(ctx context.Context, j Job) (Trial, error) {
 	if err != nil {
 		return Trial{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	ev, err := measure(ctx, r.engine, rec, stream(0, "analysis", digest))
+	ev, err := measure(ctx, r.engine, rec, r.Candidates, stream(0, "analysis", digest))
 	if err != nil {
 		return Trial{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}

@@ -87,7 +87,7 @@ func present(t *testing.T, c *Camera, p *Protocol, was scored) {
 		if j.Seed != was.Seed {
 			continue
 		}
-		rec, err := c.Present(j)
+		rec, err := c.Present(t.Context(), j)
 		if err != nil {
 			t.Fatal(err)
 		}

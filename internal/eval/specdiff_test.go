@@ -140,7 +140,7 @@ func (p *pair) play(g float64) (ev faceproof.FlashEvidence, err error) {
 		p.surface.Cells = append(p.surface.Cells, mean[:])
 		p.surface.Motion = append(p.surface.Motion, [4]float64{r.NormFloat64(), r.NormFloat64(), r.NormFloat64(), r.NormFloat64()})
 	}
-	out, err := flash.Analyse(ch, tl, s, rand.New(stream(1, "specdiff", "test")))
+	out, err := flash.Analyse(ch, tl, s, 0, rand.New(stream(1, "specdiff", "test")))
 	if !out.Measurable || math.IsNaN(out.L) {
 		return ev, fmt.Errorf("not measurable: %s", out.Hint)
 	}

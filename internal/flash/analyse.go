@@ -28,6 +28,10 @@ const (
 	maxFrames        = 1000
 )
 
+// maxTrend is the highest order of the trend that is taken off, one a second: a
+// long challenge gives slow drifts as little room as a short one.
+const maxTrend = 8
+
 // Noise of a log ratio: sigmaFloor keeps a channel without any noise (a still
 // picture) from taking all the weight; above restlessSigma, and with a fit below
 // restlessFit, the person is asked to hold still.
@@ -47,10 +51,13 @@ const minTotal = 1e-6
 // data and never are: what cannot be measured gives Measurable false and a
 // hint. Every number of the result is finite.
 //
-// rng draws the candidates of the test; nil: one seeded by the system. The
-// p-value is exact for videos that do not depend on the colours, given the
-// reported times.
-func Analyse(ch faceproof.FlashChallenge, tl Timeline, s Series, rng *rand.Rand) (faceproof.FlashEvidence, error) {
+// rng draws the n candidates of the test, of the challenge's own length; nil: one
+// seeded by the system, 0: 10,000. The p-value is exact for videos that do not
+// depend on the colours, given the reported times, and at least 1/(n+1).
+func Analyse(ch faceproof.FlashChallenge, tl Timeline, s Series, n int, rng *rand.Rand) (faceproof.FlashEvidence, error) {
+	if n == 0 {
+		n = candidates
+	}
 	actual, err := indexes(ch)
 	if err != nil {
 		return faceproof.FlashEvidence{}, err
@@ -60,7 +67,7 @@ func Analyse(ch faceproof.FlashChallenge, tl Timeline, s Series, rng *rand.Rand)
 			return faceproof.FlashEvidence{}, err
 		}
 	}
-	ev := faceproof.FlashEvidence{P: 1, BackgroundCells: s.BackgroundCells, SkinCells: s.SkinCells}
+	ev := faceproof.FlashEvidence{P: 1, Segments: len(ch.Segments), BackgroundCells: s.BackgroundCells, SkinCells: s.SkinCells}
 	if !tl.plausible(ch) {
 		ev.Hint = faceproof.HintSlowNetwork
 		return ev, nil
@@ -72,8 +79,8 @@ func Analyse(ch faceproof.FlashChallenge, tl Timeline, s Series, rng *rand.Rand)
 	}
 	t := newTest(ch, tl, f)
 	ev.Measurable = true
-	res := t.run(actual, candidates, rng)
-	ev.P, ev.Candidates, ev.Z, ev.R2 = res.p, candidates, res.z, res.r2
+	res := t.run(actual, n, rng)
+	ev.P, ev.Candidates, ev.Z, ev.R2 = res.p, n, res.z, res.r2
 	ev.LatencyMS = 1000 * res.latency
 	ev.Amplitude = (res.q[0] + res.q[1] + res.q[2]) / 3
 	ev.Flicker = t.flicker(f, actual, res.latency)
@@ -183,7 +190,7 @@ func newFrames(ch faceproof.FlashChallenge, tl Timeline, s Series) (frames, face
 	f.sigma1 = max(signal.DifferenceNoise(f.y1), sigmaFloor)
 	f.sigma2 = max(signal.DifferenceNoise(f.y2), sigmaFloor)
 	duration := f.times[len(f.times)-1] - f.times[0]
-	f.trend = signal.NewTrend(f.times, min(max(int(math.Round(duration)), 3), 5))
+	f.trend = signal.NewTrend(f.times, min(max(int(math.Round(duration)), 3), maxTrend))
 	f.trend.Detrend(f.y1)
 	f.trend.Detrend(f.y2)
 	if len(s.Background) == len(s.Times) {

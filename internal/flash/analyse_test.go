@@ -108,7 +108,7 @@ func TestPower(t *testing.T) {
 		w := room(r)
 		ch := draw(t, seeded(uint64(i)))
 		tl := clock(ch, r)
-		ev, err := Analyse(ch, tl, w.film(ch, tl, r), r)
+		ev, err := Analyse(ch, tl, w.film(ch, tl, r), 0, r)
 		if err != nil || !ev.Measurable {
 			t.Fatalf("session %d: %+v, %v", i, ev, err)
 		}
@@ -147,17 +147,17 @@ func TestAttacks(t *testing.T) {
 		w.q = [3]float64{.1, .1, .1}
 		ch, other := draw(t, seeded(uint64(i))), draw(t, seeded(uint64(i)+1000))
 		tl := clock(ch, r)
-		ev, err := Analyse(ch, tl, w.film(other, tl, r), r)
+		ev, err := Analyse(ch, tl, w.film(other, tl, r), 0, r)
 		if err != nil || !ev.Measurable || ev.P < 1e-3 || ev.Flicker < .05 {
 			t.Errorf("another challenge: %+v, %v", ev, err)
 		}
 		w.bg = 1
-		ev, err = Analyse(ch, tl, w.film(ch, tl, r), r)
+		ev, err = Analyse(ch, tl, w.film(ch, tl, r), 0, r)
 		if err != nil || ev.P > 1e-3 || math.Abs(ev.BackgroundRatio-1) > .15 {
 			t.Errorf("a tint of all: %+v, %v", ev, err)
 		}
 		w.bg, w.latency = 0, .42
-		ev, err = Analyse(ch, tl, w.film(ch, tl, r), r)
+		ev, err = Analyse(ch, tl, w.film(ch, tl, r), 0, r)
 		if err != nil || ev.LatencyMS < 350 {
 			t.Errorf("an answer after 420 ms: %+v, %v", ev, err)
 		}
@@ -171,7 +171,7 @@ func TestAnalyseSeedsItself(t *testing.T) {
 	ch := draw(t, seeded(9))
 	tl := clock(ch, r)
 	s := room(r).film(ch, tl, r)
-	ev, err := Analyse(ch, tl, s, nil)
+	ev, err := Analyse(ch, tl, s, 0, nil)
 	if err != nil || ev.P > 1e-3 || ev.Candidates != 10000 {
 		t.Fatalf("%+v, %v", ev, err)
 	}
@@ -222,13 +222,13 @@ func TestNotMeasurable(t *testing.T) {
 	} {
 		ch, tl, s := base()
 		spoil(&tl, &s)
-		ev, err := Analyse(ch, tl, s, rand.New(rand.NewPCG(1, 1)))
+		ev, err := Analyse(ch, tl, s, 0, rand.New(rand.NewPCG(1, 1)))
 		if err != nil || ev.Measurable || ev.Hint == faceproof.HintNone {
 			t.Errorf("%s: %+v, %v", name, ev, err)
 		}
 	}
 	ch, tl, s := base()
-	if ev, err := Analyse(ch, tl, s, nil); err != nil || !ev.Measurable {
+	if ev, err := Analyse(ch, tl, s, 0, nil); err != nil || !ev.Measurable {
 		t.Errorf("the unspoilt series: %+v, %v", ev, err)
 	}
 }
@@ -255,7 +255,7 @@ func TestForeignChallengeIsAnError(t *testing.T) {
 		ch := base
 		ch.Segments = slices.Clone(base.Segments)
 		f(&ch)
-		if _, err := Analyse(ch, tl, s, r); faceproof.ErrorCode(err) != faceproof.CodeInternal {
+		if _, err := Analyse(ch, tl, s, 0, r); faceproof.ErrorCode(err) != faceproof.CodeInternal {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -275,7 +275,7 @@ func TestNoBackground(t *testing.T) {
 	s := room(r).film(ch, tl, r)
 	for _, bg := range [][][3]float64{nil, make([][3]float64, len(s.Times))} {
 		s.Background = bg
-		ev, err := Analyse(ch, tl, s, r)
+		ev, err := Analyse(ch, tl, s, 0, r)
 		if err != nil || ev.BackgroundRatio != 0 || ev.BackgroundCells != 0 {
 			t.Errorf("%+v, %v", ev, err)
 		}
@@ -316,7 +316,7 @@ func FuzzAnalyse(f *testing.F) {
 		default:
 			fill(s.Face[at/2:at], [3]float64{what, what, 1})
 		}
-		ev, err := Analyse(ch, tl, s, r)
+		ev, err := Analyse(ch, tl, s, 0, r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ func BenchmarkRandomisation(b *testing.B) {
 	s := w.film(ch, tl, r)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Analyse(ch, tl, s, r); err != nil {
+		if _, err := Analyse(ch, tl, s, 0, r); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -40,7 +40,7 @@ func BenchmarkSurface(b *testing.B) {
 	s := g.film(ch, tl, r)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Analyse(ch, tl, s, r); err != nil {
+		if _, err := Analyse(ch, tl, s, 0, r); err != nil {
 			b.Fatal(err)
 		}
 	}

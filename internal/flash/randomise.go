@@ -10,8 +10,8 @@ import (
 	"faceproof/internal/signal"
 )
 
-// candidates is N of the randomisation test.
-const candidates = 10000
+// candidates is N of the randomisation test where nothing else is asked for.
+const candidates = 10_000
 
 // NewRand makes the generator of a randomisation test, seeded from seed, or from
 // the system when seed is nil. It need not be secret but must be independent of

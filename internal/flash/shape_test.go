@@ -14,7 +14,7 @@ func examine(t testing.TB, g thing, seed uint64) faceproof.FlashEvidence {
 	r := rand.New(rand.NewPCG(seed, 8))
 	ch := draw(t, seeded(seed))
 	tl := clock(ch, r)
-	ev, err := Analyse(ch, tl, g.film(ch, tl, r), r)
+	ev, err := Analyse(ch, tl, g.film(ch, tl, r), 0, r)
 	if err != nil || !ev.Measurable {
 		t.Fatalf("%+v, %v", ev, err)
 	}

@@ -113,7 +113,7 @@ func TestBadSurface(t *testing.T) {
 	} {
 		s := g.film(ch, tl, r)
 		spoil(s.Surface)
-		ev, err := Analyse(ch, tl, s, r)
+		ev, err := Analyse(ch, tl, s, 0, r)
 		if err != nil || !ev.Measurable {
 			t.Fatalf("%s: %+v, %v", name, ev, err)
 		}

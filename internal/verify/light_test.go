@@ -125,3 +125,39 @@ func TestLightIsMeasuredEachAttempt(t *testing.T) {
 		}
 	})
 }
+
+// The light before the colours says how many there are, whatever type was asked.
+func TestLightChoosesThePlan(t *testing.T) {
+	for amplitude, want := range map[float64]faceproof.Plan{.1: faceproof.PlanUsual, .02: faceproof.PlanLong, 0: faceproof.PlanLong} {
+		for _, strict := range []bool{false, true} {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, func(c *Config) {
+					if c.Policy = faceproof.DefaultPolicy(); strict {
+						c.Policy = c.Policy.Strict()
+					}
+				})
+				w.analysis.light = func(int) faceproof.LightEvidence {
+					e := enoughLight()
+					e.Amplitude = amplitude
+					return e
+				}
+				st, err := w.s.Start1(context.Background(), w.app, w.subject, faceproof.AliveFlash, "", false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := w.play(context.Background(), st)
+				p.attempt(1)
+				p.live.Close("")
+				if strict && want == faceproof.PlanUsual {
+					want = faceproof.PlanStrict
+				}
+				if len(w.plans) != 1 || w.plans[0] != want {
+					t.Errorf("amplitude %g, strict %t: %+v, want %+v", amplitude, strict, w.plans, want)
+				}
+				if asked := w.analysis.lights[0].Challenge; len(asked.Segments) != 0 || asked.Nonce != "" || asked.LeadMS == 0 {
+					t.Errorf("the colours were drawn before the light was known: %+v", asked)
+				}
+			})
+		}
+	}
+}

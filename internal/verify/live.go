@@ -103,7 +103,7 @@ type pump struct {
 // run owns the session until it ends, then lets nothing behind.
 func (l *Live) run(w *worker) {
 	p := &pump{Live: l, session: capture.New(capture.Config{Attempts: l.s.cfg.Policy.MaxAttempts,
-		NewChallenge: l.s.cfg.NewChallenge, Forecast: w.v.Alive == faceproof.AliveAuto, CheckFrame: l.s.cfg.CheckFrame, Limits: l.s.cfg.Limits})}
+		Opening: l.s.cfg.Opening, NewChallenge: l.s.cfg.NewChallenge, Forecast: true, CheckFrame: l.s.cfg.CheckFrame, Limits: l.s.cfg.Limits})}
 	workerDone := make(chan struct{})
 	go func() {
 		defer close(workerDone)
@@ -212,8 +212,8 @@ func (p *pump) answer(r report) []capture.Effect {
 		return p.session.Result(now, *r.verdict)
 	case r.guidance != nil:
 		return p.session.Guide(now, *r.guidance)
-	case r.show != nil:
-		return p.session.Forecasted(now, *r.show)
+	case r.plan != nil:
+		return p.session.Forecasted(now, *r.plan)
 	}
 	return nil
 }

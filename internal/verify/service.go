@@ -64,7 +64,10 @@ func New(c Config) (*Service, error) {
 	}
 	if c.NewChallenge == nil {
 		random := c.Rand
-		c.NewChallenge = func() (faceproof.FlashChallenge, error) { return flash.New(random, faceproof.PlanUsual) }
+		c.NewChallenge = func(p faceproof.Plan) (faceproof.FlashChallenge, error) { return flash.New(random, p) }
+	}
+	if c.Opening.PrerollMS == 0 {
+		c.Opening = flash.Opening()
 	}
 	if c.Limits == (capture.Limits{}) {
 		c.Limits = capture.DefaultLimits()

@@ -479,7 +479,7 @@ func TestNewNeedsItsParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ch, err := s.cfg.NewChallenge(); err != nil || len(ch.Segments) == 0 {
+	if ch, err := s.cfg.NewChallenge(faceproof.PlanLong); err != nil || len(ch.Segments) != faceproof.PlanLong.Segments || s.cfg.Opening.LeadMS != ch.LeadMS {
 		t.Errorf("the default challenge: %v", err)
 	}
 }

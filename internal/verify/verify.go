@@ -107,11 +107,12 @@ type Config struct {
 	Budget   Budget      // zero: DefaultBudget
 	Traces   Traces      // the same *store.Store; nil: captures are not compared with earlier ones
 
-	Policy       faceproof.Policy                         // zero: faceproof.DefaultPolicy
-	NewChallenge func() (faceproof.FlashChallenge, error) // nil: flash.New with Rand
-	CheckFrame   func(jpeg []byte) error                  // header check of every frame, such as imaging.CheckJPEG; nil: first bytes only
-	Limits       capture.Limits                           // zero: capture.DefaultLimits
-	Now          func() time.Time                         // nil: time.Now
-	Rand         io.Reader                                // nil: crypto/rand; safe for concurrent use
-	Log          *slog.Logger                             // nil: silent
+	Policy       faceproof.Policy                                       // zero: faceproof.DefaultPolicy
+	Opening      faceproof.FlashChallenge                               // of every challenge; zero: flash.Opening
+	NewChallenge func(faceproof.Plan) (faceproof.FlashChallenge, error) // nil: flash.New with Rand
+	CheckFrame   func(jpeg []byte) error                                // header check of every frame, such as imaging.CheckJPEG; nil: first bytes only
+	Limits       capture.Limits                                         // zero: capture.DefaultLimits
+	Now          func() time.Time                                       // nil: time.Now
+	Rand         io.Reader                                              // nil: crypto/rand; safe for concurrent use
+	Log          *slog.Logger                                           // nil: silent
 }

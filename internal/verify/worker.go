@@ -22,7 +22,7 @@ type job struct {
 // report is the outcome of a job; empty after a frame of the challenge.
 type report struct {
 	guidance *faceproof.Guidance
-	show     *bool // the colours
+	plan     *faceproof.Plan // of the colours; zero: none
 	verdict  *capture.Verdict
 	err      error
 }
@@ -80,8 +80,8 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 		v, err := w.judge(ctx, *j.analyse)
 		return report{verdict: &v, err: err}
 	case j.forecast != nil:
-		show := w.choose(j.forecast.Transcript)
-		return report{show: &show}
+		plan := w.choose(j.forecast.Transcript)
+		return report{plan: &plan}
 	case j.frame.Preview:
 		g, err := w.analysis.Preview(ctx, j.frame.JPEG)
 		return report{guidance: &g, err: err}
@@ -138,17 +138,21 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 	return w.decide(ctx, d, numbers, portrait, a.Transcript)
 }
 
-// choose is checkAliveType 2: what was measured before the colours says whether
-// they are shown. Reading digits will take the attempt over where they are not;
-// until then the person hears what to change and tries again.
-func (w *worker) choose(t capture.Transcript) bool {
+// choose says by what was measured before the colours how long they last and,
+// of checkAliveType 2, whether they are shown: the zero plan shows none. Reading
+// digits will take the attempt over then; until it does, the person hears what to
+// change and tries again.
+func (w *worker) choose(t capture.Transcript) faceproof.Plan {
 	e := w.analysis.Light(t)
 	w.light = &e
 	policy := w.s.cfg.Policy
 	light := faceproof.PredictLight(policy, e)
-	show := faceproof.ShowColours(policy, light, t.Attempt)
-	w.s.log.Info("light predicted", "session", w.v.ID, "attempt", t.Attempt, "light", light, "colours", show)
-	return show
+	var plan faceproof.Plan
+	if w.v.Alive != faceproof.AliveAuto || faceproof.ShowColours(policy, light, t.Attempt) {
+		plan = faceproof.PlanColours(policy, light, e)
+	}
+	w.s.log.Info("light predicted", "session", w.v.ID, "attempt", t.Attempt, "light", light, "colours", plan.Segments)
+	return plan
 }
 
 // measure asks the analysis. An attempt that was cut short is only counted:

@@ -46,6 +46,7 @@ type world struct {
 	other    faceproof.App // without getimage
 	subject  faceproof.Subject
 	ahead    time.Duration // of the clock
+	plans    []faceproof.Plan
 }
 
 var testChallenge = faceproof.FlashChallenge{
@@ -88,10 +89,13 @@ func newWorld(t testing.TB, change ...func(c *Config)) *world {
 	w.store = newMemStore(w.app, w.other)
 	w.analysis = &fakeAnalysis{t: t}
 	c := Config{Store: w.store, Subjects: w.store, Apps: w.store, Audit: w.store, Registry: w.registry, Keys: fakeKeys{}, Blob: w.blobs,
-		Analyzer:     AnalyzerFunc(func() Analysis { return w.analysis }),
-		NewChallenge: func() (faceproof.FlashChallenge, error) { return testChallenge, nil },
-		Now:          func() time.Time { return time.Now().Add(w.ahead) },
-		Log:          slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Analyzer: AnalyzerFunc(func() Analysis { return w.analysis }),
+		NewChallenge: func(p faceproof.Plan) (faceproof.FlashChallenge, error) {
+			w.plans = append(w.plans, p)
+			return testChallenge, nil
+		},
+		Now: func() time.Time { return time.Now().Add(w.ahead) },
+		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {
 		f(&c)

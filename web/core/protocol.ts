@@ -15,7 +15,7 @@ export type RGB = readonly [number, number, number];
 
 /** What hints the server may give; faceproof.Hint in challenge.go. */
 export const HINTS = [
-  'face_screen', 'one_person', 'closer', 'farther', 'center', 'too_dark', 'too_bright',
+  'face_screen', 'one_person', 'closer', 'farther', 'center', 'too_dark', 'turn_away', 'too_bright',
   'raise_brightness', 'remove_cover', 'open_eyes', 'hold_still', 'slow_network',
 ] as const;
 

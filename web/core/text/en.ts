@@ -78,6 +78,7 @@ export const en: Record<TextKey, string> = {
   'hint.farther': 'Move back a little',
   'hint.center': 'Move your face to the middle of the oval',
   'hint.too_dark': 'Too dark: find a brighter place',
+  'hint.turn_away': 'Turn away from the window or lamp in front of you',
   'hint.too_bright': 'Too bright: avoid sun and strong lamps',
   'hint.raise_brightness': 'Turn the screen brightness up fully',
   'hint.remove_cover': 'Remove mask, sunglasses or anything covering your face',

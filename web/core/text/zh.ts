@@ -78,6 +78,7 @@ export const zh = {
   'hint.farther': '请离远一些',
   'hint.center': '请将脸部移到框的中间',
   'hint.too_dark': '光线过暗，请到亮一些的地方',
+  'hint.turn_away': '请转身，避开正对您的窗户或灯光',
   'hint.too_bright': '光线过亮，请避开阳光或强光',
   'hint.raise_brightness': '请把屏幕亮度调到最高',
   'hint.remove_cover': '请摘下口罩、墨镜等遮挡物',
