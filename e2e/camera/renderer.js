@@ -215,7 +215,8 @@ export function createRenderer(assets, decode) {
 /**
  * Another session's light in the mode otherseq: from the moment the page shows
  * its first colour, a stored sequence is answered instead, in step with the
- * page's own segments (the best a replay can do).
+ * page's own segments (the best a replay can do), from its start again when the
+ * page shows more.
  */
 export function createReplay(other, bands) {
   let start = -1, quiet = 0;
@@ -228,15 +229,15 @@ export function createReplay(other, bands) {
     const coloured = chroma(shown) > 0.1;
     if (start < 0 && coloured) start = t;
     if (start < 0) return shown;
-    const k = Math.floor((t - start) / other.segmentMs);
-    if (k >= other.segments.length) {
+    const k = Math.floor((t - start) / other.segmentMs), n = other.segments.length;
+    if (k >= n) {
       // Ready for the next attempt once the page has been neutral for a while.
       quiet = coloured ? 0 : quiet + 1;
       if (quiet > 20) { start = -1; quiet = 0; }
-      return coloured ? new Float32Array(bands * 3).fill(0.58) : shown;
+      if (!coloured) return shown;
     }
     const at = Math.min(1, (t - start - k * other.segmentMs) / other.wipeMs);
-    const now = other.segments[k], before = k > 0 ? other.segments[k - 1].rgb : [0.58, 0.58, 0.58];
+    const now = other.segments[k % n], before = k > 0 ? other.segments[(k - 1) % n].rgb : [0.58, 0.58, 0.58];
     const out = new Float32Array(bands * 3);
     for (let b = 0; b < bands; b++) {
       const u = (b + 0.5) / bands, done = (now.forward ? u : 1 - u) <= at;

@@ -51,14 +51,16 @@ test('full sun: the advice comes before any colour, and the last attempt has col
   assert.deepEqual(s.screens, ['retry', 'retry', 'fail'], s.why);
   const [first, second, last] = s.sockets.attempts;
   // A busy machine may lose frames; then that is the advice, and no colours either.
-  const hints = [[first, 'raise_brightness'], [second, 'too_bright']].filter(([a, hint]) => {
+  const advice = ['closer', 'turn_away', 'raise_brightness', 'too_bright']; // in this order, by what is measured
+  const hints = [first, second].filter((a) => {
     assert.deepEqual([a.outcome, a.shown.length], ['retry', 0], s.why);
-    if (a.hint !== hint) assert.equal(a.hint, 'slow_network', s.why);
+    if (!advice.includes(a.hint)) assert.equal(a.hint, 'slow_network', s.why);
     assert(a.decidedMs < 6000, `${a.decidedMs} ms from the lead to the advice`); // 1.7 s on a machine that has time
-    return a.hint === hint;
+    return a.hint !== 'slow_network';
   });
   assert(hints.length > 0, s.why);
-  assert.equal(last.shown.length, 10, s.why);
+  if (hints.length === 2) assert(advice.indexOf(first.hint) < advice.indexOf(second.hint), s.why);
+  assert.equal(last.shown.length, s.info.check_alive_reason === 'light_weak' ? 16 : 10, s.why);
   assert.equal(s.info.check_alive_type, 1);
   assert.match(s.info.check_alive_reason, /^light_(weak|slow)$/, s.why);
   assert.notEqual(s.info.identify_ret, 0);

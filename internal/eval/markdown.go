@@ -105,6 +105,7 @@ func (r *Report) markdown(lang string) []byte {
 	p.plots()
 	p.splits()
 	p.trades()
+	p.curve()
 	p.cells()
 	p.method()
 	return []byte(p.String())
@@ -261,6 +262,7 @@ var plotTexts = []struct {
 	{"l.svg", Text{"L of every session by what was presented", "各类呈现的 L"}},
 	{"p.svg", Text{"Measured freshness p against the share expected by chance", "新鲜性 p 与偶然期望之比较"}},
 	{"skin.svg", Text{"Share of genuine persons not accepted, by skin type", "各肤色类型真人未通过率"}},
+	{"rooms.svg", Text{"Share inconclusive, L, z and predicted over measured amplitude against the light of the room, with 10 colours and with as many as the light asks for", "无结论比例、L、z 及预测/实测强度随环境光的变化：固定 10 色与自适应"}},
 	{"bytes.svg", Text{"Share not accepted and L against the bytes of a session", "未通过率与 L 随会话字节数的变化"}},
 }
 

@@ -15,7 +15,7 @@ import (
 func (r *Report) plots() map[string][]byte {
 	out := map[string][]byte{}
 	for name, draw := range map[string]func() []byte{
-		"lux.svg": r.luxPlot, "l.svg": r.lPlot, "p.svg": r.pPlot, "skin.svg": r.skinPlot, "bytes.svg": r.bytesPlot,
+		"lux.svg": r.luxPlot, "l.svg": r.lPlot, "p.svg": r.pPlot, "skin.svg": r.skinPlot, "bytes.svg": r.bytesPlot, "rooms.svg": r.curvePlot,
 	} {
 		if b := draw(); b != nil {
 			out[name] = b

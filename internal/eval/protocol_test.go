@@ -19,7 +19,7 @@ func builtin(t testing.TB, name string) []byte {
 }
 
 func TestBuiltinProtocols(t *testing.T) {
-	for _, name := range []string{"flash-gate", "flash-smoke"} {
+	for _, name := range []string{"flash-gate", "flash-smoke", "lux"} {
 		p, err := ParseProtocol(builtin(t, name))
 		if err != nil {
 			t.Error(name, err)
@@ -109,6 +109,8 @@ func TestProtocolRefuses(t *testing.T) {
 		{cell("kinds = [\"live\"]\nsessions = 0\n"), "sessions"},
 		{cell("kinds = [\"live\"]\nsessions = 10001\n"), "sessions"},
 		{cell(fine + "attempts = 11\n"), "attempts"},
+		{cell(fine + "plan = \"short\"\n"), `no plan "short"`},
+		{cell(fine + "plan = \"long\"\ntables = [\"lux\"]\n"), "tables"},
 		{cell(fine + "rho_min = 0.1\nrho_max = 0.05\n"), "rho"},
 		{cell(fine + "rho_min = nan\n"), "rho"},
 		{cell(fine + "params = { lumens = 3 }\n"), `no quantity "lumens"`},

@@ -11,19 +11,20 @@ import (
 
 // Report is everything a campaign says, made from its trials alone.
 type Report struct {
-	Header    Header    `json:"header"`
-	Title     Text      `json:"title"`
-	Sessions  int       `json:"sessions"`
-	Planned   int       `json:"planned"` // more than Sessions: the campaign has not ended
-	Bars      []Result  `json:"bars"`
-	Missed    int       `json:"missed"` // of the bars
-	Live      *Species  `json:"live,omitempty"`
-	Species   []Species `json:"species"`          // of attack
-	Worst     string    `json:"worst"`            // the species accepted most often
-	RIAPAR    *float64  `json:"riapar,omitempty"` // FRR + IAPAR of the worst
-	Cells     []Tally   `json:"cells"`
-	Splits    []Split   `json:"splits"`
-	TradeOffs []Trade   `json:"trade_offs,omitempty"` // bytes; when a cell varies quality or size
+	Header    Header     `json:"header"`
+	Title     Text       `json:"title"`
+	Sessions  int        `json:"sessions"`
+	Planned   int        `json:"planned"` // more than Sessions: the campaign has not ended
+	Bars      []Result   `json:"bars"`
+	Missed    int        `json:"missed"` // of the bars
+	Live      *Species   `json:"live,omitempty"`
+	Species   []Species  `json:"species"`          // of attack
+	Worst     string     `json:"worst"`            // the species accepted most often
+	RIAPAR    *float64   `json:"riapar,omitempty"` // FRR + IAPAR of the worst
+	Cells     []Tally    `json:"cells"`
+	Splits    []Split    `json:"splits"`
+	TradeOffs []Trade    `json:"trade_offs,omitempty"` // bytes; when a cell varies quality or size
+	Curve     []CurveRow `json:"curve,omitempty"`      // lux; when cells compare plans
 
 	trials []scored
 }
@@ -173,6 +174,7 @@ func Score(h Header, p *Protocol, trials []Trial) (*Report, error) {
 	r.species(tableCells(order, tableSummary))
 	r.splits(order)
 	r.trades(order)
+	r.curve(order)
 	return r, nil
 }
 
@@ -409,7 +411,7 @@ func field(v reflect.Value, name string) reflect.Value {
 func fieldOf(v any, name string) reflect.Value { return field(reflect.ValueOf(v), name) }
 
 // plain cells show one capture under the campaign's own policy.
-func (c *Cell) plain() bool { return c.Attempts == 1 && len(c.Policy) == 0 }
+func (c *Cell) plain() bool { return c.Attempts == 1 && len(c.Policy) == 0 && c.Plan == "" }
 
 // tableSummary is the table of genuine persons and species.
 const tableSummary = "summary"

@@ -69,6 +69,54 @@ func TestCalibration(t *testing.T) {
 	}
 }
 
+// p stays exact for every plan and number of candidates, and more colours say more
+// (simulated).
+func TestPlansAreCalibrated(t *testing.T) {
+	if raceDetector || testing.Short() {
+		t.Skip("takes seconds of simulation")
+	}
+	const sessions = 300
+	var z [2]float64
+	for k, plan := range []faceproof.Plan{faceproof.PlanUsual, faceproof.PlanLong} {
+		var p []float64
+		for i := range sessions {
+			r := rand.New(rand.NewPCG(91, uint64(i)))
+			w := room(r)
+			w.q = [3]float64{.01, .01, .01}
+			draw := func(seed int) faceproof.FlashChallenge {
+				ch, err := New(seeded(uint64(seed)), plan)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return ch
+			}
+			ch, other := draw(i), draw(i+sessions)
+			tl := clock(ch, r)
+			ev, err := Analyse(ch, tl, w.film(other, tl, r), 299, r)
+			if err != nil || !ev.Measurable || ev.Candidates != 299 || ev.Segments != plan.Segments {
+				t.Fatalf("%+v, session %d: %+v, %v", plan, i, ev, err)
+			}
+			p = append(p, ev.P)
+			if i%10 == 0 {
+				live, err := Analyse(ch, tl, w.film(ch, tl, r), 299, r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				z[k] += live.Z / (sessions / 10)
+			}
+		}
+		slices.Sort(p)
+		d := ksUniform(p)
+		t.Logf("simulated: %d colours, %d sessions, D %.3f, live z %.1f", plan.Segments, sessions, d, z[k])
+		if d > 1.63/math.Sqrt(sessions) { // 1 %
+			t.Errorf("%+v: p is not uniform, D %.3f", plan, d)
+		}
+	}
+	if z[1] < z[0]+1 {
+		t.Errorf("16 colours are no better than 10: z %v", z)
+	}
+}
+
 // ksUniform is the distance of sorted p from the uniform distribution.
 func ksUniform(p []float64) (d float64) {
 	n := float64(len(p))

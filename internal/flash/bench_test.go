@@ -27,6 +27,26 @@ func BenchmarkRandomisation(b *testing.B) {
 	}
 }
 
+// BenchmarkStrict is the test of the strict policy in weak light: 100,000
+// candidates on the 110 frames of 16 colours.
+func BenchmarkStrict(b *testing.B) {
+	ch, err := New(seeded(1), faceproof.PlanLong)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	w := room(r)
+	w.fps = 15
+	tl := clock(ch, r)
+	s := w.film(ch, tl, r)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Analyse(ch, tl, s, faceproof.DefaultPolicy().Strict().Candidates, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkSurface is the whole of Analyse on 75 frames of 1036 cells: the
 // randomisation test and the steps S8 to S10.
 func BenchmarkSurface(b *testing.B) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"reflect"
 	"testing"
 	"testing/iotest"
 
@@ -98,6 +99,46 @@ func TestGenerator(t *testing.T) {
 	}
 }
 
+// 10⁵ challenges of each other plan: the rules, and the safety limits by both
+// analysers. Their opening is what was shown before the plan was known.
+func TestEveryPlan(t *testing.T) {
+	for _, plan := range faceproof.Plans()[1:] {
+		r := seeded(8)
+		uses := [len(palette)]int{}
+		for i := range 100_000 {
+			ch, err := New(r, plan) // asks CheckSafety
+			if err != nil {
+				t.Fatalf("%+v, challenge %d: %v", plan, i, err)
+			}
+			seq, err := indexes(ch)
+			if err != nil || len(seq) != plan.Segments || ch.SegmentMS != plan.SegmentMS || ch.WipeMS != plan.SegmentMS/2 {
+				t.Fatalf("%+v, challenge %d: %+v, %v", plan, i, ch, err)
+			}
+			if i%200 == 0 {
+				if w := sampledFlashes(ch); w > 2 {
+					t.Fatalf("%+v, challenge %d: %d flashes in a second by the sampling analyser", plan, i, w)
+				}
+			}
+			open := ch
+			open.Nonce, open.SegmentMS, open.WipeMS, open.Segments = "", 0, 0, nil
+			if i == 0 && !reflect.DeepEqual(open, Opening()) {
+				t.Errorf("%+v: the opening is %+v", plan, open)
+			}
+			for _, c := range seq {
+				uses[c]++
+			}
+		}
+		if x := chi2(uses[:], -1); x > 25.7 {
+			t.Errorf("%+v: colours %v, χ² = %.1f", plan, uses, x)
+		}
+	}
+	for _, plan := range []faceproof.Plan{{}, {Segments: 3, SegmentMS: 400}, {Segments: 33, SegmentMS: 400}, {Segments: 10, SegmentMS: 349}, {Segments: -1, SegmentMS: 400}} {
+		if _, err := New(seeded(1), plan); faceproof.ErrorCode(err) != faceproof.CodeInternal {
+			t.Errorf("%+v: %v, want CodeInternal", plan, err)
+		}
+	}
+}
+
 // chi2 against equal shares, without the place skip.
 func chi2(n []int, skip int) (x float64) {
 	sum, k := 0, 0
@@ -149,7 +190,7 @@ func countSequences() int {
 // sampledFlashes is a second, slower analyser: the screen as 31 strips at 120
 // pictures a second, each strip's luminance turned into runs of one direction.
 func sampledFlashes(ch faceproof.FlashChallenge) int {
-	rest, bright := luminance(linearRGB(ch.Neutral)), make([]float64, segments)
+	rest, bright := luminance(linearRGB(ch.Neutral)), make([]float64, len(ch.Segments))
 	for k, s := range ch.Segments {
 		bright[k] = luminance(linearRGB(s.Color))
 	}
@@ -158,7 +199,7 @@ func sampledFlashes(ch faceproof.FlashChallenge) int {
 		x := (float64(strip) + .5) / 31
 		var ends []float64 // times at which a change of 10 % has been reached
 		peak, dip, dir := 1.0, 1.0, 0
-		for i := -80; float64(i)/120 < 5.7; i++ {
+		for i := -80; float64(i)/120 < 1.7+.4*float64(len(ch.Segments)); i++ {
 			t := float64(i) / 120
 			y := stripAt(ch, rest, bright, x, t)
 			peak, dip = max(peak, y), min(dip, y)
@@ -184,7 +225,7 @@ func sampledFlashes(ch faceproof.FlashChallenge) int {
 
 // stripAt is the luminance of the strip at x after t seconds of the pre-roll: a
 // white page before, .6 s of lead with .3 s of fade, 1 s of pre-roll with .3 s of
-// fade, ten times .4 s with .2 s of wipe, .3 s of post-roll.
+// fade, so many times .4 s with .2 s of wipe, .3 s of post-roll.
 func stripAt(ch faceproof.FlashChallenge, rest float64, bright []float64, x, t float64) float64 {
 	switch k := int(math.Floor((t - 1) / .4)); {
 	case t < -.6:
@@ -195,9 +236,9 @@ func stripAt(ch faceproof.FlashChallenge, rest float64, bright []float64, x, t f
 		return 0
 	case t < .3:
 		return t / .3 * rest
-	case t >= 5.3:
+	case t >= 1.3+.4*float64(len(ch.Segments)):
 		return 0
-	case k < 0 || k >= segments:
+	case k < 0 || k >= len(ch.Segments):
 		return rest
 	default:
 		at := x

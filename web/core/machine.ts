@@ -254,7 +254,9 @@ function message(s: State, m: ServerMessage): Step {
         ]]
         : [s, []];
     case 'challenge':
-      return s.screen === 'flash' && m.attempt === s.attempt ? [s, [{ do: 'light', show: m }, { do: 'portraits', from: null }]] : [s, []];
+      // The clock starts again: a long challenge after a slow network is no fault.
+      return s.screen === 'flash' && m.attempt === s.attempt
+        ? [s, [{ do: 'light', show: m }, { do: 'portraits', from: null }, { do: 'timer', name: 'challenge', ms: WAIT.challenge }]] : [s, []];
     case 'analysing': // before our own end: the server has stopped waiting
       return s.screen === 'flash'
         ? [{ ...s, screen: 'analysing' }, [
