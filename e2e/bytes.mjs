@@ -13,17 +13,14 @@ import { verify } from './harness/session.mjs';
 import { ROOT } from './camera/portraits.mjs';
 
 const shape = (fps, width, quality) => ({ fps, width, height: width * 4 / 3, quality });
-const large = shape(5, 360, 85);
+const whole = shape(4, 360, 80);
 const PROFILES = {
   asked: {}, // what the server asks for
-  large: { capture: shape(15, 360, 88), portrait: null, preview: shape(5, 360, 80) }, // before portraits
-  q85: { capture: shape(15, 240, 85), portrait: large },
-  q77: { capture: shape(15, 240, 77), portrait: large },
-  slow: { capture: shape(12, 240, 77), portrait: large },
-  small: { capture: shape(15, 192, 80), portrait: large },
-  tiny: { capture: shape(12, 168, 80), portrait: large },
-  least: { capture: shape(10, 168, 80), portrait: { ...large, fps: 4 } },
-  both: { capture: shape(12, 192, 80), portrait: large },
+  large: { capture: shape(15, 360, 88), portrait: null }, // as it was before portraits
+  w240: { capture: shape(15, 240, 85), portrait: whole },
+  w192: { capture: shape(12, 192, 80), portrait: whole },
+  w168: { capture: shape(12, 168, 80), portrait: whole },
+  w156: { capture: shape(12, 156, 77), portrait: whole },
 };
 const SEED = Number(process.env.SEED ?? 1), RUNS = Number(process.env.RUNS ?? 3);
 const names = (process.env.PROFILES ?? Object.keys(PROFILES).join(',')).split(',');
@@ -49,10 +46,10 @@ try {
         });
       });
       try {
-        const s = await verify(server, context, anna, { retries: false });
+        const s = await verify(server, context, anna, { retries: false, alive: 1 });
         const { evidence, decision } = await server.cli('verification', 'show', s.sockets.session);
-        const { capture, flash, match, face } = evidence;
-        results.push({ profile, run, previews, bytes: capture.bytes, frames: capture.received, fps: capture.fps, l: flash.l, p: flash.p, similarity: match?.similarity, continuity: face.continuity, outcome: decision.outcome });
+        const { capture, flash, match, face, provenance } = evidence;
+        results.push({ profile, run, previews, bytes: capture.bytes, frames: capture.received, fps: capture.fps, l: flash.l, p: flash.p, similarity: match?.similarity, continuity: face.continuity, signals: provenance?.signals, outcome: decision.outcome });
       } catch (e) {
         results.push({ profile, run, error: e.message.split('\n')[0] });
       } finally {

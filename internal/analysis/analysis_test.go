@@ -205,13 +205,23 @@ func TestStrongLight(t *testing.T) {
 	}
 }
 
-// BenchmarkSession is one capture of 80 frames of 360 × 480 pixels, from the
-// first frame to the evidence. finish/op is what is left after the last frame.
+// BenchmarkSession is one capture from the first frame to the evidence: as the
+// server asks for it, and with 88 frames of 360 × 480 pixels, as it was before
+// portraits. finish/op is what is left after the last frame.
 func BenchmarkSession(b *testing.B) {
 	e := facetest.Open(b, "")
 	s := newScene(b, e, "sample3.jpg", 1599, 430)
-	ch := challenge(b, 1)
-	frames, tr := session{challenge: ch, kind: simcam.Live, from: s}.film(b, 1)
+	ask := capture.DefaultLimits().CaptureAsk
+	b.Run("asked", func(b *testing.B) {
+		benchmarkSession(b, e, s, func(p *simcam.Params) {
+			p.FPS, p.Quality, p.Shrink = float64(ask.FPS), ask.Quality, float64(ask.Width)/sceneWidth
+		})
+	})
+	b.Run("large", func(b *testing.B) { benchmarkSession(b, e, s, func(p *simcam.Params) { p.Shrink = 1 }) })
+}
+
+func benchmarkSession(b *testing.B, e *face.Engine, s *scene, fix func(*simcam.Params)) {
+	frames, tr := session{challenge: challenge(b, 1), kind: simcam.Live, from: s, fix: fix}.film(b, 1)
 	ref := reference(b, e, s)
 	r := New(Config{Engine: e}).Begin()
 	ctx := context.Background()
