@@ -29,6 +29,7 @@ type Limits struct {
 	PreviewAsk     Picture       // what the client is asked for
 	CaptureAsk     Picture
 	PortraitAsk    Picture
+	VideoAsk       Picture // instead of both, where the capture is kept
 }
 
 // DefaultLimits are those of docs/protocol.md. Sources: security.md T24 and T26
@@ -43,5 +44,6 @@ func DefaultLimits() Limits {
 		PreviewAsk:  Picture{FPS: 5, Width: 360, Height: 480, Quality: 80},
 		CaptureAsk:  Picture{FPS: 12, Width: 168, Height: 224, Quality: 80},
 		PortraitAsk: Picture{FPS: 4, Width: 360, Height: 480, Quality: 80},
+		VideoAsk:    Picture{FPS: 15, Width: 360, Height: 480, Quality: 80},
 	}
 }

@@ -213,8 +213,8 @@ func TestDraw(t *testing.T) {
 		if j.Cell.Name == "live" && (params.FPS != 15 || params.Quality != 85) {
 			t.Errorf("live: %+v", params)
 		}
-		if j.Cell.Name == "bytes" && (3*params.Height != 4*params.Width || params.Width != 240 && params.Width != 360) {
-			t.Errorf("bytes: %d × %d", params.Width, params.Height)
+		if j.Cell.Name == "bytes" && (3*params.Height != 4*params.Width || params.Width != 360 || params.Shrink < .33 || params.Shrink > 1) {
+			t.Errorf("bytes: %d × %d, shrunk to %g", params.Width, params.Height, params.Shrink)
 		}
 	}
 	never := jobs[0]

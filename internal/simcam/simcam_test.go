@@ -16,7 +16,7 @@ import (
 )
 
 // small makes a session quick.
-func small(p *Params) { p.Screen, p.FPS, p.Width, p.Height = ScreenPhone, 10, 180, 240 }
+func small(p *Params) { p.Screen, p.FPS, p.Width, p.Height, p.Shrink = ScreenPhone, 10, 180, 240, 1 }
 
 // calm pins what would disturb a measurement.
 func calm(p *Params) {

@@ -102,8 +102,12 @@ type pump struct {
 
 // run owns the session until it ends, then lets nothing behind.
 func (l *Live) run(w *worker) {
+	limits := l.s.cfg.Limits
+	if w.video { // somebody may look at it
+		limits.CaptureAsk, limits.PortraitAsk = limits.VideoAsk, capture.Picture{}
+	}
 	p := &pump{Live: l, session: capture.New(capture.Config{Attempts: l.s.cfg.Policy.MaxAttempts,
-		Opening: l.s.cfg.Opening, NewChallenge: l.s.cfg.NewChallenge, Forecast: true, CheckFrame: l.s.cfg.CheckFrame, Limits: l.s.cfg.Limits})}
+		Opening: l.s.cfg.Opening, NewChallenge: l.s.cfg.NewChallenge, Forecast: true, CheckFrame: l.s.cfg.CheckFrame, Limits: limits})}
 	workerDone := make(chan struct{})
 	go func() {
 		defer close(workerDone)

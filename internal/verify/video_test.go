@@ -10,6 +10,28 @@ import (
 	"faceproof/internal/capture"
 )
 
+// A capture that is kept is asked for in full, the others small and with
+// portraits.
+func TestVideoAsk(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		for _, video := range []bool{false, true} {
+			st, err := w.s.Start1(ctx, w.app, w.subject, faceproof.AliveAuto, "", video)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := w.play(ctx, st)
+			welcome := p.last("welcome")
+			p.live.Close(faceproof.ReasonDisconnected)
+			asked, _ := welcome["capture"].(map[string]any)
+			wide, _ := asked["width"].(float64)
+			if _, portraits := welcome["portrait"]; portraits == video || (wide == 360) != video {
+				t.Errorf("video %v: %v", video, welcome)
+			}
+		}
+	})
+}
+
 // videos counts what is kept of captures.
 func (w *world) videos() (n int) {
 	w.blobs.mu.Lock()
