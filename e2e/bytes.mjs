@@ -48,6 +48,7 @@ try {
       try {
         const s = await verify(server, context, anna, { retries: false, alive: 1 });
         const { evidence, decision } = await server.cli('verification', 'show', s.sockets.session);
+        if (!decision) throw new Error(`no decision: ${s.screens} ${s.sockets.attempts.map((a) => a.hint)}`);
         const { capture, flash, match, face, provenance } = evidence;
         results.push({ profile, run, previews, bytes: capture.bytes, frames: capture.received, fps: capture.fps, l: flash.l, p: flash.p, similarity: match?.similarity, continuity: face.continuity, signals: provenance?.signals, outcome: decision.outcome });
       } catch (e) {

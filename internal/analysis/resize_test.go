@@ -20,7 +20,7 @@ func TestMixedSizes(t *testing.T) {
 	e := facetest.Open(t, "")
 	anna := newScene(t, e, "sample3.jpg", 1599, 430)
 	frames, tr := session{challenge: challenge(t, 1), kind: simcam.Live, from: anna, fix: func(p *simcam.Params) {
-		p.FPS, p.Quality, p.Shrink, p.Portraits, p.Motion, p.Lux = 12, 80, 168./360, 4, .3, 200
+		p.FPS, p.Quality, p.Shrink, p.Portraits, p.Motion, p.Lux = 12, 77, 156./360, 4, .3, 200
 	}}.film(t, 5)
 	r := New(Config{Engine: e}).Begin()
 	var widths []int
@@ -36,7 +36,7 @@ func TestMixedSizes(t *testing.T) {
 	}
 	portraits := 0
 	for i := 1; i+1 < len(frames); i++ {
-		if widths[i] == 168 {
+		if widths[i] == 156 {
 			continue
 		}
 		portraits++

@@ -42,7 +42,7 @@ func DefaultLimits() Limits {
 		Hello: 10 * time.Second, Ready: 120 * time.Second, Attempt: 120 * time.Second,
 		Preroll: 15 * time.Second, ChallengeSlack: 15 * time.Second,
 		PreviewAsk:  Picture{FPS: 5, Width: 360, Height: 480, Quality: 80},
-		CaptureAsk:  Picture{FPS: 12, Width: 168, Height: 224, Quality: 80},
+		CaptureAsk:  Picture{FPS: 12, Width: 156, Height: 208, Quality: 77},
 		PortraitAsk: Picture{FPS: 4, Width: 360, Height: 480, Quality: 80},
 		VideoAsk:    Picture{FPS: 15, Width: 360, Height: 480, Quality: 80},
 	}

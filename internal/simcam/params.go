@@ -49,7 +49,7 @@ type Params struct {
 	// What the client sends.
 	Width     int     `json:"width"`      // pixels: 360; laptop 480
 	Height    int     `json:"height"`     // pixels: 480; laptop 360
-	Shrink    float64 `json:"shrink"`     // size of the pictures that are no portraits, over Width and Height: 168/360
+	Shrink    float64 `json:"shrink"`     // size of the pictures that are no portraits, over Width and Height: 156/360
 	Portraits float64 `json:"portraits"`  // a second, of Width × Height, in the neutral pre-roll: 4
 	FPS       float64 `json:"fps"`        // 15, one time in five 10, in five 30
 	Quality   int     `json:"quality"`    // JPEG, 70 to 92
@@ -154,7 +154,7 @@ func drawOn(seed uint64, kind Kind, screen string) Params {
 		}
 		return u(lo, hi)
 	}
-	p.Width, p.Height, p.Shrink, p.Portraits = 360, 480, 168. / 360, 4
+	p.Width, p.Height, p.Shrink, p.Portraits = 360, 480, 156. / 360, 4
 	if p.Screen == ScreenLaptop {
 		p.Width, p.Height = 480, 360
 	}
