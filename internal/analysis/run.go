@@ -37,6 +37,7 @@ type Run struct {
 	mesh      *face.Landmarks // of the last look; nil: none
 	sinceLook int             // frames
 	jpegQ     int             // lowest
+	approach  approach        // by the previews
 	source    provenance.Meter
 	width     int // of the first picture; places are in its pixels
 	height    int
@@ -89,6 +90,9 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 	defer release()
 	if len(r.frames) >= maxFrames {
 		return faceproof.Errorf(faceproof.CodeInvalid, "frame", "too many frames")
+	}
+	if err := r.settleApproach(ctx); err != nil {
+		return err
 	}
 	info, err := imaging.CheckJPEG(f.JPEG, imaging.FrameLimits)
 	if err != nil {

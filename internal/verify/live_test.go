@@ -115,6 +115,9 @@ func TestRetriesThenFails(t *testing.T) {
 		if r["outcome"] != "fail" || r["hint"] != "" {
 			t.Fatalf("result %v", r)
 		}
+		if !slices.Equal(w.analysis.asked, []bool{false, true, true}) {
+			t.Errorf("asked to come closer: %v", w.analysis.asked)
+		}
 		if w.registry.asked != 3 || w.analysis.resets < 3 {
 			t.Errorf("asked %d times, reset %d times", w.registry.asked, w.analysis.resets)
 		}
