@@ -104,14 +104,14 @@ func (l Light) advice(e Evidence) (Hint, Reason) {
 	return HintHoldStill, ReasonTooFewFrames
 }
 
-// wideFace is the share of the picture's width below which a nearer face is the
-// best advice: half the distance is four times the screen's light, and makes it no
-// brighter in the room. litFace is how many times as bright as what is behind it a
-// face is on which a window or a lamp shines: skin reflects half of what a wall
-// does.
+// smallFace is the share of the picture's width below which a face is too far away
+// for weak light: at half the distance the screen is four times as bright, and the
+// room is not. litContrast is how many times as bright as what is behind it a face
+// is on which a window or a lamp shines: in even light a face was up to 1.6 times as
+// bright as a wall (simulated).
 const (
-	wideFace    = .38
-	litContrast = 1.8
+	smallFace   = .32
+	litContrast = 2.5
 )
 
 // lightHint is what would let the screen's light show more, by what was measured:
@@ -120,7 +120,7 @@ const (
 // hears the next.
 func lightHint(e Evidence) Hint {
 	var all []Hint
-	if smallFace(e) {
+	if w := faceShare(e); w > 0 && w < smallFace {
 		all = append(all, HintCloser)
 	}
 	if litFace(e) {
@@ -130,12 +130,12 @@ func lightHint(e Evidence) Hint {
 	return all[min(max(e.Attempt-1, 0), len(all)-1)]
 }
 
-func smallFace(e Evidence) bool {
-	w := e.Face.Quality.WidthShare
-	if w == 0 && e.Light != nil {
-		w = e.Light.FaceShare
+// faceShare is of the best frame, or of the one before the colours; 0: none.
+func faceShare(e Evidence) float64 {
+	if w := e.Face.Quality.WidthShare; w > 0 || e.Light == nil {
+		return w
 	}
-	return w > 0 && w < wideFace
+	return e.Light.FaceShare
 }
 
 func litFace(e Evidence) bool { return e.Light != nil && e.Light.Contrast > litContrast }

@@ -26,6 +26,10 @@ func DefaultShapePolicy() ShapePolicy {
 // dimAmplitude is the amplitude below which more light is the best advice.
 const dimAmplitude = .06
 
+// wideFace is the share of the picture's width below which a nearer face is the
+// best advice.
+const wideFace = .38
+
 // decideShape asks what the light fell on: a background that answers, a thing
 // that glows by itself, a video made of pieces, a flat thing. The background
 // counts only where the shape is not clear: a wall close behind a person answers
@@ -73,7 +77,7 @@ func shapeHint(e Evidence) Hint {
 	switch {
 	case e.Flash.Amplitude < dimAmplitude:
 		return lightHint(e)
-	case smallFace(e):
+	case faceShare(e) > 0 && faceShare(e) < wideFace:
 		return HintCloser
 	}
 	return HintHoldStill

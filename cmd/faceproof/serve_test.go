@@ -171,6 +171,7 @@ func TestServeRefusals(t *testing.T) {
 		"path":      {serveFlags{publicOrigin: "https://face.example/a"}, "--public-origin"},
 		"proxy":     {serveFlags{proxies: []string{"10.0.0.1"}}, "--trust-proxy"},
 		"addr":      {serveFlags{addr: "localhost:99999"}, "--addr"},
+		"liveness":  {serveFlags{liveness: "lax"}, "--liveness"},
 		"host":      {serveFlags{addr: "localhost:0", hosts: []string{"https://face.example"}}, "--host"},
 		"no models": {serveFlags{addr: "localhost:0"}, "pack"},
 	} {

@@ -50,7 +50,7 @@ export const en: Record<TextKey, string> = {
   'alt.open': 'Go to the other way',
 
   'warn.title': 'Photosensitivity warning',
-  'warn.body': 'The screen will show changing colours (no more than 3 flashes per second) for about 6 seconds. If you or a family member has photosensitive epilepsy or feels unwell, do not continue; use another method.',
+  'warn.body': 'The screen will show changing colours (no more than 3 flashes per second) for 6 to 9 seconds. If you or a family member has photosensitive epilepsy or feels unwell, do not continue; use another method.',
   'warn.motion': 'Your device asks for reduced motion. The changing colours are a necessary part of this method and cannot be switched off; if in doubt, use another method.',
   'warn.step1': 'Turn the screen brightness up fully and stay out of direct sun',
   'warn.step2': 'Take off mask and sunglasses, and come close (about 30 cm)',
