@@ -51,14 +51,14 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 	switch {
 	case !measured:
 		return unsure(ReasonShapeUnsure)
+	case l < p.SpoofL && e.Parallax.weight(p) < p.SpoofL: // needs no light
+		return out(OutcomeReject, HintNone, ReasonFlat), true
 	case f.BackgroundCells >= p.MinBackground && f.BackgroundRatio > p.BackgroundSpoof && l < p.MinL:
 		return reject(ReasonBackground)
 	case s.Kappa < p.SpoofKappa && l < p.MinL:
 		return reject(ReasonEmissive)
 	case f.Cut > p.SpoofCut:
 		return reject(ReasonSplice)
-	case l < p.SpoofL && f.L >= p.SpoofL && e.Parallax.weight(p) < p.SpoofL: // needs no light
-		return out(OutcomeReject, HintNone, ReasonFlat), true
 	case l < p.SpoofL:
 		return reject(ReasonFlat)
 	case s.Kappa < p.MinKappa, s.Spread > p.MaxSpread, f.Cut > p.MaxCut, l < p.MinL:
