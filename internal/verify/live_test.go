@@ -105,7 +105,7 @@ func TestRetriesThenFails(t *testing.T) {
 		p := w.play(context.Background(), st)
 		for n := 1; n <= 2; n++ {
 			r := p.attempt(n)
-			if r["outcome"] != "retry" || r["hint"] != string(faceproof.HintTooBright) || r["verify_result"] != nil || r["attempts_left"] != float64(3-n) {
+			if r["outcome"] != "retry" || r["hint"] != string([]faceproof.Hint{faceproof.HintRaiseBrightness, faceproof.HintTooBright}[n-1]) || r["verify_result"] != nil || r["attempts_left"] != float64(3-n) {
 				t.Fatalf("attempt %d: %v", n, r)
 			}
 			if v := w.store.get(st.SessionID); v.State != faceproof.StateCapturing || len(v.Evidence) == 0 {
