@@ -95,6 +95,7 @@ type Policy struct {
 	MaxFMR           float64 `json:"max_fmr"`        // the match threshold's FMR must be at most this; 2e-3 admits the offline pack (1.4e-3), lower it to refuse that
 
 	ShapePolicy
+	ParallaxPolicy
 }
 
 // DefaultPolicy is the published default. Sources: flash.* from the design
@@ -104,7 +105,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, Candidates: 10_000, MinSegments: 10, SpoofP: .05, SpoofAmplitude: .05,
 		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .015, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
-		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(),
+		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(), ParallaxPolicy: DefaultParallaxPolicy(),
 		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
 		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MinReused: 2, MaxFMR: 2e-3,
 	}
@@ -166,6 +167,9 @@ func (e Evidence) finite() bool {
 	}
 	if l := e.Light; l != nil {
 		judged = append(judged, l.FPS, l.Brightness, l.Clipped, l.FaceShare, l.Contrast, l.Amplitude, l.Error, l.LatencyMS)
+	}
+	if x := e.Parallax; x != nil {
+		judged = append(judged, x.Slope, x.SE, x.L, x.Growth, x.Continuity)
 	}
 	if m := e.Match; m != nil {
 		judged = append(judged, m.Similarity, m.Threshold, m.FMR)

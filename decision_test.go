@@ -18,6 +18,7 @@ func genuine() Evidence {
 		Match:     &MatchEvidence{ModelID: "m", Similarity: .8, Threshold: .5, FMR: 1e-4, ProbeFrames: 5, ReferenceFrames: 5},
 		Light:     &LightEvidence{Frames: 24, FPS: 15, Brightness: .5, Predicted: true, Amplitude: .1, Error: .003, LatencyMS: 90, BackgroundCells: 200},
 		Reference: ReferenceFound,
+		Parallax:  &ParallaxEvidence{Slope: .1, SE: .5, Growth: 1.1, Frames: 8, Continuity: .8},
 		Provenance: &ProvenanceEvidence{Frames: 80, NoiseBlocks: 9000, Noise: .8, NoiseSlope: 1, Still: .2, Encodings: 1,
 			Indexed: true, Signals: []Signal{}},
 	}
@@ -61,6 +62,13 @@ func TestDecide(t *testing.T) {
 		{"shape not measured", func(e *Evidence) { e.Flash.Shape.Cells = 0 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
 		{"veil not measured", func(e *Evidence) { e.Flash.Shape.HeadCells = 0 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
 		{"cuts not measured", func(e *Evidence) { e.Flash.Cut = 0 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
+		{"parallax helps a weak shape", func(e *Evidence) { e.Flash.L, e.Parallax.L = .8, 6 }, OutcomePass, ReasonPass, HintNone},
+		{"parallax alone shows no shape", func(e *Evidence) { e.Flash.L, e.Parallax.L = .2, 30 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
+		{"parallax of somebody else", func(e *Evidence) { e.Flash.L, e.Parallax.L, e.Parallax.Continuity = .8, 6, .1 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
+		{"parallax does not undo a flat answer", func(e *Evidence) { e.Flash.L, e.Parallax.L = -5, 30 }, OutcomeReject, ReasonFlat, HintNone},
+		{"parallax of a sheet, in weak light", func(e *Evidence) { e.Flash.L, e.Flash.Amplitude, e.Parallax.L = .2, .02, -7 }, OutcomeReject, ReasonFlat, HintNone},
+		{"parallax of a sheet, of somebody else", func(e *Evidence) { e.Flash.L, e.Parallax.L, e.Parallax.Continuity = .2, -7, 0 }, OutcomeReject, ReasonFlat, HintNone},
+		{"parallax against a clear shape", func(e *Evidence) { e.Flash.L, e.Parallax.L = 5, -7 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
 		{"strong light that half fits, as a splice does", func(e *Evidence) { e.Flash.R2 = .7 }, OutcomeInconclusive, ReasonFreshUnsure, HintHoldStill},
 		{"weak light that half fits, as noise does", func(e *Evidence) { e.Flash.R2, e.Flash.Amplitude = .5, .014 }, OutcomePass, ReasonPass, HintNone},
 		{"relayed", func(e *Evidence) { e.Flash.LatencyMS = 360 }, OutcomeReject, ReasonLatency, HintNone},
@@ -167,5 +175,27 @@ func TestStates(t *testing.T) {
 	}
 	if allowed != 8 {
 		t.Errorf("%d transitions", allowed)
+	}
+}
+
+func TestAskApproach(t *testing.T) {
+	p := DefaultPolicy()
+	ask := func(m ParallaxMode, r Reason) bool { p.Parallax = m; return AskApproach(p, r) }
+	for _, c := range []struct {
+		mode ParallaxMode
+		last Reason
+		want bool
+	}{
+		{ParallaxAuto, "", false}, {ParallaxAuto, ReasonWeakLight, true}, {ParallaxAuto, ReasonShapeUnsure, true},
+		{ParallaxAuto, ReasonFreshUnsure, true}, {ParallaxAuto, ReasonBackgroundUnsure, true},
+		{ParallaxAuto, ReasonNoFace, false}, {ParallaxAuto, ReasonTooFewFrames, false},
+		{ParallaxAlways, "", true}, {ParallaxAlways, ReasonNoFace, true}, {ParallaxNever, ReasonWeakLight, false},
+	} {
+		if got := ask(c.mode, c.last); got != c.want {
+			t.Errorf("%s after %q: %v", c.mode, c.last, got)
+		}
+	}
+	if d := DefaultParallaxPolicy(); !(d.ParallaxPass < DefaultShapePolicy().MinL) {
+		t.Error("parallax alone would pass")
 	}
 }

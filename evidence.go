@@ -9,17 +9,18 @@ import (
 // Evidence is what analysis measured in one capture: numbers only, no pixels,
 // no names. Decide turns it into a Decision under a Policy.
 type Evidence struct {
-	PackID    string          `json:"pack_id"`
-	Method    string          `json:"method"`             // "flash"
-	Light     *LightEvidence  `json:"light,omitempty"`    // before the colours; nil: the attempt did not get so far
-	Declined  bool            `json:"declined,omitempty"` // the colours were not shown, by Light
-	Assurance Assurance       `json:"capture_assurance"`
-	Attempt   int             `json:"attempt"` // 1, 2, …
-	Capture   CaptureEvidence `json:"capture"`
-	Face      FaceEvidence    `json:"face"`
-	Flash     *FlashEvidence  `json:"flash,omitempty"`
-	Match     *MatchEvidence  `json:"match,omitempty"` // nil: no face could be embedded, or no reference
-	Reference ReferenceState  `json:"reference"`
+	PackID    string            `json:"pack_id"`
+	Method    string            `json:"method"`             // "flash"
+	Light     *LightEvidence    `json:"light,omitempty"`    // before the colours; nil: the attempt did not get so far
+	Declined  bool              `json:"declined,omitempty"` // the colours were not shown, by Light
+	Assurance Assurance         `json:"capture_assurance"`
+	Attempt   int               `json:"attempt"` // 1, 2, …
+	Capture   CaptureEvidence   `json:"capture"`
+	Face      FaceEvidence      `json:"face"`
+	Flash     *FlashEvidence    `json:"flash,omitempty"`
+	Parallax  *ParallaxEvidence `json:"parallax,omitempty"` // while the face came closer; nil: not asked for, or it did not
+	Match     *MatchEvidence    `json:"match,omitempty"`    // nil: no face could be embedded, or no reference
+	Reference ReferenceState    `json:"reference"`
 
 	Provenance *ProvenanceEvidence `json:"provenance,omitempty"` // where the frames came from; nil: not measured
 }

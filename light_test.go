@@ -61,7 +61,7 @@ func TestDeclinedIsARetry(t *testing.T) {
 	p := DefaultPolicy()
 	weak := func(e *LightEvidence) { e.Amplitude, e.Error, e.FaceShare, e.Contrast = 0, 0, .4, 1 }
 	small := func(e *LightEvidence) { e.Amplitude, e.Error, e.FaceShare = 0, 0, .3 }
-	lit := func(e *LightEvidence) { e.Amplitude, e.Error, e.Contrast = 0, 0, 2.5 }
+	lit := func(e *LightEvidence) { e.Amplitude, e.Error, e.Contrast = 0, 0, 3 }
 	for _, c := range []struct {
 		change  func(*LightEvidence)
 		attempt int
@@ -106,8 +106,8 @@ func TestAdviceAfterTheColours(t *testing.T) {
 	}{
 		{func(*Evidence) {}, HintRaiseBrightness},
 		{func(e *Evidence) { e.Attempt = 2 }, HintTooBright},
-		{func(e *Evidence) { e.Light.Contrast = 2 }, HintTurnAway},
-		{func(e *Evidence) { e.Light.Contrast, e.Attempt = 2, 2 }, HintRaiseBrightness},
+		{func(e *Evidence) { e.Light.Contrast = 3 }, HintTurnAway},
+		{func(e *Evidence) { e.Light.Contrast, e.Attempt = 3, 2 }, HintRaiseBrightness},
 		{func(e *Evidence) { e.Face.Quality.WidthShare = .3 }, HintCloser},
 		{func(e *Evidence) { e.Face.Quality.WidthShare, e.Light.FaceShare = .4, .3 }, HintRaiseBrightness}, // the best frame's own
 		{func(e *Evidence) { e.Light = nil }, HintRaiseBrightness},

@@ -39,6 +39,7 @@ const wideFace = .38
 // end the verification. Weak light never accuses.
 func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 	f, s := e.Flash, e.Flash.Shape
+	l := f.L + e.Parallax.weight(p)
 	reject := func(r Reason) (Decision, bool) {
 		if f.Amplitude < p.AccuseAmplitude {
 			return out(OutcomeInconclusive, lightHint(e), ReasonWeakLight), true
@@ -50,19 +51,21 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 	switch {
 	case !measured:
 		return unsure(ReasonShapeUnsure)
-	case f.BackgroundCells >= p.MinBackground && f.BackgroundRatio > p.BackgroundSpoof && f.L < p.MinL:
+	case l < p.SpoofL && e.Parallax.weight(p) < p.SpoofL: // needs no light
+		return out(OutcomeReject, HintNone, ReasonFlat), true
+	case f.BackgroundCells >= p.MinBackground && f.BackgroundRatio > p.BackgroundSpoof && l < p.MinL:
 		return reject(ReasonBackground)
-	case s.Kappa < p.SpoofKappa && f.L < p.MinL:
+	case s.Kappa < p.SpoofKappa && l < p.MinL:
 		return reject(ReasonEmissive)
 	case f.Cut > p.SpoofCut:
 		return reject(ReasonSplice)
-	case f.L < p.SpoofL:
+	case l < p.SpoofL:
 		return reject(ReasonFlat)
-	case s.Kappa < p.MinKappa, s.Spread > p.MaxSpread, f.Cut > p.MaxCut, f.L < p.MinL:
+	case s.Kappa < p.MinKappa, s.Spread > p.MaxSpread, f.Cut > p.MaxCut, l < p.MinL:
 		return unsure(ReasonShapeUnsure)
-	case f.L < p.SureL && f.BackgroundCells < p.MinBackground:
+	case l < p.SureL && f.BackgroundCells < p.MinBackground:
 		return out(OutcomeInconclusive, HintFarther, ReasonBackgroundUnsure), true
-	case f.L < p.SureL && f.BackgroundRatio > p.BackgroundPass:
+	case l < p.SureL && f.BackgroundRatio > p.BackgroundPass:
 		return unsure(ReasonBackgroundUnsure)
 	}
 	return Decision{}, false

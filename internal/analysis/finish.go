@@ -60,6 +60,9 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	if best != nil {
 		ev.Face.Quality, portrait = best.quality, best.jpeg
 	}
+	if ev.Parallax, err = r.parallax(probe); err != nil {
+		return faceproof.Evidence{}, nil, err
+	}
 	if probe.Frames == 0 {
 		return ev, portrait, nil
 	}

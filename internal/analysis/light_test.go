@@ -7,6 +7,7 @@ import (
 	"faceproof"
 	"faceproof/internal/capture"
 	"faceproof/internal/face/facetest"
+	"faceproof/internal/flash"
 	"faceproof/internal/simcam"
 )
 
@@ -18,14 +19,14 @@ func TestLight(t *testing.T) {
 	ref := reference(t, e, anna)
 	policy := faceproof.DefaultPolicy()
 	for i, c := range []struct {
-		lux  float64
-		want faceproof.Light
-	}{{100, faceproof.LightEnough}, {300, faceproof.LightEnough}, {20_000, faceproof.LightWeak}} {
+		lux, fps float64
+		want     faceproof.Light
+	}{{100, 15, faceproof.LightEnough}, {300, 15, faceproof.LightEnough}, {20_000, 15, faceproof.LightWeak}, {200, 30, faceproof.LightEnough}} {
 		if raceDetector && i > 0 {
 			break // the same code
 		}
 		ch := challenge(t, uint64(i))
-		frames, tr := session{challenge: ch, kind: simcam.Live, from: anna, fix: func(p *simcam.Params) { p.Lux = c.lux }}.film(t, uint64(i))
+		frames, tr := session{challenge: ch, kind: simcam.Live, from: anna, fix: func(p *simcam.Params) { p.Lux, p.FPS = c.lux, c.fps }}.film(t, uint64(i))
 		r := New(Config{Engine: e}).Begin()
 		var early faceproof.LightEvidence
 		for _, f := range frames {
@@ -38,9 +39,15 @@ func TestLight(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		ev, _, err := r.Finish(context.Background(), tr, ref)
+		ev, portrait, err := r.Finish(context.Background(), tr, ref)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if portrait == nil || ev.Match == nil {
+			t.Errorf("%.0f frames a second: no portrait, or no match", c.fps)
+		}
+		if early.FaceShare < .25 || early.FaceShare > .6 || early.Contrast < .2 || early.Contrast > 1.7 {
+			t.Errorf("%.0f lux: face %.2f of the width, %.2f times as bright as the background", c.lux, early.FaceShare, early.Contrast)
 		}
 		t.Logf("simulated %.0f lux: predicted %+v, measured %.4f", c.lux, early, ev.Flash.Amplitude)
 		if got := faceproof.PredictLight(policy, early); got != c.want {
@@ -55,6 +62,23 @@ func TestLight(t *testing.T) {
 		if got := faceproof.Decide(policy, ev).Light; got != c.want {
 			t.Errorf("%.0f lux: decided %s", c.lux, got)
 		}
+	}
+}
+
+// The face over the background in neutral light, by frames that have both.
+func TestContrast(t *testing.T) {
+	grey := func(v float64) [3]float64 { return [3]float64{v, v, v} }
+	s := flash.Series{Times: []float64{0, 1, 2, 3, 4, 5}, Face: [][3]float64{grey(9), grey(.4), grey(.2), grey(.6), {}, grey(9)},
+		Background: [][3]float64{grey(1), grey(.2), grey(.2), grey(.2), grey(1), grey(1)}}
+	if c := contrast(s, 1, 5); c < 1.99 || c > 2.01 {
+		t.Errorf("%.3f, want 2", c)
+	}
+	if c := contrast(s, 4, 5); c != 0 {
+		t.Errorf("no face: %.3f", c)
+	}
+	s.Background = nil
+	if c := contrast(s, 1, 5); c != 0 {
+		t.Errorf("no background: %.3f", c)
 	}
 }
 

@@ -43,7 +43,8 @@ func (r *Run) Preview(ctx context.Context, jpeg []byte) (faceproof.Guidance, err
 		return faceproof.Guidance{}, err
 	}
 	b, w, h := faces[0].Box, float64(m.W), float64(m.H)
-	g := faceproof.Guidance{Hint: hint(m, e.Quality(m, faces, l), l), Box: [4]float64{b.X / w, b.Y / h, b.W / w, b.H / h}}
+	q := e.Quality(m, faces, l)
+	g := faceproof.Guidance{Hint: r.approach.guide(m, jpeg, &l, q.WidthShare, hint(m, q, l)), Box: [4]float64{b.X / w, b.Y / h, b.W / w, b.H / h}}
 	g.OK = g.Hint == faceproof.HintNone
 	return g, nil
 }

@@ -18,10 +18,10 @@ import (
 const (
 	lookEvery      = 5
 	lookEveryEarly = 2
-	earlyFrames    = 26  // lead and pre-roll, at 15 a second
-	embedEvery     = 2   // looks, after the early frames
-	maxShots       = 40  // embeddings
-	maxFrames      = 800 // twice what the protocol lets through
+	earlyMS        = 1750 // lead and pre-roll
+	embedEvery     = 2    // looks, after the early frames
+	maxShots       = 40   // embeddings
+	maxFrames      = 800  // twice what the protocol lets through
 )
 
 // Run is the analysis of one session, attempt by attempt; not for concurrent
@@ -37,6 +37,7 @@ type Run struct {
 	mesh      *face.Landmarks // of the last look; nil: none
 	sinceLook int             // frames
 	jpegQ     int             // lowest
+	approach  approach        // by the previews
 	source    provenance.Meter
 	width     int // of the first picture; places are in its pixels
 	height    int
@@ -89,6 +90,9 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 	defer release()
 	if len(r.frames) >= maxFrames {
 		return faceproof.Errorf(faceproof.CodeInvalid, "frame", "too many frames")
+	}
+	if err := r.settleApproach(ctx); err != nil {
+		return err
 	}
 	info, err := imaging.CheckJPEG(f.JPEG, imaging.FrameLimits)
 	if err != nil {
@@ -144,7 +148,7 @@ func badFrame(err error) error {
 // portraits, by looking, and averages its cells; nil when there is none.
 func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame) (*face.Cells, error) {
 	every := lookEvery
-	if len(r.frames) < earlyFrames {
+	if r.early(f) {
 		every = lookEveryEarly
 	}
 	cells := r.blank()
@@ -204,7 +208,7 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	} else {
 		r.looks.withFace++
 	}
-	early := len(r.frames) < earlyFrames || r.larger
+	early := r.early(f) || r.larger
 	if len(r.shots) >= maxShots || early && m.W < r.largest || !early && r.looks.all%embedEvery != 0 {
 		return l, nil
 	}
@@ -221,6 +225,10 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	r.shots = append(r.shots, s)
 	return l, nil
 }
+
+// early says whether the frame is of the lead or the pre-roll, whatever the
+// camera's rate.
+func (r *Run) early(f capture.Frame) bool { return len(r.frames) == 0 || f.T-r.frames[0].t < earlyMS }
 
 // findMesh finds the mesh near the last one, else that of the largest face, and
 // puts its face first. Without a detection the mesh net alone may still know

@@ -53,6 +53,7 @@ func (a *analysis) Preview(context.Context, []byte) (faceproof.Guidance, error) 
 }
 func (a *analysis) Frame(context.Context, capture.Frame) error { return nil }
 func (a *analysis) Reset()                                     {}
+func (a *analysis) Approach(bool)                              {}
 
 func (a *analysis) Light(capture.Transcript) faceproof.LightEvidence {
 	return faceproof.LightEvidence{Frames: 24, FPS: 15, Brightness: .5, Predicted: true, Amplitude: .1, BackgroundCells: 60}

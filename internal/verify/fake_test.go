@@ -398,6 +398,7 @@ type fakeAnalysis struct {
 	frames   []capture.Frame
 	finished []capture.Transcript
 	resets   int
+	asked    []bool                                    // to come closer
 	delay    time.Duration                             // of every frame
 	frameErr error                                     // of every challenge frame
 	panics   string                                    // "preview", "frame", "light", "finish", "reset"
@@ -439,6 +440,11 @@ func (a *fakeAnalysis) Preview(ctx context.Context, jpeg []byte) (faceproof.Guid
 	a.previews++
 	a.sleep(ctx)
 	return faceproof.Guidance{OK: true, Box: [4]float64{.3, .3, .4, .4}}, nil
+}
+
+func (a *fakeAnalysis) Approach(on bool) {
+	defer a.enter("approach")()
+	a.asked = append(a.asked, on)
 }
 
 func (a *fakeAnalysis) Frame(ctx context.Context, f capture.Frame) error {

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -104,7 +105,7 @@ func TestRetriesThenFails(t *testing.T) {
 		p := w.play(context.Background(), st)
 		for n := 1; n <= 2; n++ {
 			r := p.attempt(n)
-			if r["outcome"] != "retry" || r["hint"] != string(faceproof.HintTooBright) || r["verify_result"] != nil || r["attempts_left"] != float64(3-n) {
+			if r["outcome"] != "retry" || r["hint"] != string([]faceproof.Hint{faceproof.HintRaiseBrightness, faceproof.HintTooBright}[n-1]) || r["verify_result"] != nil || r["attempts_left"] != float64(3-n) {
 				t.Fatalf("attempt %d: %v", n, r)
 			}
 			if v := w.store.get(st.SessionID); v.State != faceproof.StateCapturing || len(v.Evidence) == 0 {
@@ -114,6 +115,9 @@ func TestRetriesThenFails(t *testing.T) {
 		r := p.attempt(3)
 		if r["outcome"] != "fail" || r["hint"] != "" {
 			t.Fatalf("result %v", r)
+		}
+		if !slices.Equal(w.analysis.asked, []bool{false, true, true}) {
+			t.Errorf("asked to come closer: %v", w.analysis.asked)
 		}
 		if w.registry.asked != 3 || w.analysis.resets < 3 {
 			t.Errorf("asked %d times, reset %d times", w.registry.asked, w.analysis.resets)

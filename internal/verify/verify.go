@@ -75,7 +75,8 @@ type Analysis interface {
 	Frame(ctx context.Context, f capture.Frame) error
 	Light(t capture.Transcript) faceproof.LightEvidence // from the frames so far
 	Finish(ctx context.Context, t capture.Transcript, r faceproof.Reference) (faceproof.Evidence, []byte, error)
-	Reset() // forgets the frames
+	Reset()           // forgets the frames
+	Approach(on bool) // asks the previews to come to let the person come closer
 }
 
 // Keys seals and indexes; *keys.Ring is one.

@@ -74,6 +74,7 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 	}()
 	if w.analysis == nil {
 		w.analysis = w.s.cfg.Analyzer.Begin()
+		w.analysis.Approach(faceproof.AskApproach(w.s.cfg.Policy, ""))
 	}
 	switch {
 	case j.analyse != nil:
@@ -129,6 +130,7 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 			return capture.Verdict{}, err
 		}
 		w.analysis.Reset()
+		w.analysis.Approach(faceproof.AskApproach(policy, d.Reasons[0]))
 		w.frames, w.light = nil, nil
 		return capture.Verdict{Outcome: capture.ResultRetry, Hint: d.Hint}, nil
 	}

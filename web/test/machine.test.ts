@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { Outcome } from '../core/errors';
-import { begin, reduce, stage, type Effect, type Event, type Screen, type State } from '../core/machine';
+import { WAIT, begin, reduce, stage, type Effect, type Event, type Screen, type State } from '../core/machine';
 import type { Challenge, Prepare, Result, ServerError, Welcome } from '../core/protocol';
 
 const shape = { fps: 15, width: 360, height: 480, quality: 88 };
@@ -259,6 +259,8 @@ test('clocks count only where they were started', () => {
   assert.equal(rang(toGuide, 'guide'), 'trouble');
   assert.equal(rang(toFlash, 'guide'), 'flash');
   assert.equal(rang(toFlash, 'challenge'), 'trouble');
+  // The colours have a clock of their own: many after a slow network are no fault.
+  assert.deepEqual(go(toFlash).last.filter((f) => f.do === 'timer'), [{ do: 'timer', name: 'challenge', ms: WAIT.challenge }]);
   assert.equal(rang(toAnalysing, 'challenge'), 'analysing');
   assert.equal(rang(toAnalysing, 'result'), 'trouble');
   assert.equal(rang(WAYS.retry!, 'result'), 'retry');
