@@ -91,6 +91,11 @@ export interface Welcome {
   limits: { frame_bytes: number; session_bytes: number; frames: number };
 }
 
+/** How an attempt is captured: small at first, and in full where that was not enough. */
+export function captureShape(w: Welcome, attempt: number): Shape {
+  return attempt > 1 && w.portrait ? { ...w.portrait, fps: w.capture.fps } : w.capture;
+}
+
 export interface Guide {
   type: 'guide';
   ok: boolean;

@@ -3,7 +3,7 @@
 
 import { Code, type Outcome } from '../core/errors';
 import { begin, reduce, type Effect, type Event, type State, type Timer } from '../core/machine';
-import { PROTOCOL_VERSION, type Hello } from '../core/protocol';
+import { captureShape, PROTOCOL_VERSION, type Hello } from '../core/protocol';
 import { words, type Lang } from '../core/text/text';
 import { describeTrack } from '../core/track';
 import { inLanguage, type Session } from './api';
@@ -138,7 +138,7 @@ class Run {
       return;
     }
     this.recorder?.run({
-      mode, attempt, shape: mode === 'record' ? w.capture : w.preview,
+      mode, attempt, shape: mode === 'record' ? captureShape(w, attempt) : w.preview,
       maxBytes: w.limits.frame_bytes, maxFrames: w.limits.frames,
     });
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { encodeFrame, FRAME_HEADER, parse, ProtocolError } from '../core/protocol';
+import { captureShape, encodeFrame, FRAME_HEADER, parse, ProtocolError } from '../core/protocol';
 
 const welcome = {
   type: 'welcome', v: 1, attempt: 1, attempts: 3, expires_ms: 120000,
@@ -41,6 +41,9 @@ test('what the server says is read with all its members', () => {
   assert(w?.type === 'welcome' && w.capture.fps === 15 && w.portrait === null && w.limits.frames === 300);
   const p = parse(JSON.stringify({ ...welcome, portrait: { fps: 4, width: 360, height: 480, quality: 80 } }));
   assert(p?.type === 'welcome' && p.portrait?.width === 360);
+  assert.deepEqual(captureShape(p, 1), p.capture);
+  assert.deepEqual(captureShape(p, 2), { ...p.portrait, fps: p.capture.fps }); // the first was not enough
+  assert.deepEqual(captureShape(w, 2), w.capture);
   const c = parse(JSON.stringify(challenge));
   assert(c?.type === 'challenge' && c.segments[0]!.rgb[1] === 255);
   assert.deepEqual(parse('{"type":"guide","ok":true,"box":[0.1,0.2,0.3,0.4]}'), { type: 'guide', ok: true, hint: '', box: [0.1, 0.2, 0.3, 0.4] });
