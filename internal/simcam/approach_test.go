@@ -88,3 +88,16 @@ func TestApproachFrames(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkApproach is ten previews.
+func BenchmarkApproach(b *testing.B) {
+	s, err := NewScene(drawn(), Draw(2, Live, nil))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := s.Approach(1.5, 4, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
