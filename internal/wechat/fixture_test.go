@@ -42,7 +42,8 @@ type memStore struct {
 	apps    map[faceproof.AppID]faceproof.App
 	tokens  map[string]faceproof.TokenRecord
 	broken  error
-	earlier int64 // unix milliseconds
+	earlier int64  // unix milliseconds
+	stored  func() // called when a token was stored; nil: nothing
 }
 
 func (m *memStore) App(_ context.Context, id faceproof.AppID) (faceproof.App, []byte, error) {
@@ -86,6 +87,9 @@ func (m *memStore) PutToken(_ context.Context, t faceproof.TokenRecord) error {
 		t = old
 	}
 	m.tokens[string(t.Hash)] = t
+	if m.stored != nil {
+		m.stored()
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -57,7 +58,7 @@ func (a *API) token(c *call) (any, error) {
 	if err := a.retire(c.r.Context(), app.ID, kindAccess, tokenOverlap); err != nil {
 		return nil, err
 	}
-	return a.issueAccess(c.r.Context(), app.ID, kindAccess)
+	return a.issueTo(c.r.Context(), app.ID, kindAccess, q.Get("secret"))
 }
 
 // stableToken gives the same token while it is valid, and renews it in its
@@ -105,7 +106,22 @@ func (a *API) stableToken(c *call) (any, error) {
 			}
 		}
 	}
-	return a.issueAccess(ctx, app.ID, kindStable)
+	return a.issueTo(ctx, app.ID, kindStable, s[2])
+}
+
+// issueTo issues an access token to whoever knew the secret, and looks at the
+// secret once more: if it was taken back meanwhile, with all its tokens, this
+// one must not outlive them. Then a new secret's token of the same instant goes
+// too; its owner logs in again.
+func (a *API) issueTo(ctx context.Context, app faceproof.AppID, kind, secret string) (any, error) {
+	answer, err := a.issueAccess(ctx, app, kind)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.login(ctx, clientCredential, clientCredential, string(app), secret); err != nil {
+		return nil, errors.Join(err, a.cfg.Store.EndTokens(ctx, app, kind, a.cfg.Now().UnixMilli()))
+	}
+	return answer, nil
 }
 
 // mayForce counts a forced refresh. Errors: CodeRateLimited with field "app".

@@ -181,6 +181,26 @@ func TestEarlierSecret(t *testing.T) {
 	}
 }
 
+// A token that was on its way when its secret was taken back does not outlive it.
+func TestSecretTakenBackMeanwhile(t *testing.T) {
+	for _, kind := range []string{kindAccess, kindStable} {
+		f := newFixture(t)
+		f.store.earlier = f.now.Add(time.Minute).UnixMilli()
+		f.store.stored = func() { f.store.earlier = 0 }
+		method, path, body := "GET", fmt.Sprintf("/cgi-bin/token?grant_type=client_credential&appid=%s&secret=%s", appA, earlierSecret), ""
+		if kind == kindStable {
+			method, path = "POST", "/cgi-bin/stable_token"
+			body = toJSON(map[string]any{"grant_type": "client_credential", "appid": appA, "secret": earlierSecret})
+		}
+		if got := f.errcode(f.do(method, path, body)); got != codeAppSecret {
+			t.Errorf("%s: errcode %d", kind, got)
+		}
+		if cur, err := f.store.CurrentToken(t.Context(), appA, kind); err != nil || cur.ExpiresAt > f.now.UnixMilli() {
+			t.Errorf("%s: a token until %d, %v", kind, cur.ExpiresAt, err)
+		}
+	}
+}
+
 // A panic is a system error in WeChat's form, and the log names the place only.
 func TestPanicIsASystemError(t *testing.T) {
 	f := newFixture(t)
