@@ -67,8 +67,14 @@ func (a *approach) guide(m *imaging.Image, jpeg []byte, l *face.Landmarks, share
 	return own
 }
 
-// settleApproach measures the approach once it is over.
-func (r *Run) settleApproach(ctx context.Context) error {
+// Parallax measures the approach, which is over then; nil when there was none.
+func (r *Run) Parallax(ctx context.Context) (*faceproof.ParallaxEvidence, error) {
+	err := r.settle(ctx)
+	return r.approach.done, err
+}
+
+// settle measures the approach once it is over.
+func (r *Run) settle(ctx context.Context) error {
 	a := &r.approach
 	if !a.on || a.done != nil || a.nearest == nil {
 		return nil

@@ -91,7 +91,7 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 	if len(r.frames) >= maxFrames {
 		return faceproof.Errorf(faceproof.CodeInvalid, "frame", "too many frames")
 	}
-	if err := r.settleApproach(ctx); err != nil {
+	if err := r.settle(ctx); err != nil {
 		return err
 	}
 	info, err := imaging.CheckJPEG(f.JPEG, imaging.FrameLimits)

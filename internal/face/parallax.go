@@ -198,8 +198,8 @@ func trend(coef [][3]float64, shares []float64, focal float64) (m Move) {
 
 // glance samples a face; nil: no face of a usable size.
 func glance(m *imaging.Image, l *Landmarks) *Glance {
-	from, to := l.point(cheekLeft), l.point(cheekRight)
-	width := from.dist(to)
+	across := sub3(l.Points[cheekRight], l.Points[cheekLeft])
+	width := math.Hypot(math.Hypot(across[0], across[1]), across[2]) // a turned face is as wide
 	if !(width >= 48 && width < 4096) {
 		return nil
 	}

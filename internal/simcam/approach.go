@@ -58,6 +58,12 @@ func (s *Scene) Approach(growth float64, each int, seed uint64) ([]capture.Frame
 			}
 		}
 		s.shine(b, m)
+		if s.sheet { // the room shows around it
+			l, w := between(&m.screen, 0), s.w/step
+			for y := range s.h / step {
+				s.shineBehind(b.behind, y*w, w, &l, 1, m)
+			}
+		}
 		c.follow(s.meter(b, c), 1/previewFPS)
 		v.light(s, b)
 		v.stand(look)
@@ -88,9 +94,12 @@ type viewer struct {
 	depth  []float64 // grid, cm behind the face's plane
 	origin float64   // cm from which the texture was seen; 0: it is painted on
 	focal  float64   // pixels
-	lit    []float32 // what the surface sends, 4 a pixel of the texture, with the matte
-	behind []float32 // grid
-	glass  []float32
+	perCM  float64   // pixels of the texture
+	// Depths between which the surface is looked for.
+	nearest, farthest float64
+	lit               []float32 // what the surface sends, 4 a pixel of the texture, with the matte
+	behind            []float32 // grid
+	glass             []float32
 
 	look         stance
 	above, below []hit           // rows of every coarse-th pixel
@@ -109,6 +118,13 @@ func (s *Scene) newViewer() *viewer {
 	default:
 		v.depth, v.origin = s.head(s.p.DepthScale).z, studioCM
 	}
+	v.perCM, v.nearest, v.farthest = 1/s.cm(), math.Inf(1), math.Inf(-1)
+	for i, z := range v.depth {
+		if s.low[4*i+3] > .02 {
+			v.nearest, v.farthest = min(v.nearest, z), max(v.farthest, z)
+		}
+	}
+	v.nearest, v.farthest = v.nearest-marchCM/2, v.farthest+marchCM
 	return v
 }
 
@@ -237,20 +253,20 @@ func (v *viewer) ray(x, y int) hit {
 	return hit{[2]float64{px, py}, ok}
 }
 
-// nearest and farthest depth of a surface that is looked for, and the step, cm.
-const nearestCM, farthestCM, marchCM = -12., 14., 2.
+// marchCM is how far along a ray the surface is looked for next.
+const marchCM = 2.
 
 // hit walks along a ray to where it meets the surface; in pixels of the texture.
 func (v *viewer) hit(d radiance.Vec) (px, py float64, ok bool) {
-	before, z := 0., nearestCM
-	for ; z <= farthestCM; z += marchCM {
+	before, z := 0., v.nearest
+	for ; z <= v.farthest; z += marchCM {
 		gap := v.gap(d, z)
 		if gap >= 0 {
 			break
 		}
 		before = gap
 	}
-	if z > nearestCM && z <= farthestCM {
+	if z > v.nearest && z <= v.farthest {
 		lo, hi, flo, fhi := z-marchCM, z, before, v.gap(d, z)
 		for range 4 {
 			mid := lo - flo*(hi-lo)/(fhi-flo)
@@ -261,10 +277,10 @@ func (v *viewer) hit(d radiance.Vec) (px, py float64, ok bool) {
 			}
 		}
 		z = hi
-	} else if z <= nearestCM {
+	} else if z <= v.nearest {
 		return 0, 0, false
 	} else {
-		z = farthestCM
+		z = v.farthest
 	}
 	px, py = v.pixel(d, z)
 	if v.origin > 0 { // a body goes on below the picture
@@ -281,7 +297,7 @@ func (v *viewer) pixel(d radiance.Vec, z float64) (px, py float64) {
 		k := v.origin / (v.origin + z)
 		x, y = k*x, k*y
 	}
-	return v.s.cx + x/v.s.cm(), v.s.cy + y/v.s.cm()
+	return v.s.cx + x*v.perCM, v.s.cy + y*v.perCM
 }
 
 // gap is how far behind the surface a ray is at depth z, cm.
