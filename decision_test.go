@@ -67,6 +67,7 @@ func TestDecide(t *testing.T) {
 		{"parallax of somebody else", func(e *Evidence) { e.Flash.L, e.Parallax.L, e.Parallax.Continuity = .8, 6, .1 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
 		{"parallax does not undo a flat answer", func(e *Evidence) { e.Flash.L, e.Parallax.L = -5, 30 }, OutcomeReject, ReasonFlat, HintNone},
 		{"parallax of a sheet, in weak light", func(e *Evidence) { e.Flash.L, e.Flash.Amplitude, e.Parallax.L = .2, .02, -7 }, OutcomeReject, ReasonFlat, HintNone},
+		{"perhaps a sheet, in weak light", func(e *Evidence) { e.Flash.L, e.Flash.Amplitude, e.Parallax.L = .2, .02, -5 }, OutcomeInconclusive, ReasonWeakLight, HintRaiseBrightness},
 		{"parallax of a sheet, of somebody else", func(e *Evidence) { e.Flash.L, e.Parallax.L, e.Parallax.Continuity = .2, -7, 0 }, OutcomeReject, ReasonFlat, HintNone},
 		{"parallax against a clear shape", func(e *Evidence) { e.Flash.L, e.Parallax.L = 5, -7 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill},
 		{"strong light that half fits, as a splice does", func(e *Evidence) { e.Flash.R2 = .7 }, OutcomeInconclusive, ReasonFreshUnsure, HintHoldStill},

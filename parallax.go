@@ -30,12 +30,13 @@ type ParallaxPolicy struct {
 	Parallax      ParallaxMode `json:"parallax"`
 	ParallaxPass  float64      `json:"parallax_pass"`  // L at most for a face; less than MinL: it never passes anything alone
 	ParallaxSpoof float64      `json:"parallax_spoof"` // L at most against it
+	ParallaxFlat  float64      `json:"parallax_flat"`  // L of the parallax below which it is flat whatever the light
 }
 
 // DefaultParallaxPolicy is the published default; docs/evaluation.md has the
 // simulation that set it.
 func DefaultParallaxPolicy() ParallaxPolicy {
-	return ParallaxPolicy{Parallax: ParallaxAuto, ParallaxPass: 1.5, ParallaxSpoof: 4}
+	return ParallaxPolicy{Parallax: ParallaxAuto, ParallaxPass: 1.5, ParallaxSpoof: 4, ParallaxFlat: -6}
 }
 
 // AskApproach says whether the next attempt begins with coming closer. last is
@@ -48,6 +49,12 @@ func AskApproach(p Policy, last Reason) bool {
 		return slices.Contains([]Reason{ReasonWeakLight, ReasonFreshUnsure, ReasonShapeUnsure, ReasonBackgroundUnsure}, last)
 	}
 	return false
+}
+
+// flat says whether the parallax rejects without the light's help: never against
+// a clear answer of the colours.
+func (x *ParallaxEvidence) flat(p Policy, l float64) bool {
+	return x != nil && x.L < p.ParallaxFlat && l < p.SpoofL
 }
 
 // weight is what the parallax adds to L. It speaks for a face only when that is

@@ -51,7 +51,7 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 	switch {
 	case !measured:
 		return unsure(ReasonShapeUnsure)
-	case l < p.SpoofL && e.Parallax.weight(p) < p.SpoofL: // needs no light
+	case e.Parallax.flat(p, l): // needs no light
 		return out(OutcomeReject, HintNone, ReasonFlat), true
 	case f.BackgroundCells >= p.MinBackground && f.BackgroundRatio > p.BackgroundSpoof && l < p.MinL:
 		return reject(ReasonBackground)

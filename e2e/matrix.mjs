@@ -19,14 +19,15 @@ const NAMES = Object.keys(REGISTERED);
 // 100, 175, 250, 325, 400 lux in turn; every fourth session on a laptop.
 const room = (i) => ({ ambientLux: 100 + 75 * (i % 5), screen: i % 4 === 3 ? 'laptop' : 'phone' });
 
+/** Rows of attacks with the claimed person's own picture. */
+const attacks = (...modes) => Object.fromEntries(modes.map((mode) => [mode, { want: 'reject', make: (i) => ({ who: NAMES[i % 3], camera: { ...room(i), mode } }) }]));
+
 /** Rows of the matrix: what the camera does, and whose name is claimed. */
 const ROWS = {
   genuine: { want: 'pass', make: (i) => ({ who: NAMES[i % 3], camera: { ...room(i), mode: 'live', latencyMs: i % 2 ? 200 : 50 } }) },
-  static: { want: 'reject', make: (i) => ({ who: NAMES[i % 3], camera: { ...room(i), mode: 'static' } }) },
-  otherseq: { want: 'reject', make: (i) => ({ who: NAMES[i % 3], camera: { ...room(i), mode: 'otherseq' } }) },
-  flat: { want: 'reject', make: (i) => ({ who: NAMES[i % 3], camera: { ...room(i), mode: 'flat' } }) },
+  ...attacks('static', 'otherseq', 'flat'),
   other: { want: 'reject', make: (i) => ({ who: ['b', 'c', 'd', 'a'][i % 4], claims: NAMES[i % 3] === ['b', 'c', 'd', 'a'][i % 4] ? NAMES[(i + 1) % 3] : NAMES[i % 3], camera: { ...room(i), mode: 'live' } }) },
-  print: { want: 'reject', make: (i) => ({ who: NAMES[i % 3], camera: { ...room(i), mode: 'print' } }) },
+  ...attacks('print', 'bent', 'cut', 'bent_cut', 'tint_face', 'screen', 'splice'),
 };
 
 const median = (v) => {
@@ -59,12 +60,12 @@ async function one(server, browser, row, i) {
 function line(r) {
   const f = r.flash ?? {};
   return `${r.row.padEnd(9)} ${String(r.i).padStart(2)} ${r.who}→${r.claims} ${r.camera.screen.padEnd(6)} ${String(r.camera.ambientLux).padStart(3)} lx ${String(r.camera.latencyMs).padStart(3)} ms  ` +
-    `${r.outcome.padEnd(7)} ret ${r.identify_ret} ${r.reasons ?? ''} tries ${r.attempts} p ${show(f.p, 4)} q ${show(f.amplitude, 3)} b ${show(f.background_ratio)} τ ${show(f.latency_ms, 0)} ` +
+    `${r.outcome.padEnd(7)} ret ${r.identify_ret} ${r.reasons ?? ''} tries ${r.attempts} p ${show(f.p, 4)} q ${show(f.amplitude, 3)} b ${show(f.background_ratio)} L ${show(f.l, 1)} κ ${show(f.shape?.kappa)} cut ${show(f.cut)} τ ${show(f.latency_ms, 0)} ` +
     `sim ${show(r.match?.similarity)} ${show(r.capture?.fps, 1)} fps verdict ${show(r.verdictMs, 0)} ms ${show(r.bytes / 1e6, 1)} MB`;
 }
 
 function table(results) {
-  const out = ['| what | accepted | identify_ret | tries | verdict ms | MB | frames | p | q | b | τ ms | similarity |', '|---|---|---|---|---|---|---|---|---|---|---|---|'];
+  const out = ['| what | accepted | identify_ret | tries | verdict ms | MB | frames | p | q | b | L | κ | cut | τ ms | similarity |', '|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|'];
   for (const row of Object.keys(ROWS)) {
     const rs = results.filter((r) => r.row === row && !r.error);
     if (!rs.length) continue;
@@ -74,7 +75,7 @@ function table(results) {
     const accepted = rs.filter((r) => r.outcome === 'success' && r.identify_ret === 0).length;
     out.push(`| ${row} | ${accepted}/${rs.length} | ${Object.entries(rets).map(([k, n]) => `${k}×${n}`).join(' ')} | ${(rs.reduce((a, r) => a + r.attempts, 0) / rs.length).toFixed(1)} | ` +
       `${m((r) => r.verdictMs, 0)} | ${m((r) => r.bytes / 1e6, 2)} | ${m((r) => r.frames, 0)} | ${m((r) => r.flash?.p, 4)} | ${m((r) => r.flash?.amplitude, 3)} | ${m((r) => r.flash?.background_ratio)} | ` +
-      `${m((r) => r.flash?.latency_ms, 0)} | ${m((r) => r.match?.similarity)} |`);
+      `${m((r) => r.flash?.l, 1)} | ${m((r) => r.flash?.shape?.kappa)} | ${m((r) => r.flash?.cut)} | ${m((r) => r.flash?.latency_ms, 0)} | ${m((r) => r.match?.similarity)} |`);
   }
   return out.join('\n');
 }
@@ -108,12 +109,13 @@ writeFileSync(path.join(ROOT, 'e2e/out/matrix.json'), JSON.stringify({
 }, null, 1));
 console.log(`\n${text}\n\n${errors.length} errors, ${((performance.now() - started) / 60_000).toFixed(1)} min; medians over sessions, of their last try; e2e/out/matrix.json`);
 
-// The bars of the issue: genuine ≥ 95 %, no attack but the print, print ≤ 10 %.
+// The bars: genuine ≥ 95 %, of the paper and the splice ≤ 10 %, no other attack.
+const LENIENT = ['print', 'bent', 'cut', 'bent_cut', 'splice'];
 const accepted = (row) => results.filter((r) => r.row === row && r.outcome === 'success').length;
 const bad = rows.filter((row) => {
   const n = accepted(row);
   if (row === 'genuine') return n < 0.95 * RUNS;
-  return n > (row === 'print' ? 0.1 * RUNS : 0);
+  return n > (LENIENT.includes(row) ? 0.1 * RUNS : 0);
 });
 if (bad.length || errors.length) {
   console.log(`below the bar: ${bad.join(', ') || 'none'}${errors.length ? ', and errors' : ''}`);

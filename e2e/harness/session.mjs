@@ -116,12 +116,13 @@ export async function agree(page) {
   await page.locator('[data-testid="fp-warning-continue"]').click();
 }
 
-/** From the warning on to the end; tries again as often as the SDK offers. Returns the screens seen. */
-export async function carryOn(page, { retries = true, timeout = 60_000 } = {}) {
+/** From the warning on to the end; tries again as often as the SDK offers. Returns the screens seen; hints gets the advice of each retry. */
+export async function carryOn(page, { retries = true, timeout = 60_000, hints = [] } = {}) {
   const seen = [];
   for (;;) {
     const s = await waitScreen(page, ['pass', 'fail', 'retry', 'trouble', 'camera_error', 'none'], timeout);
     seen.push(s);
+    if (s === 'retry') hints.push(await page.locator('[data-testid="fp-root"] .main').innerText());
     if (s === 'retry' && retries) {
       await page.locator('[data-testid="fp-retry"]').click();
       await page.waitForFunction(() => document.querySelector('[data-testid="fp-root"]')?.getAttribute('data-screen') !== 'retry');
@@ -145,14 +146,15 @@ export async function verify(server, context, who, { alive = 2, retries = true }
   const t0 = performance.now();
   await page.evaluate(([n, i, a]) => verify(n, i, a), [who.name, who.idCardNumber, alive]);
   await agree(page);
-  const screens = await carryOn(page, { retries });
+  const hints = [];
+  const screens = await carryOn(page, { retries, hints });
   if (screens.at(-1) === 'retry') await page.locator('[data-testid="fp-cancel"]').click();
   const back = await outcome(page);
   const info = back.res.verifyResult ? await redeem(server, back.res.verifyResult) : null;
   const camera = await page.evaluate(() => window.__camera);
   const problems = page.problems;
   await page.close();
-  return { back, info, screens, sockets, camera, problems, seconds: (performance.now() - t0) / 1000 };
+  return { back, info, screens, hints, sockets, camera, problems, seconds: (performance.now() - t0) / 1000 };
 }
 
 /** What a business backend asks, through the demo's own. */

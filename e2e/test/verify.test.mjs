@@ -20,8 +20,13 @@ after(async () => {
   await server?.stop();
 });
 
-/** Runs one session and closes its context. */
+/** Runs one session; another where a busy machine lost the frames of all three attempts (90011). */
 async function session(who, camera, claims = anna) {
+  const s = await once(who, camera, claims);
+  return s.info?.identify_ret === 90011 ? once(who, camera, claims) : s;
+}
+
+async function once(who, camera, claims) {
   const { context } = await cameraContext(browser, who, camera);
   try {
     const s = await verify(server, context, claims);
@@ -78,15 +83,16 @@ describe('a live person', () => {
   });
 });
 
+// attacks.test.mjs has what needs hands or software.
 describe('what must not pass', () => {
   const cases = [
-    ['a picture that ignores the light', 'a', { seed: 21, mode: 'static', ambientLux: 200 }, anna, [10002, 10010]],
-    ['a recording made under another sequence', 'a', { seed: 22, mode: 'otherseq', ambientLux: 150 }, anna, [10002, 10010]],
-    ['a tint over the whole frame', 'a', { seed: 23, mode: 'flat', ambientLux: 150 }, anna, [10002, 10010]],
-    ['another living person', 'b', { seed: 24, mode: 'live', ambientLux: 200 }, anna, [10004]],
-    ['somebody who is not registered', 'a', { seed: 25, mode: 'live', ambientLux: 200 }, berta, [10026]],
+    ['a picture that ignores the light', 'a', { seed: 21, mode: 'static', ambientLux: 200 }, anna, [10002, 10010], ['weak_light', 'not_fresh', 'fresh_unsure']],
+    ['a recording made under another sequence', 'a', { seed: 22, mode: 'otherseq', ambientLux: 150 }, anna, [10002, 10010], ['not_fresh', 'fresh_unsure']],
+    ['a tint over the whole frame', 'a', { seed: 23, mode: 'flat', ambientLux: 150 }, anna, [10002, 10010], ['background', 'flat']],
+    ['another living person', 'b', { seed: 24, mode: 'live', ambientLux: 200 }, anna, [10004], ['face_mismatch']],
+    ['somebody who is not registered', 'a', { seed: 25, mode: 'live', ambientLux: 200 }, berta, [10026], ['absent']],
   ];
-  for (const [name, who, camera, claims, rets] of cases) {
+  for (const [name, who, camera, claims, rets, reasons] of cases) {
     test(name, async () => {
       const s = await session(who, camera, claims);
       assert.equal(s.back.kind, 'fail', await why(s));
@@ -94,6 +100,8 @@ describe('what must not pass', () => {
       assert.match(s.back.res.errMsg, /^startFacialRecognitionVerify:fail /);
       assert.equal(s.info.errcode, 0);
       assert.ok(rets.includes(s.info.identify_ret), await why(s));
+      const { decision } = await server.cli('verification', 'show', s.sockets.session);
+      assert.ok(reasons.includes(decision.reasons[0]), await why(s));
     });
   }
 });
