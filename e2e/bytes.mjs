@@ -21,6 +21,7 @@ const PROFILES = {
   w192: { capture: shape(12, 192, 80), portrait: whole },
   w168: { capture: shape(12, 168, 80), portrait: whole },
   w156: { capture: shape(12, 156, 77), portrait: whole },
+  w120: { capture: shape(12, 120, 80), portrait: whole },
 };
 const SEED = Number(process.env.SEED ?? 1), RUNS = Number(process.env.RUNS ?? 3);
 const names = (process.env.PROFILES ?? Object.keys(PROFILES).join(',')).split(',');
