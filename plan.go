@@ -10,8 +10,8 @@ type Plan struct {
 }
 
 // The plans. Weak light asks for more colours, not for longer or shorter ones:
-// the number of changes is what the freshness test gains by, and 350 ms a colour
-// blur the shape (docs/evaluation.md has both by simulation). The palette is the
+// the number of changes is what the freshness test and the shape gain by, and 350 ms
+// a colour blur the shape (docs/evaluation.md, simulated). The palette is the
 // same for all: its colours are the corners of the screen's gamut but white, black
 // and saturated red, so that no choice among them would show better.
 var (
