@@ -51,7 +51,7 @@ func TestMeasureParallax(t *testing.T) {
 			t.Logf("| %.1f | %s | %d | %.2f / %.2f / %.2f | %.1f / %.1f / %.1f | %d | %d | %d |", growth, kind, n,
 				at(slope, .1), at(slope, .5), at(slope, .9), at(l, .1), at(l, .5), at(l, .9), over(1.5), over(0), index(l, -3))
 			switch middle := at(l, .5); {
-			case kind == simcam.Live && middle < .3, kind != simcam.Live && middle > -.5:
+			case kind == simcam.Live && middle < 2, kind != simcam.Live && middle > -1:
 				t.Errorf("growth %.1f, %s: L is %.2f in the middle", growth, kind, middle)
 			case kind == simcam.Live && 20*index(l, -3) > n:
 				t.Errorf("growth %.1f: %d of %d people would be accused", growth, index(l, -3), n)
