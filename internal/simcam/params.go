@@ -154,7 +154,7 @@ func drawOn(seed uint64, kind Kind, screen string) Params {
 		}
 		return u(lo, hi)
 	}
-	p.Width, p.Height, p.Shrink, p.Portraits = 360, 480, 156. / 360, 4
+	p.Width, p.Height, p.Shrink, p.Portraits = 360, 480, 156./360, 4
 	if p.Screen == ScreenLaptop {
 		p.Width, p.Height = 480, 360
 	}
