@@ -84,6 +84,6 @@ test('a naive splice: never fresh enough, and the hint is the one for a live per
   refused(s, s.v.decision.reasons[0] === 'too_few_frames' ? 90011 : 10010, ['fresh_unsure', 'shape_unsure', 'too_few_frames']);
   assert.equal(last.outcome, 'fail', s.why);
   const told = s.sockets.attempts.slice(0, -1).filter((a) => a.hint !== 'slow_network');
-  assert.ok(told.length > 0 && told.every((a) => ['hold_still', 'raise_brightness'].includes(a.hint)), s.why);
-  assert.ok(s.hints.some((h) => /请保持不动|请把屏幕亮度调到最高/.test(h)), s.why);
+  assert.ok(told.length > 0 && told.every((a) => ['hold_still', 'closer', 'raise_brightness', 'too_bright'].includes(a.hint)), s.why);
+  assert.ok(s.hints.some((h) => /请保持不动|请靠近一些|请把屏幕亮度调到最高/.test(h)), s.why);
 });
