@@ -39,6 +39,7 @@ func (r *Run) light(t capture.Transcript, end float64) faceproof.LightEvidence {
 		ev.Brightness, ev.Clipped, ev.FaceShare = best.quality.Brightness, best.quality.Clipped, best.quality.WidthShare
 	}
 	s := r.series()
+	r.oneSize(&s, end)
 	ev.BackgroundCells = s.BackgroundCells
 	ev.Contrast = contrast(s, neutralFrom(t)/1000, end/1000)
 	p, ok := flash.Predict(t.Challenge, flash.Lead{Dark: dark, Neutral: neutral, End: end / 1000}, s)
@@ -46,6 +47,24 @@ func (r *Run) light(t capture.Transcript, end float64) faceproof.LightEvidence {
 		ev.Amplitude, ev.Error, ev.LatencyMS = p.Amplitude, p.Error, p.LatencyMS
 	}
 	return ev
+}
+
+// oneSize leaves out the frames before end that are not of the usual size there:
+// scaling changes what a cell holds by as much as weak light does.
+func (r *Run) oneSize(s *flash.Series, end float64) {
+	count, usual := map[int]int{}, 0
+	for _, f := range r.frames {
+		if f.t < end {
+			if count[f.width]++; count[f.width] > count[usual] {
+				usual = f.width
+			}
+		}
+	}
+	for i := range s.Face {
+		if r.frames[i].width != usual {
+			s.Face[i] = [3]float64{math.NaN(), math.NaN(), math.NaN()}
+		}
+	}
 }
 
 // contrast is how many times as bright as the background the face is between two

@@ -49,6 +49,7 @@ type Run struct {
 // frame is what is kept of every frame.
 type frame struct {
 	t     float64     // ms
+	width int         // of the picture, pixels
 	cells *face.Cells // nil: the face was not followed
 	place face.Placement
 }
@@ -112,7 +113,7 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 		return err
 	}
 	place := r.tracker.Placement().Scale(float64(r.width) / float64(m.W))
-	r.frames = append(r.frames, frame{t: f.T, cells: cells, place: place})
+	r.frames = append(r.frames, frame{t: f.T, width: m.W, cells: cells, place: place})
 	return nil
 }
 

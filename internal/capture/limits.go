@@ -43,7 +43,7 @@ func DefaultLimits() Limits {
 		Preroll: 15 * time.Second, ChallengeSlack: 15 * time.Second,
 		PreviewAsk:  Picture{FPS: 5, Width: 360, Height: 480, Quality: 80},
 		CaptureAsk:  Picture{FPS: 12, Width: 156, Height: 208, Quality: 77},
-		PortraitAsk: Picture{FPS: 4, Width: 360, Height: 480, Quality: 80},
+		PortraitAsk: Picture{FPS: 12, Width: 360, Height: 480, Quality: 80},
 		VideoAsk:    Picture{FPS: 15, Width: 360, Height: 480, Quality: 80},
 	}
 }

@@ -146,9 +146,7 @@ func (w *warp) follow(g *field) (moved field, coef [targets]float64) {
 			c[a] += rhs[a]
 		}
 	}
-	for i := range g {
-		moved[i] = g[i]
-	}
+	moved = *g
 	for k, i := range w.mask {
 		moved[i] = w.at(g, k, i, &c)
 	}

@@ -99,7 +99,6 @@ type viewer struct {
 	nearest, farthest float64
 	lit               []float32 // what the surface sends, 4 a pixel of the texture, with the matte
 	behind            []float32 // grid
-	glass             []float32
 
 	look         stance
 	above, below []hit           // rows of every coarse-th pixel

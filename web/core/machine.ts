@@ -28,8 +28,6 @@ export interface State {
   good: boolean;
   socket: 'none' | 'opening' | 'open' | 'closed';
   welcome: Welcome | null;
-  /** of the pre-roll, until its light is neutral, ms */
-  fade: number;
   fault: CameraFault | null;
   trouble: TextKey | null;
   /** what the caller will be told */
@@ -86,7 +84,7 @@ export const WAIT: Record<Timer, number> = {
 export function begin(): State {
   return {
     screen: 'consent', back: null, attempt: 1, attemptsLeft: 0, hint: '', good: false,
-    socket: 'none', welcome: null, fade: 0, fault: null, trouble: null, outcome: null,
+    socket: 'none', welcome: null, fault: null, trouble: null, outcome: null,
   };
 }
 
@@ -114,17 +112,13 @@ export function reduce(s: State, e: Event): Step {
         : [s, []];
     case 'torn': return torn(s);
     case 'drawn':
-      return s.screen === 'flash' ? [s, drawn(s, e)] : [s, []];
+      return s.screen === 'flash'
+        ? [s, [{ do: 'send', message: { type: 'display', attempt: s.attempt, event: e.event, index: e.index, t: e.t } }]] : [s, []];
     case 'light_over':
       return s.screen === 'flash' ? [{ ...s, screen: 'analysing' }, [{ do: 'dark' }, { do: 'flush' }]] : [s, []];
     case 'flushed': return flushed(s, e);
     case 'timer': return timer(s, e.name);
   }
-}
-
-function drawn(s: State, e: { event: DisplayName; index: number; t: number }): Effect[] {
-  const told: Effect = { do: 'send', message: { type: 'display', attempt: s.attempt, event: e.event, index: e.index, t: e.t } };
-  return e.event === 'preroll' ? [told, { do: 'portraits', from: e.t + s.fade }] : [told];
 }
 
 /** The decision is known, or the session has ended some other way. */
@@ -247,9 +241,10 @@ function message(s: State, m: ServerMessage): Step {
       return s.screen === 'guide' ? [{ ...s, hint: m.hint, good: m.ok }, []] : [s, []];
     case 'prepare':
       return s.screen === 'guide' && m.attempt === s.attempt
-        ? [{ ...s, screen: 'flash', hint: '', fade: m.fade_ms }, [
+        ? [{ ...s, screen: 'flash', hint: '' }, [
           { do: 'light', show: m },
           { do: 'frames', mode: 'record', attempt: s.attempt },
+          { do: 'portraits', from: 0 },
           { do: 'timer', name: 'challenge', ms: WAIT.challenge },
         ]]
         : [s, []];

@@ -69,11 +69,9 @@ test('without colours the light goes out and the person hears why', () => {
   assert(did(effects).includes('dark'));
 });
 
-test('portraits are taken in neutral light, until the colours come', () => {
-  const way: Event[] = [...toGuide, { type: 'message', message: prepare }, { type: 'drawn', event: 'lead', index: 0, t: 1000 }];
-  assert(!did(go(way).effects).includes('portraits'));
-  const lit = go([...way, { type: 'drawn', event: 'preroll', index: 0, t: 1600 }]);
-  assert.deepEqual(lit.last.at(-1), { do: 'portraits', from: 1600 + prepare.fade_ms });
+test('portraits are taken from the black lead on, until the colours come', () => {
+  const lit = go([...toGuide, { type: 'message', message: prepare }]);
+  assert.deepEqual(lit.last.slice(1, 3), [{ do: 'frames', mode: 'record', attempt: 1 }, { do: 'portraits', from: 0 }]);
   assert.deepEqual(go([{ type: 'message', message: challenge }], lit.s).last[1], { do: 'portraits', from: null });
 });
 
@@ -92,7 +90,7 @@ test('a passing session does everything in order', () => {
   assert.equal(s.screen, 'closed');
   assert.deepEqual(did(effects).filter((d) => d !== 'timer'), [
     'camera_start', 'open', 'send ready', 'frames preview',
-    'light', 'frames record', 'send display', 'portraits', 'light', 'portraits', 'send display', 'send display',
+    'light', 'frames record', 'portraits', 'send display', 'light', 'portraits', 'send display', 'send display',
     'dark', 'flush', 'send end',
     'dark', 'frames off', 'camera_stop', 'close', // the result
     'dark', 'frames off', 'camera_stop', 'finish',
