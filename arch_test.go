@@ -34,7 +34,7 @@ var imports = map[string][]string{
 	// level 1
 	"internal/capture": {"."},
 	"internal/flash":   {".", "internal/radiance", "internal/signal"},
-	"internal/face":    {".", "internal/imaging", "internal/onnx", "internal/modelpack"},
+	"internal/face":    {".", "internal/imaging", "internal/onnx", "internal/modelpack", "internal/signal"},
 	"internal/simcam":  {".", "internal/capture", "internal/flash", "internal/imaging", "internal/radiance"},
 	"internal/blob":    {".", "internal/keys"},
 	"internal/store":   {".", "internal/keys"},

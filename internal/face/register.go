@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"faceproof/internal/imaging"
+	"faceproof/internal/signal"
 )
 
 // The registration grid: every gridStep-th canonical pixel of the box around
@@ -32,6 +33,10 @@ const (
 	readSlack       = 12.  // canonical pixels around the frame that are read
 )
 
+// leastPivot is the share of an unknown's information that those before it must
+// leave; the ridges are larger.
+const leastPivot = 1e-10
+
 // unknowns of a step: x, y, scale, turn; brightness and its slopes.
 const unknowns = 7
 
@@ -52,7 +57,7 @@ type Tracker struct {
 	averaged  int     // frames in it
 	texture   float64 // variance of it, without light and its slopes
 	gradient  [gridSize][4]float32
-	chol      [unknowns][unknowns]float64 // of the normal equations, lower half
+	chol      signal.Cholesky // of the normal equations
 
 	now, work [gridSize]float32 // blurred log-luminance of the frame
 }
@@ -218,7 +223,8 @@ func (t *Tracker) register(from pose) (p pose, shade [3]float64, ok bool) {
 	for n := range mostSteps {
 		t.sample(p)
 		rhs, square, count := t.residual()
-		d := t.solve(rhs)
+		d := rhs
+		t.chol.Solve(d[:])
 		p = p.step(d)
 		left := square
 		for i := range d {
@@ -369,39 +375,12 @@ func (t *Tracker) residual() (rhs [unknowns]float64, square, count float64) {
 	return rhs, square, count
 }
 
-// factor is Cholesky's of n with a small ridge on the motions.
+// factor takes n with a small ridge on the motions.
 func (t *Tracker) factor(n *[unknowns][unknowns]float64) bool {
 	for r := range n {
 		n[r][r] = n[r][r]*(1+1e-6) + 1e-6
-		for c := range r + 1 {
-			v := n[r][c]
-			for k := range c {
-				v -= t.chol[r][k] * t.chol[c][k]
-			}
-			if r != c {
-				t.chol[r][c] = v / t.chol[c][c]
-			} else if t.chol[r][r] = math.Sqrt(v); !(v > 1e-9) {
-				return false
-			}
-		}
 	}
-	return true
-}
-
-func (t *Tracker) solve(b [unknowns]float64) [unknowns]float64 {
-	for r := range b {
-		for k := range r {
-			b[r] -= t.chol[r][k] * b[k]
-		}
-		b[r] /= t.chol[r][r]
-	}
-	for r := unknowns - 1; r >= 0; r-- {
-		for k := r + 1; k < unknowns; k++ {
-			b[r] -= t.chol[k][r] * b[k]
-		}
-		b[r] /= t.chol[r][r]
-	}
-	return b
+	return t.chol.Factor(unknowns, func(r, c int) float64 { return n[r][c] }, leastPivot)
 }
 
 // average takes the frame, less its light, into the reference.

@@ -1,6 +1,10 @@
 package face
 
-import "math"
+import (
+	"math"
+
+	"faceproof/internal/signal"
+)
 
 // The ways in which the grid may move: three that tell a head from a sheet, and
 // those that both have: shift, scale, turn, stretch and skew, the two of a tilt
@@ -23,7 +27,7 @@ type warp struct {
 	mask []int // grid points that are compared
 	move [][ways][2]float32
 	jac  [][columns]float32
-	chol [columns][columns]float64
+	chol signal.Cholesky
 	ref  *field
 }
 
@@ -105,21 +109,8 @@ func (w *warp) prepare(ref *field) bool {
 	}
 	for r := range columns {
 		n[r][r] = n[r][r]*(1+1e-9) + 1e-12
-		for c := range r + 1 {
-			v := n[r][c]
-			for k := range c {
-				v -= w.chol[r][k] * w.chol[c][k]
-			}
-			if r != c {
-				w.chol[r][c] = v / w.chol[c][c]
-			} else if !(v > 1e-10) {
-				return false
-			} else {
-				w.chol[r][r] = math.Sqrt(v)
-			}
-		}
 	}
-	return true
+	return w.chol.Factor(columns, func(r, c int) float64 { return n[r][c] }, leastPivot)
 }
 
 // follow finds the motion that takes the reference to a glance, by steps with
@@ -138,7 +129,7 @@ func (w *warp) follow(g *field) (moved field, coef [targets]float64) {
 				rhs[a] += e * float64(j)
 			}
 		}
-		w.solve(&rhs)
+		w.chol.Solve(rhs[:])
 		for a := range ways {
 			c[a] -= rhs[a]
 		}
@@ -159,7 +150,7 @@ func (w *warp) beside() [2]float64 {
 	var c [targets]([columns]float64)
 	for k := range c {
 		c[k][k] = 1
-		w.solve(&c[k])
+		w.chol.Solve(c[k][:])
 	}
 	a, b, d := c[1][1], c[1][2], c[2][2]
 	det := a*d - b*b
@@ -180,19 +171,4 @@ func (w *warp) at(g *field, k, i int, c *[columns]float64) float32 {
 	p, q := g[iy*glanceW+ix:][:2], g[(iy+1)*glanceW+ix:][:2]
 	top, bottom := p[0]+ax*(p[1]-p[0]), q[0]+ax*(q[1]-q[0])
 	return top + ay*(bottom-top)
-}
-
-func (w *warp) solve(b *[columns]float64) {
-	for r := range b {
-		for k := range r {
-			b[r] -= w.chol[r][k] * b[k]
-		}
-		b[r] /= w.chol[r][r]
-	}
-	for r := columns - 1; r >= 0; r-- {
-		for k := r + 1; k < columns; k++ {
-			b[r] -= w.chol[k][r] * b[k]
-		}
-		b[r] /= w.chol[r][r]
-	}
 }

@@ -109,52 +109,21 @@ func leastSquares(x [][]float64, y, w []float64, keep []bool) (r regression, ok 
 	return r, true
 }
 
-// solveSymmetric solves the system whose lower half and right side a holds, by
-// Cholesky's factor, and gives the inverse.
+// solveSymmetric solves the system whose lower half and right side a holds, and
+// gives the inverse.
 func solveSymmetric(a [][]float64) (b []float64, inverse [][]float64, ok bool) {
 	p := len(a)
-	l := make([][]float64, p)
-	for i := range l {
-		l[i] = make([]float64, p)
-		for j := range i + 1 {
-			v := a[i][j]
-			for k := range j {
-				v -= l[i][k] * l[j][k]
-			}
-			if i != j {
-				l[i][j] = v / l[j][j]
-			} else if !(v > 1e-9*a[i][i]) {
-				return nil, nil, false
-			} else {
-				l[i][i] = math.Sqrt(v)
-			}
-		}
+	var c signal.Cholesky
+	if !c.Factor(p, func(r, k int) float64 { return a[r][k] }, 1e-9) {
+		return nil, nil, false
 	}
-	solve := func(v []float64) []float64 {
-		for i := range p {
-			for k := range i {
-				v[i] -= l[i][k] * v[k]
-			}
-			v[i] /= l[i][i]
-		}
-		for i := p - 1; i >= 0; i-- {
-			for k := i + 1; k < p; k++ {
-				v[i] -= l[k][i] * v[k]
-			}
-			v[i] /= l[i][i]
-		}
-		return v
-	}
-	b = make([]float64, p)
+	b, inverse = make([]float64, p), make([][]float64, p)
 	for i := range b {
 		b[i] = a[i][p]
-	}
-	b = solve(b)
-	inverse = make([][]float64, p)
-	for i := range inverse {
 		inverse[i] = make([]float64, p)
 		inverse[i][i] = 1
-		inverse[i] = solve(inverse[i])
+		c.Solve(inverse[i])
 	}
+	c.Solve(b)
 	return b, inverse, true
 }
