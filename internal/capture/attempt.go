@@ -31,7 +31,7 @@ func (s *Session) frame(now time.Time, data []byte) ([]Effect, error) {
 	if f.Attempt != s.n {
 		return nil, invalid("frame.attempt", "is not the current attempt")
 	}
-	if err := s.clock.check(now, f.T, s.lim.LeadMS, "frame.t"); err != nil {
+	if err := s.clock.check(now, f.T, s.lim.AheadMS, "frame.t"); err != nil {
 		return nil, err
 	}
 	if f.Preview {
@@ -166,7 +166,7 @@ func (s *Session) display(now time.Time, d ClientDisplay) error {
 	if err := s.checkEvent(d.DisplayEvent); err != nil {
 		return err
 	}
-	if err := s.clock.check(now, d.T, s.lim.LeadMS, "display.t"); err != nil {
+	if err := s.clock.check(now, d.T, s.lim.AheadMS, "display.t"); err != nil {
 		return err
 	}
 	if n := len(a.display); n > 0 && d.T <= a.display[n-1].T {

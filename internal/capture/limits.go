@@ -16,7 +16,7 @@ type Limits struct {
 	Previews       int           // a session
 	FPS            float64       // by the frames' own times
 	Burst          float64       // frames that may come at once above FPS
-	LeadMS         float64       // how far the client's clock may run ahead of the server's
+	AheadMS        float64       // how far the client's clock may run ahead of the server's
 	DisplayMS      float64       // how far a display event may be from the frames around it
 	PrerollMS      float64       // least pre-roll before the challenge, by the frames' own times
 	PrerollFrames  int           // least frames in it
@@ -37,12 +37,12 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		TextBytes: 4 << 10, FrameBytes: 256 << 10, SessionBytes: 16 << 20,
-		Frames: 400, Previews: 600, FPS: 40, Burst: 8, LeadMS: 5000, DisplayMS: 5000,
+		Frames: 400, Previews: 600, FPS: 40, Burst: 8, AheadMS: 5000, DisplayMS: 5000,
 		PrerollMS: 1000, PrerollFrames: 8, GoodPreviews: 3,
 		Hello: 10 * time.Second, Ready: 120 * time.Second, Attempt: 120 * time.Second,
 		Preroll: 15 * time.Second, ChallengeSlack: 15 * time.Second,
 		PreviewAsk:  Picture{FPS: 5, Width: 360, Height: 480, Quality: 80},
-		CaptureAsk:  Picture{FPS: 12, Width: 156, Height: 208, Quality: 77},
+		CaptureAsk:  Picture{FPS: 12, Width: 192, Height: 256, Quality: 80},
 		PortraitAsk: Picture{FPS: 12, Width: 360, Height: 480, Quality: 80},
 		VideoAsk:    Picture{FPS: 15, Width: 360, Height: 480, Quality: 80},
 	}

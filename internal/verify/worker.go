@@ -95,7 +95,7 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 
 // logPanic says where, not what: the value may quote what was analysed.
 func (w *worker) logPanic(where string, p any) {
-	w.s.log.Error("panic", "session", w.v.ID, "in", where, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	w.s.log.Error("panic", "session", w.v.ID, "in", where, "type", fmt.Sprintf("%T", p), "stack", faceproof.StackText(debug.Stack()))
 }
 
 // judge decides one attempt. It returns ResultPass or ResultFail only after the
