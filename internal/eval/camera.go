@@ -83,11 +83,12 @@ func (c *Camera) Judge(ctx context.Context, j Job) (Trial, error) {
 		return t, err
 	}
 	for i := range j.Cell.Attempts {
-		rec, err := c.record(ctx, j, scene, policy, i+1)
+		m := c.measurement(policy, j.Seed, i+1)
+		rec, err := c.record(ctx, j, scene, policy, i+1, m)
 		if err != nil {
 			return t, err
 		}
-		ev, err := measure(ctx, c.Engine, rec, policy.Candidates, stream(j.Seed, "analysis", fmt.Sprint(i+1)))
+		ev, err := m.finish(ctx, rec)
 		if err != nil {
 			return t, err
 		}
@@ -117,39 +118,41 @@ func (c *Camera) Present(ctx context.Context, j Job) (capture.Recording, error) 
 	if err != nil {
 		return capture.Recording{}, err
 	}
-	return c.record(ctx, j, scene, policy, 1)
+	return c.record(ctx, j, scene, policy, 1, c.measurement(policy, j.Seed, 1))
+}
+
+// measurement is the analysis of an attempt of a session.
+func (c *Camera) measurement(policy faceproof.Policy, seed uint64, attempt int) *measurement {
+	return measure(c.Engine, policy.Candidates, stream(seed, "analysis", fmt.Sprint(attempt)))
 }
 
 // record films one attempt under a new challenge. Its plan is chosen as the server
-// does it: what comes before the colours is filmed and measured first, and filmed
-// again, the same, with the challenge.
-func (c *Camera) record(ctx context.Context, j Job, scene *simcam.Scene, policy faceproof.Policy, attempt int) (capture.Recording, error) {
+// does it: by what m makes of the opening.
+func (c *Camera) record(ctx context.Context, j Job, scene *simcam.Scene, policy faceproof.Policy, attempt int, m *measurement) (capture.Recording, error) {
 	seed := j.Seed + uint64(attempt-1)*redraw
 	draw := func(p faceproof.Plan) (faceproof.FlashChallenge, error) {
 		return flash.New(stream(j.Seed, "challenge", fmt.Sprint(attempt)), p)
 	}
 	plan, fixed := plans[j.Cell.Plan]
 	if !fixed {
-		ch, err := draw(faceproof.PlanUsual)
-		if err != nil {
-			return capture.Recording{}, err
-		}
-		ch.Segments = nil
-		opening, err := scene.Record(ch, seed)
-		if err != nil {
-			return capture.Recording{}, err
-		}
-		light, err := forecast(ctx, c.Engine, opening)
-		if err != nil {
-			return capture.Recording{}, err
-		}
-		plan = faceproof.PlanColours(policy, faceproof.PredictLight(policy, light), light)
+		plan = faceproof.PlanUsual // of the opening
 	}
 	ch, err := draw(plan)
 	if err != nil {
 		return capture.Recording{}, err
 	}
-	rec, err := scene.Record(ch, seed)
+	var rec capture.Recording
+	if fixed {
+		rec, err = scene.Record(ch, seed)
+	} else {
+		rec, err = scene.RecordChosen(ch, seed, func(opening capture.Recording) (faceproof.FlashChallenge, error) {
+			light, err := m.forecast(ctx, opening)
+			if err != nil {
+				return faceproof.FlashChallenge{}, err
+			}
+			return draw(faceproof.PlanColours(policy, faceproof.PredictLight(policy, light), light))
+		})
+	}
 	rec.Meta.Transcript.Attempt = attempt
 	return rec, err
 }

@@ -8,66 +8,48 @@ import (
 	"faceproof/internal/analysis"
 	"faceproof/internal/capture"
 	"faceproof/internal/face"
-	"faceproof/internal/imaging"
 )
 
-// forecast is what the server measures before the colours. The recording has none:
-// its post-roll stands where they would begin.
-func forecast(ctx context.Context, e *face.Engine, rec capture.Recording) (faceproof.LightEvidence, error) {
-	run := analysis.New(analysis.Config{Engine: e, Concurrency: 1}).Begin()
-	t := rec.Transcript()
-	end := len(t.Display) - 1
-	for _, f := range rec.Frames {
-		if f.T >= t.Display[end].T {
-			break
-		}
-		if err := run.Frame(ctx, f); err != nil {
-			return faceproof.LightEvidence{}, err
-		}
-	}
-	t.Display = t.Display[:end]
-	return run.Light(t), nil
+// measurement is the server's analysis of one capture, frame by frame.
+type measurement struct {
+	run    *analysis.Run
+	engine *face.Engine
+	frames int // it has seen
 }
 
-// measure is the server's analysis of one capture, with n candidates from random
-// bytes of our own.
-// The reference is the face of the capture's own pre-roll: matching always
-// succeeds, whatever the light does to a face, and liveness alone decides.
-func measure(ctx context.Context, e *face.Engine, rec capture.Recording, n int, random io.Reader) (faceproof.Evidence, error) {
-	run := analysis.New(analysis.Config{Engine: e, Rand: random, Candidates: n, Concurrency: 1}).Begin()
-	for _, f := range rec.Frames {
-		if err := run.Frame(ctx, f); err != nil {
-			return faceproof.Evidence{}, err
+// measure begins one, with n candidates from random bytes of our own.
+func measure(e *face.Engine, n int, random io.Reader) *measurement {
+	return &measurement{run: analysis.New(analysis.Config{Engine: e, Rand: random, Candidates: n, Concurrency: 1}).Begin(), engine: e}
+}
+
+// see takes the frames of rec that it has not seen; those before are the same.
+func (m *measurement) see(ctx context.Context, rec capture.Recording) error {
+	for _, f := range rec.Frames[m.frames:] {
+		if err := m.run.Frame(ctx, f); err != nil {
+			return err
 		}
+		m.frames++
 	}
-	ev, portrait, err := run.Finish(ctx, rec.Transcript(), faceproof.Reference{State: faceproof.ReferenceAbsent})
-	if err != nil {
-		return ev, err
+	return nil
+}
+
+// forecast is what the server measures before the colours.
+func (m *measurement) forecast(ctx context.Context, opening capture.Recording) (faceproof.LightEvidence, error) {
+	err := m.see(ctx, opening)
+	return m.run.Light(opening.Transcript()), err
+}
+
+// finish gives the evidence. Who it is plays no part: when the capture has a
+// portrait, the match is that of a face with itself, and liveness alone decides.
+func (m *measurement) finish(ctx context.Context, rec capture.Recording) (faceproof.Evidence, error) {
+	if err := m.see(ctx, rec); err != nil {
+		return faceproof.Evidence{}, err
 	}
-	if t, ok := ownTemplate(ctx, e, portrait); ok {
-		ev, _, err = run.Finish(ctx, rec.Transcript(), faceproof.Reference{State: faceproof.ReferenceFound, Template: t})
+	ev, portrait, err := m.run.Finish(ctx, rec.Transcript(), faceproof.Reference{State: faceproof.ReferenceAbsent})
+	if err == nil && portrait != nil {
+		row := m.engine.Pack().Threshold(1, 1)
+		ev.Reference = faceproof.ReferenceFound
+		ev.Match = &faceproof.MatchEvidence{ModelID: m.engine.ModelID(), Similarity: 1, Threshold: row.Threshold, FMR: row.FMR, ProbeFrames: 1, ReferenceFrames: 1}
 	}
 	return ev, err
-}
-
-// ownTemplate enrols the face of a frame, whatever its quality; false: there is
-// none.
-func ownTemplate(ctx context.Context, e *face.Engine, jpeg []byte) (faceproof.Template, bool) {
-	if jpeg == nil {
-		return faceproof.Template{}, false
-	}
-	m, err := imaging.Decode(jpeg, imaging.FrameLimits)
-	if err != nil {
-		return faceproof.Template{}, false
-	}
-	faces, err := e.Detect(ctx, m)
-	if err != nil || len(faces) == 0 {
-		return faceproof.Template{}, false
-	}
-	l, err := e.Landmarks(ctx, m, faces[0])
-	if err != nil {
-		return faceproof.Template{}, false
-	}
-	v, err := e.Embed(ctx, m, faces[0], l)
-	return face.Mean(e.ModelID(), [][]float32{v}), err == nil
 }

@@ -80,7 +80,7 @@ func (r *Recordings) Judge(ctx context.Context, j Job) (Trial, error) {
 	if err != nil {
 		return Trial{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	ev, err := measure(ctx, r.engine, rec, r.Candidates, stream(0, "analysis", digest))
+	ev, err := measure(r.engine, r.Candidates, stream(0, "analysis", digest)).finish(ctx, rec)
 	if err != nil {
 		return Trial{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}

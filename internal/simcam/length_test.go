@@ -3,6 +3,7 @@ package simcam
 import (
 	"bytes"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"faceproof"
@@ -56,6 +57,40 @@ func TestWhatComesBeforeTheColoursIsTheSame(t *testing.T) {
 					t.Fatalf("%s, %+v: frame %d differs", kind, plan, j)
 				}
 			}
+		}
+	}
+}
+
+// A challenge that is chosen when the opening was seen gives the recording that it
+// gives when it was known from the start.
+func TestRecordChosen(t *testing.T) {
+	for _, kind := range []Kind{Live, PrintCut, Replay} {
+		s := scene(t, Draw(21, kind, small))
+		ch, err := flash.New(words{rand.New(rand.NewPCG(5, 1))}, faceproof.PlanLong)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := s.Record(ch, 21)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var opening capture.Recording
+		got, err := s.RecordChosen(ch, 21, func(o capture.Recording) (faceproof.FlashChallenge, error) {
+			opening = o
+			return ch, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: another recording", kind)
+		}
+		n, colours := len(opening.Frames), want.Transcript().Display[2].T
+		if n < 10 || !reflect.DeepEqual(opening.Frames, want.Frames[:n]) || opening.Frames[n-1].T >= colours || want.Frames[n].T < colours {
+			t.Errorf("%s: the opening has %d frames, or others", kind, n)
+		}
+		if d := opening.Transcript().Display; !reflect.DeepEqual(d, want.Transcript().Display[:2]) {
+			t.Errorf("%s: in the opening %+v", kind, d)
 		}
 	}
 }

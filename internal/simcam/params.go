@@ -49,9 +49,8 @@ type Params struct {
 	// What the client sends.
 	Width     int     `json:"width"`      // pixels: 360; laptop 480
 	Height    int     `json:"height"`     // pixels: 480; laptop 360
-	Shrink    float64 `json:"shrink"`     // size of the pictures that are no portraits, over Width and Height: 156/360
-	Portraits float64 `json:"portraits"`  // a second, of Width × Height, in the neutral pre-roll: 4
-	FPS       float64 `json:"fps"`        // 15, one time in five 10, in five 30
+	Shrink    float64 `json:"shrink"`     // size of the pictures from the first colour on, over Width and Height: 192/360
+	FPS       float64 `json:"fps"`        // 12, as the client sends; one time in five 10
 	Quality   int     `json:"quality"`    // JPEG, 70 to 92
 	FaceShare float64 `json:"face_share"` // width of the face over that of the picture: .36 to .48; laptop .30 to .38
 	FaceX     float64 `json:"face_x"`     // middle of the face, share of the width: .47 to .53
@@ -154,11 +153,11 @@ func drawOn(seed uint64, kind Kind, screen string) Params {
 		}
 		return u(lo, hi)
 	}
-	p.Width, p.Height, p.Shrink, p.Portraits = 360, 480, 156./360, 4
+	p.Width, p.Height, p.Shrink = 360, 480, 192./360
 	if p.Screen == ScreenLaptop {
 		p.Width, p.Height = 480, 360
 	}
-	p.FPS = [5]float64{10, 15, 15, 15, 30}[r.IntN(5)]
+	p.FPS = [5]float64{10, 12, 12, 12, 12}[r.IntN(5)]
 	p.Quality = 70 + r.IntN(23)
 	p.FaceShare = byScreen(.36, .48, .30, .38)
 	p.FaceX, p.FaceY = u(.47, .53), u(.47, .53)
@@ -233,8 +232,8 @@ func (p Params) check() error {
 		return bad("screen", `must be "phone" or "laptop"`)
 	case p.Width < 160 || p.Height < 160 || p.Width > 1280 || p.Height > 1280:
 		return bad("width", "must be 160 to 1280 pixels, and so the height")
-	case !(p.Shrink >= .25 && p.Shrink <= 1 && p.Portraits >= 0 && p.Portraits <= 60):
-		return bad("shrink", "must be .25 to 1, and portraits 0 to 60")
+	case !(p.Shrink >= .25 && p.Shrink <= 1):
+		return bad("shrink", "must be .25 to 1")
 	case !(p.FPS >= 1 && p.FPS <= 60):
 		return bad("fps", "must be 1 to 60")
 	case p.Quality < 1 || p.Quality > 100:

@@ -59,7 +59,7 @@ func (s *Scene) replay(ch faceproof.FlashChallenge, seed uint64) (capture.Record
 	for _, f := range rec.Frames {
 		shots = append(shots, shot{stamp: f.T})
 	}
-	s.p.portraits(shots, rec.Meta.Transcript.Display, ch.FadeMS)
+	portraits(shots, rec.Meta.Transcript.Display)
 	e := newEncoder(&s.p)
 	for i := range rec.Frames {
 		if rec.Frames[i].JPEG, err = e.again(rec.Frames[i].JPEG, shots[i].full); err != nil {
@@ -135,7 +135,7 @@ func (s *Scene) splice(ch faceproof.FlashChallenge, seed uint64) (capture.Record
 	d := draws{r, rand.New(rand.NewPCG(seed, s.p.Seed^0x10e6e4))}
 	events, usually, end := schedule(ch, begin, d)
 	shots := s.p.shutter(begin, usually, end, d)
-	s.p.portraits(shots, events, ch.FadeMS)
+	portraits(shots, events)
 	e := newEncoder(&s.p)
 	var frames []capture.Frame
 	for i, sh := range shots {

@@ -2,6 +2,7 @@ package simcam
 
 import (
 	"math"
+	"slices"
 
 	"faceproof"
 	"faceproof/internal/capture"
@@ -147,29 +148,12 @@ type shot struct {
 	full  bool    // a portrait
 }
 
-// portraits chooses the shots that are sent in full: at their own rate, from the
-// neutral light to the first colour.
-func (p Params) portraits(shots []shot, events []capture.DisplayEvent, fadeMS int) {
-	if p.Portraits == 0 {
-		return
-	}
-	from, to := math.Inf(1), math.Inf(1)
-	for _, e := range events {
-		switch {
-		case e.Event == capture.DisplayPreroll:
-			from = e.T + float64(fadeMS)
-		case e.Event == capture.DisplaySegment && e.Index == 0:
-			to = e.T
-		}
-	}
-	interval := 1000 / p.Portraits
-	due := from
-	const early = 8 // ms: the client's slack
+// portraits are the shots before the first colour, if there is one: they are sent
+// in full.
+func portraits(shots []shot, events []capture.DisplayEvent) {
+	colours := slices.IndexFunc(events, func(e capture.DisplayEvent) bool { return e.Event == capture.DisplaySegment })
 	for i := range shots {
-		s := &shots[i]
-		if s.full = s.stamp >= max(due-early, from) && s.stamp < to; s.full {
-			due = max(due+interval, s.stamp+interval/2)
-		}
+		shots[i].full = colours < 0 || shots[i].stamp < events[colours].T
 	}
 }
 
