@@ -20,7 +20,7 @@ func TestMixedSizes(t *testing.T) {
 	e := facetest.Open(t, "")
 	anna := newScene(t, e, "sample3.jpg", 1599, 430)
 	frames, tr := session{challenge: challenge(t, 1), kind: simcam.Live, from: anna, fix: func(p *simcam.Params) {
-		p.FPS, p.Quality, p.Shrink, p.Portraits, p.Motion, p.Lux = 12, 77, 156./360, 4, .3, 200
+		p.FPS, p.Quality, p.Shrink, p.Motion, p.Lux = 12, 77, 156./360, .3, 200
 	}}.film(t, 5)
 	r := New(Config{Engine: e}).Begin()
 	var widths []int

@@ -17,8 +17,12 @@ const (
 	flatBSD, flatSpecSD  = .1, .3
 	liveD, liveDSD       = .9, .4
 	flatDSD              = .15
-	alphaFloor           = .02 // what no model of α explains better than
-	betaFloor            = .02
+	// One flat thing in five is not so flat: bent, with a gloss that moves over it.
+	bentShare           = .2
+	bentBSD, bentSpecSD = .15, 2.
+	bentDSD             = 1.
+	alphaFloor          = .02 // what no model of α explains better than
+	betaFloor           = .02
 )
 
 // shape is steps S8 and S9: the map of the answer over the face against the
@@ -103,15 +107,25 @@ func likelihood(skin []answer, tm []template, ev *faceproof.ShapeEvidence) (l fl
 	}
 	ev.Cells = a.n
 	ev.B, ev.BSE, ev.Spec, ev.SpecSE = a.b[0], math.Sqrt(a.cov[0][0]), a.b[1], math.Sqrt(a.cov[1][1])
-	l = normal2(a.b[0]-liveB, a.b[1]-liveSpec, a.cov, liveBSD, liveSpecSD) - normal2(a.b[0], a.b[1], a.cov, flatBSD, flatSpecSD)
+	l = normal2(a.b[0]-liveB, a.b[1]-liveSpec, a.cov, liveBSD, liveSpecSD) -
+		mixed(normal2(a.b[0], a.b[1], a.cov, flatBSD, flatSpecSD), normal2(a.b[0], a.b[1], a.cov, bentBSD, bentSpecSD))
 	for i := range z { // the difference, too, is a share of the answer
 		z[i][0] *= math.Exp(min(max(signal.Dot(x[i], a.b), least), most))
 	}
 	if b, ok := regress(z, beta, wb, additive); ok {
 		ev.D, ev.DSE = b.b[0], math.Sqrt(b.cov[0][0])
-		l += normal1(ev.D-liveD, b.cov[0][0], liveDSD) - normal1(ev.D, b.cov[0][0], flatDSD)
+		v := b.cov[0][0]
+		l += normal1(ev.D-liveD, v, liveDSD) - mixed(normal1(ev.D, v, flatDSD), normal1(ev.D, v, bentDSD))
 	}
 	return l
+}
+
+// mixed is the log density of flat things of which bentShare are bent: no gloss
+// and no difference alone make a face of what has a flat thing's slope b.
+func mixed(flat, bent float64) float64 {
+	flat, bent = flat+math.Log(1-bentShare), bent+math.Log(bentShare)
+	m := max(flat, bent)
+	return m + math.Log(math.Exp(flat-m)+math.Exp(bent-m))
 }
 
 // normal1 is the log density of N(0, sd² + v) at x, without the constant.
