@@ -59,6 +59,12 @@ const (
 	HintOpenEyes        Hint = "open_eyes"        //
 	HintHoldStill       Hint = "hold_still"       // blurred or moving
 	HintSlowNetwork     Hint = "slow_network"     // too few frames reached the server
+	HintMicrophone      Hint = "microphone"       // no sound came
+	HintLouder          Hint = "louder"           // too quiet
+	HintQuieter         Hint = "quieter"          // too loud: clipped
+	HintQuietPlace      Hint = "quiet_place"      // the room is too noisy
+	HintReadClearly     Hint = "read_clearly"     // each digit, when it appears
+	HintShowMouth       Hint = "show_mouth"       // uncovered, towards the camera
 )
 
 // Guidance is the server's answer to a preview frame.

@@ -10,7 +10,7 @@ import (
 // no names. Decide turns it into a Decision under a Policy.
 type Evidence struct {
 	PackID    string            `json:"pack_id"`
-	Method    string            `json:"method"`             // "flash"
+	Method    string            `json:"method"`             // "flash" or "digits"
 	Light     *LightEvidence    `json:"light,omitempty"`    // before the colours; nil: the attempt did not get so far
 	Declined  bool              `json:"declined,omitempty"` // the colours were not shown, by Light
 	Assurance Assurance         `json:"capture_assurance"`
@@ -18,6 +18,7 @@ type Evidence struct {
 	Capture   CaptureEvidence   `json:"capture"`
 	Face      FaceEvidence      `json:"face"`
 	Flash     *FlashEvidence    `json:"flash,omitempty"`
+	Digits    *DigitsEvidence   `json:"digits,omitempty"`
 	Parallax  *ParallaxEvidence `json:"parallax,omitempty"` // while the face came closer; nil: not asked for, or it did not
 	Match     *MatchEvidence    `json:"match,omitempty"`    // nil: no face could be embedded, or no reference
 	Reference ReferenceState    `json:"reference"`
