@@ -39,6 +39,11 @@ const (
 	ReasonSplice           Reason = "splice"       // the face jumps where the colours change: a video made of pieces
 	ReasonFlat             Reason = "flat"         // the light falls on a flat thing: a print, a cut-out, a tint
 	ReasonShapeUnsure      Reason = "shape_unsure" // one of these between pass and spoof, or not measured
+	ReasonNoSound          Reason = "no_sound"     // nothing that could be speech was heard
+	ReasonNoise            Reason = "noise"        // the sound is clipped, or too noisy
+	ReasonMisread          Reason = "misread"      // the digits were not read, or others were
+	ReasonOffTime          Reason = "off_time"     // read, but not when they were shown
+	ReasonLips             Reason = "lips"         // the mouth did not say what was heard
 	ReasonAbsent           Reason = "absent"       // not in the registry
 	ReasonNameMismatch     Reason = "name_mismatch"
 	ReasonOtherModel       Reason = "other_model"
@@ -58,7 +63,8 @@ type Decision struct {
 	Reasons  []Reason `json:"reasons"` // most important first, never empty
 	Hint     Hint     `json:"hint,omitempty"`
 	PolicyID string   `json:"policy_id"`
-	Method   string   `json:"method,omitempty"` // how liveness was tested: "flash"
+	Method   string   `json:"method,omitempty"` // how liveness was tested: "flash" or "digits"
+	Digits   string   `json:"digits,omitempty"` // that were asked and judged to be read; empty unless passed by digits
 	Light    Light    `json:"light,omitempty"`  // what was predicted before the colours; empty: nothing
 }
 
@@ -96,6 +102,7 @@ type Policy struct {
 
 	ShapePolicy
 	ParallaxPolicy
+	DigitsPolicy
 }
 
 // DefaultPolicy is the published default. Sources: flash.* from the design
@@ -105,7 +112,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, Candidates: 10_000, MinSegments: 10, SpoofP: .05, SpoofAmplitude: .05,
 		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .015, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
-		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(), ParallaxPolicy: DefaultParallaxPolicy(),
+		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(), ParallaxPolicy: DefaultParallaxPolicy(), DigitsPolicy: DefaultDigitsPolicy(),
 		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
 		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MinReused: 2, MaxFMR: 2e-3,
 	}
@@ -135,7 +142,8 @@ func Decide(p Policy, e Evidence) Decision {
 	if d, done := decideCapture(p, e, out); done {
 		return d
 	}
-	if d, done := decideFlash(p, e, out); done {
+	d, level, done := decideLiveness(p, e, out)
+	if done {
 		return d
 	}
 	if e.Face.Continuity < p.MinContinuity {
@@ -155,7 +163,18 @@ func Decide(p Policy, e Evidence) Decision {
 	if e.Match.FMR > p.MaxFMR || e.Match.Similarity < e.Match.Threshold {
 		return out(OutcomeReject, HintNone, ReasonFaceMismatch)
 	}
-	return out(OutcomePass, HintNone, ReasonPass)
+	d = out(OutcomePass, HintNone, ReasonPass)
+	d.Level = level
+	return d
+}
+
+// decideLiveness judges by the method of the attempt.
+func decideLiveness(p Policy, e Evidence, out outcomeFunc) (Decision, Level, bool) {
+	if e.Method == MethodDigits {
+		return decideDigits(p, e, out)
+	}
+	d, done := decideFlash(p, e, out)
+	return d, LevelStandard, done
 }
 
 // finite says whether every number that Decide judges is a number.
@@ -164,6 +183,9 @@ func (e Evidence) finite() bool {
 	if f := e.Flash; f != nil {
 		judged = append(judged, f.P, f.Z, f.R2, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio, f.L, f.Cut,
 			f.Shape.B, f.Shape.BSE, f.Shape.Spec, f.Shape.SpecSE, f.Shape.D, f.Shape.DSE, f.Shape.Spread, f.Shape.Kappa, f.Shape.KappaSE)
+	}
+	if d := e.Digits; d != nil {
+		judged = append(judged, d.judged()...)
 	}
 	if l := e.Light; l != nil {
 		judged = append(judged, l.FPS, l.Brightness, l.Clipped, l.FaceShare, l.Contrast, l.Amplitude, l.Error, l.LatencyMS)

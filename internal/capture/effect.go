@@ -18,6 +18,9 @@ type Preview struct{ Frame Frame }
 // Record asks to take a frame of the challenge; not answered.
 type Record struct{ Frame Frame }
 
+// Sound asks to take a piece of the sound of a digits attempt; not answered.
+type Sound struct{ Audio Audio }
+
 // Forecast asks, once the pre-roll is long enough, how long the colours are to
 // last, or whether any are to be shown; answer with Forecasted. Frames go on coming as Record.
 type Forecast struct{ Transcript Transcript }
@@ -44,30 +47,53 @@ func (Open) effect()     {}
 func (Send) effect()     {}
 func (Preview) effect()  {}
 func (Record) effect()   {}
+func (Sound) effect()    {}
 func (Forecast) effect() {}
 func (Analyse) effect()  {}
 func (End) effect()      {}
 
-// Transcript says how one attempt went; the frames were handed out by Record.
+// Transcript says how one attempt went; the frames were handed out by Record,
+// the sound by Sound.
 type Transcript struct {
 	Attempt     int
-	Challenge   faceproof.FlashChallenge // without segments: the colours were not drawn
-	Display     []DisplayEvent           // lead if there was one, preroll, every segment, postroll when complete
-	Captured    int                      // by the client's count
-	Sent        int                      // by the client's count
-	Dropped     int                      // by the client, by its count
-	Received    int                      // frames handed out by Record
-	RateDropped int                      // frames that came faster than the limit and were dropped here
-	Bytes       int                      // of the JPEGs of Received
-	ServerMS    float64                  // challenge sent to end received, server clock
-	DriftMS     float64                  // delay of the slowest frame over that of the promptest
-	Screen      Screen                   // of the hello; zero: not told
+	Method      string                    // faceproof.MethodFlash or MethodDigits
+	Challenge   faceproof.FlashChallenge  // of flash; without segments: the colours were not drawn
+	Digits      faceproof.DigitsChallenge // of digits
+	Audio       AudioCounts               // of digits
+	Display     []DisplayEvent            // lead if there was one, preroll, every segment or prompt, postroll when complete
+	Captured    int                       // by the client's count
+	Sent        int                       // by the client's count
+	Dropped     int                       // by the client, by its count
+	Received    int                       // frames handed out by Record
+	RateDropped int                       // frames that came faster than the limit and were dropped here
+	Bytes       int                       // of the JPEGs of Received
+	ServerMS    float64                   // challenge sent to end received, server clock
+	DriftMS     float64                   // delay of the slowest frame over that of the promptest
+	Screen      Screen                    // of the hello; zero: not told
+}
+
+// AudioCounts describes the sound of an attempt as it came.
+type AudioCounts struct {
+	Messages int     `json:"messages"`
+	Samples  int     `json:"samples"`
+	T0       float64 `json:"t0"`     // ms of the first sample, client clock
+	EndT     float64 `json:"end_t"`  // ms of the end of the last one
+	GapMS    float64 `json:"gap_ms"` // of time that no sample covers, in gaps over 100 ms
+}
+
+// Gaps is the share of the time from the first to the last sample that is missing.
+func (a AudioCounts) Gaps() float64 {
+	if all := a.EndT - a.T0; all > 0 {
+		return a.GapMS / all
+	}
+	return 0
 }
 
 // Verdict is the answer to Analyse.
 type Verdict struct {
 	Outcome      ResultOutcome
 	Hint         faceproof.Hint  // with ResultRetry only
+	Method       string          // of the next attempt, with ResultRetry only; empty: the same
 	ErrCode      int             // WeChat's client code
 	VerifyResult faceproof.Token // empty when the front end gets none
 }

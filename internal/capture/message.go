@@ -59,14 +59,15 @@ type ClientReady struct {
 const (
 	DisplayLead     = "lead"
 	DisplayPreroll  = "preroll"
-	DisplaySegment  = "segment"
+	DisplaySegment  = "segment" // of the flash
+	DisplayPrompt   = "prompt"  // of the digits
 	DisplayPostroll = "postroll"
 )
 
 // DisplayEvent says when the screen first showed something.
 type DisplayEvent struct {
 	Event string  `json:"event"`
-	Index int     `json:"index"` // of the segment, else 0
+	Index int     `json:"index"` // of the segment or prompt, else 0
 	T     float64 `json:"t"`     // ms, the animation frame that first drew it, client clock
 }
 
@@ -83,6 +84,7 @@ type ClientEnd struct {
 	Captured int `json:"captured"`
 	Sent     int `json:"sent"`
 	Dropped  int `json:"dropped"`
+	Samples  int `json:"samples"` // of sound, sent; digits only
 }
 
 // ClientAbort ends the session.
@@ -104,6 +106,7 @@ type ServerMessage interface{ messageType() string }
 // Welcome says that the session is now this socket's.
 type Welcome struct {
 	V         int     `json:"v"`
+	Method    string  `json:"method,omitempty"` // of the attempt; empty: flash
 	Attempt   int     `json:"attempt"`
 	Attempts  int     `json:"attempts"`
 	ExpiresMS int     `json:"expires_ms"` // within which ready must come
@@ -132,13 +135,32 @@ type Quota struct {
 // Guide answers a preview frame.
 type Guide struct{ faceproof.Guidance }
 
-// Prepare asks for the black lead and the neutral pre-roll.
+// Prepare asks for the black lead and the neutral pre-roll; of the digits for
+// the pre-roll, frames and sound.
 type Prepare struct {
 	Attempt   int           `json:"attempt"`
+	Method    string        `json:"method,omitempty"` // empty: flash, and the last three mean nothing
 	Neutral   faceproof.RGB `json:"neutral"`
 	LeadMS    int           `json:"lead_ms"`
 	FadeMS    int           `json:"fade_ms"`
 	PrerollMS int           `json:"preroll_ms"`
+	Digits    int           `json:"digits,omitempty"` // how many will be asked for
+	Paced     bool          `json:"paced,omitempty"`  // one by one; false: all at once
+	Light     bool          `json:"light,omitempty"`  // a gentle colour comes with each prompt
+}
+
+// Prompt shows the next digit, no sooner than it is due.
+type Prompt struct {
+	Attempt int            `json:"attempt"`
+	Index   int            `json:"index"`
+	Digits  string         `json:"digits"`        // one; all where they are not paced
+	RGB     *faceproof.RGB `json:"rgb,omitempty"` // the page fades to it; nil: it stays
+}
+
+// Listened ends the listening: the client stops recording and shows the
+// post-roll.
+type Listened struct {
+	Attempt int `json:"attempt"`
 }
 
 // ChallengeMessage tells the colours, as late as possible.
@@ -166,6 +188,7 @@ const (
 type ResultMessage struct {
 	Outcome      ResultOutcome  `json:"outcome"`
 	Hint         faceproof.Hint `json:"hint"`
+	Method       string         `json:"method,omitempty"` // of the next attempt, with retry; empty: flash
 	Attempt      int            `json:"attempt"`
 	AttemptsLeft int            `json:"attempts_left"`
 	ErrCode      int            `json:"err_code"` // WeChat's client code; 0 for pass and retry
@@ -184,6 +207,8 @@ func (Welcome) messageType() string          { return "welcome" }
 func (Guide) messageType() string            { return "guide" }
 func (Prepare) messageType() string          { return "prepare" }
 func (ChallengeMessage) messageType() string { return "challenge" }
+func (Prompt) messageType() string           { return "prompt" }
+func (Listened) messageType() string         { return "listened" }
 func (Analysing) messageType() string        { return "analysing" }
 func (ResultMessage) messageType() string    { return "result" }
 func (ErrorMessage) messageType() string     { return "error" }

@@ -39,18 +39,21 @@ type RecordingMeta struct {
 
 // TranscriptMeta is Transcript in JSON.
 type TranscriptMeta struct {
-	Attempt     int                      `json:"attempt"`
-	Challenge   faceproof.FlashChallenge `json:"challenge"`
-	Display     []DisplayEvent           `json:"display"`
-	Captured    int                      `json:"captured"`
-	Sent        int                      `json:"sent"`
-	Dropped     int                      `json:"dropped"`
-	Received    int                      `json:"received"`
-	RateDropped int                      `json:"rate_dropped"`
-	Bytes       int                      `json:"bytes"`
-	ServerMS    float64                  `json:"server_ms"`
-	DriftMS     float64                  `json:"drift_ms,omitempty"`
-	Screen      Screen                   `json:"-"` // RecordingMeta.Screen says it
+	Attempt     int                       `json:"attempt"`
+	Method      string                    `json:"method,omitempty"` // empty: flash
+	Challenge   faceproof.FlashChallenge  `json:"challenge"`
+	Digits      faceproof.DigitsChallenge `json:"digits,omitzero"`
+	Audio       AudioCounts               `json:"audio,omitzero"`
+	Display     []DisplayEvent            `json:"display"`
+	Captured    int                       `json:"captured"`
+	Sent        int                       `json:"sent"`
+	Dropped     int                       `json:"dropped"`
+	Received    int                       `json:"received"`
+	RateDropped int                       `json:"rate_dropped"`
+	Bytes       int                       `json:"bytes"`
+	ServerMS    float64                   `json:"server_ms"`
+	DriftMS     float64                   `json:"drift_ms,omitempty"`
+	Screen      Screen                    `json:"-"` // RecordingMeta.Screen says it
 }
 
 // RecordingFrame is the header of frames/NNNN.jpg.
