@@ -1,11 +1,5 @@
 package faceproof
 
-// The methods of an attempt, as evidence, decisions and the protocol name them.
-const (
-	MethodFlash  = "flash"
-	MethodDigits = "digits"
-)
-
 // DigitsChallenge is what the person reads aloud: digits that appear one by one,
 // each told to the client only when it is due, under a screen whose colour changes
 // with them. All durations are milliseconds.
