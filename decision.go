@@ -65,6 +65,7 @@ type Decision struct {
 	PolicyID string   `json:"policy_id"`
 	Method   string   `json:"method,omitempty"` // how liveness was tested: "flash" or "digits"
 	Digits   string   `json:"digits,omitempty"` // that were asked and judged to be read; empty unless passed by digits
+	Level    Level    `json:"level,omitempty"`  // of a pass
 	Light    Light    `json:"light,omitempty"`  // what was predicted before the colours; empty: nothing
 }
 
