@@ -175,6 +175,9 @@ func decideLiveness(p Policy, e Evidence, out outcomeFunc) (Decision, Level, boo
 		return decideDigits(p, e, out)
 	}
 	d, done := decideFlash(p, e, out)
+	if !done && !LevelStandard.AtLeast(p.MinLevel) {
+		return out(OutcomeInconclusive, HintHoldStill, ReasonFreshUnsure), LevelNone, true // no level that there is
+	}
 	return d, LevelStandard, done
 }
 

@@ -130,7 +130,9 @@ func TestDecideFailsClosedOnNaN(t *testing.T) {
 			at := append(append([]int{}, path...), i)
 			ft := f.Type
 			if ft.Kind() == reflect.Pointer {
-				ft = ft.Elem()
+				if ft = ft.Elem(); reflect.ValueOf(genuine()).FieldByIndex(at).IsNil() {
+					continue // of the other method: TestDecideDigitsFailsClosed
+				}
 			}
 			switch ft.Kind() {
 			case reflect.Struct:
