@@ -9,7 +9,7 @@ import (
 	"faceproof"
 )
 
-// frame takes one binary message.
+// frame takes one binary message with a picture.
 func (s *Session) frame(now time.Time, data []byte) ([]Effect, error) {
 	f, err := ParseFrame(data, s.lim.FrameBytes)
 	if err != nil {
@@ -22,7 +22,7 @@ func (s *Session) frame(now time.Time, data []byte) ([]Effect, error) {
 		return nil, nil
 	}
 	switch s.phase {
-	case phasePreview, phasePreroll, phaseForecast, phaseFlash:
+	case phasePreview, phasePreroll, phaseForecast, phaseFlash, phasePrompts, phaseListened:
 	case phaseAnalysing:
 		return nil, invalid("frame", "came after the end")
 	default:
@@ -56,8 +56,8 @@ func (s *Session) preview(f Frame) ([]Effect, error) {
 	return []Effect{Preview{f}}, nil
 }
 
-// record hands a frame of the challenge out, and the challenge, or the question
-// for its plan, when the pre-roll is long enough.
+// record hands a frame of the challenge out, and goes on when the pre-roll is
+// long enough.
 func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 	if s.phase == phasePreview {
 		return nil, invalid("frame", "came before prepare")
@@ -78,37 +78,55 @@ func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 	if err := s.checkFrame(f); err != nil {
 		return nil, err
 	}
-	a.kept++
-	a.keptT = f.T
+	a.times = append(a.times, f.T)
 	a.bytes += len(f.JPEG)
 	a.drift.frame(now, a.prepared, f.T)
-	effects := []Effect{Record{f}}
-	switch {
-	case s.phase != phasePreroll || !s.prerollDone(now, f):
-	case s.cfg.Forecast:
-		s.phase = phaseForecast // the deadline stays
-		effects = append(effects, Forecast{s.transcript(now)})
-	default:
-		effects = append(effects, s.sendChallenge(now, s.cfg.Plan)...)
-	}
-	return effects, nil
+	s.countPreroll(f)
+	return append([]Effect{Record{f}}, s.proceed(now)...), nil
 }
 
-// prerollDone counts the frames since the pre-roll was displayed. Whatever the
-// client's clock says, the pre-roll takes its time.
-func (s *Session) prerollDone(now time.Time, f Frame) bool {
+// proceed follows the pre-roll with the challenge, the question for its plan, or
+// the digits.
+func (s *Session) proceed(now time.Time) []Effect {
+	switch {
+	case s.phase != phasePreroll || !s.prerollDone(now):
+		return nil
+	case s.method == faceproof.MethodDigits:
+		return s.listen(now)
+	case s.cfg.Forecast:
+		s.phase = phaseForecast // the deadline stays
+		return []Effect{Forecast{s.transcript(now)}}
+	}
+	return s.sendChallenge(now, s.cfg.Plan)
+}
+
+// countPreroll counts the frames since the pre-roll was displayed.
+func (s *Session) countPreroll(f Frame) {
 	a := &s.attempt
 	led := a.led()
-	if len(a.display) == led || f.T < a.display[led].T {
-		return false
+	if s.phase != phasePreroll || len(a.display) == led || f.T < a.display[led].T {
+		return
 	}
 	if a.preFrames == 0 {
 		a.preFirst = f.T
 	}
 	a.preFrames++
-	least := max(s.lim.PrerollMS, float64(a.challenge.PrerollMS))
-	return a.preFrames >= s.lim.PrerollFrames && f.T-a.preFirst >= least &&
-		millis(now.Sub(a.prepared)) >= (least+float64(led*a.challenge.LeadMS))*9/10
+	a.preLast = f.T
+}
+
+// prerollDone says whether the pre-roll is long enough. Whatever the client's
+// clock says, it takes its time.
+func (s *Session) prerollDone(now time.Time) bool {
+	a := &s.attempt
+	asked, lead := a.challenge.PrerollMS, a.led()*a.challenge.LeadMS
+	if s.method == faceproof.MethodDigits {
+		if asked = a.digits.PrerollMS; a.sound.Samples < int(s.lim.PreSoundMS*audioPerMS) {
+			return false
+		}
+	}
+	least := max(s.lim.PrerollMS, float64(asked))
+	return a.preFrames >= s.lim.PrerollFrames && a.preLast-a.preFirst >= least &&
+		millis(now.Sub(a.prepared)) >= (least+float64(lead))*9/10
 }
 
 // led counts the lead among the display events: 1, or 0 when the client showed
@@ -127,9 +145,17 @@ func (s *Session) sendChallenge(now time.Time, plan faceproof.Plan) []Effect {
 		return s.Fail(now, err)
 	}
 	a := &s.attempt
-	a.challenge, a.sentAt, a.sentAfterT = ch, now, a.keptT
+	a.challenge, a.sentAt, a.sentAfterT = ch, now, a.keptT()
 	s.enter(phaseFlash, now.Add(Duration(ch)+s.lim.ChallengeSlack))
 	return []Effect{Send{ChallengeMessage{Attempt: s.n, FlashChallenge: ch}}}
+}
+
+// keptT is t of the last frame that was kept.
+func (a *attempt) keptT() float64 {
+	if len(a.times) == 0 {
+		return 0
+	}
+	return a.times[len(a.times)-1]
 }
 
 // Duration of a challenge from its first segment to the end of the post-roll.
@@ -153,11 +179,13 @@ func (s *Session) checkFrame(f Frame) error {
 	return &faceproof.Error{Code: faceproof.CodeInvalid, Field: "frame", Message: why, Err: err}
 }
 
-// display takes one display event: lead, pre-roll, each segment in turn,
-// post-roll.
+// display takes one display event: lead, pre-roll, each segment or prompt in
+// turn, post-roll.
 func (s *Session) display(now time.Time, d ClientDisplay) error {
 	a := &s.attempt
-	if s.phase != phasePreroll && s.phase != phaseForecast && s.phase != phaseFlash {
+	switch s.phase {
+	case phasePreroll, phaseForecast, phaseFlash, phasePrompts, phaseListened:
+	default:
 		return invalid("display.event", "nothing is to be displayed now")
 	}
 	if d.Attempt != s.n {
@@ -172,8 +200,8 @@ func (s *Session) display(now time.Time, d ClientDisplay) error {
 	if n := len(a.display); n > 0 && d.T <= a.display[n-1].T {
 		return invalid("display.t", "must increase")
 	}
-	if s.phase == phaseFlash && d.T <= a.sentAfterT {
-		return invalid("display.t", "is before the challenge was known")
+	if s.phase >= phaseFlash && d.T <= a.sentAfterT {
+		return invalid("display.t", "is before the challenge or the prompt was known")
 	}
 	if last, ok := s.lastT(); ok && math.Abs(d.T-last) > s.lim.DisplayMS {
 		return invalid("display.t", "disagrees with the frames' clock")
@@ -207,9 +235,19 @@ func (s *Session) checkEvent(d DisplayEvent) error {
 		if d.Index != shown || shown == all {
 			return invalid("display.index", "the segments come in order, each once")
 		}
+	case DisplayPrompt:
+		if s.phase != phasePrompts && s.phase != phaseListened {
+			return invalid("display.event", "a prompt before one was sent")
+		}
+		if d.Index != shown || shown == a.prompted {
+			return invalid("display.index", "the prompts come in order, each once, none before it was sent")
+		}
 	case DisplayPostroll:
-		if s.phase != phaseFlash || shown != all {
-			return invalid("display.event", "the post-roll follows the last segment, once")
+		if s.method == faceproof.MethodDigits {
+			all = len(a.digits.ShowMS)
+		}
+		if s.phase != phaseFlash && s.phase != phaseListened || shown != all {
+			return invalid("display.event", "the post-roll follows the last segment, or the end of listening, once")
 		}
 	}
 	return nil
@@ -218,13 +256,13 @@ func (s *Session) checkEvent(d DisplayEvent) error {
 // end checks the client's account of the attempt against what came.
 func (s *Session) end(now time.Time, e ClientEnd) ([]Effect, error) {
 	a := &s.attempt
-	if s.phase != phaseFlash {
+	if s.phase != phaseFlash && s.phase != phaseListened {
 		return nil, invalid("type", "end is not awaited now")
 	}
 	if e.Attempt != s.n {
 		return nil, invalid("end.attempt", "is not the current attempt")
 	}
-	switch missing := len(a.challenge.Segments) + 2 + a.led() - len(a.display); {
+	switch missing := len(a.challenge.Segments) + len(a.digits.ShowMS) + 2 + a.led() - len(a.display); {
 	case missing > 1:
 		return nil, invalid("display.index", "a segment was not reported as displayed")
 	case missing == 1:
@@ -236,12 +274,20 @@ func (s *Session) end(now time.Time, e ClientEnd) ([]Effect, error) {
 	if e.Sent != a.frames {
 		return nil, invalid("end.sent", "is not the number of frames that came")
 	}
-	// Whatever the client's clock says, the colours take their time.
-	if now.Sub(a.sentAt) < Duration(a.challenge)*9/10 {
+	if e.Samples != a.sound.Samples {
+		return nil, invalid("end.samples", "is not the number of samples that came")
+	}
+	// Whatever the client's clock says, the colours take their time; the digits
+	// took it before.
+	if s.phase == phaseFlash && now.Sub(a.sentAt) < Duration(a.challenge)*9/10 {
 		return nil, invalid("end", "came sooner than the challenge lasts")
 	}
 	a.t.Captured, a.t.Sent, a.t.Dropped = e.Captured, e.Sent, e.Dropped
-	return s.analyse(now, Analyse{Complete: a.complete()}), nil
+	whole := a.complete
+	if s.method == faceproof.MethodDigits {
+		whole = a.read
+	}
+	return s.analyse(now, Analyse{Complete: whole()}), nil
 }
 
 // complete says whether the script was played and seen whole; a script cut
@@ -254,7 +300,7 @@ func (a *attempt) complete() bool {
 			return false
 		}
 	}
-	return a.keptT >= a.display[len(a.display)-1].T
+	return a.keptT() >= a.display[len(a.display)-1].T
 }
 
 // analyse hands the attempt out to be judged.
@@ -268,8 +314,9 @@ func (s *Session) analyse(now time.Time, as Analyse) []Effect {
 func (s *Session) transcript(now time.Time) Transcript {
 	a := &s.attempt
 	t := a.t
-	t.Attempt, t.Challenge, t.Display, t.Screen = s.n, a.challenge, slices.Clone(a.display), s.screen
-	t.Received, t.RateDropped, t.Bytes, t.DriftMS = a.kept, a.fast, a.bytes, a.drift.largest-a.drift.least
+	t.Attempt, t.Method, t.Display, t.Screen = s.n, s.method, slices.Clone(a.display), s.screen
+	t.Challenge, t.Digits, t.Audio = a.challenge, a.digits, a.sound.AudioCounts
+	t.Received, t.RateDropped, t.Bytes, t.DriftMS = len(a.times), a.fast, a.bytes, a.drift.largest-a.drift.least
 	if !a.sentAt.IsZero() {
 		t.ServerMS = millis(now.Sub(a.sentAt))
 	}

@@ -243,24 +243,29 @@ func (m *members) display() (ClientMessage, error) {
 	switch d.Event {
 	case DisplayLead, DisplayPreroll, DisplayPostroll:
 		m.check(d.Index == 0, "index", "must be 0")
-	case DisplaySegment:
+	case DisplaySegment, DisplayPrompt:
 	default:
-		m.check(false, "event", "must be lead, preroll, segment or postroll")
+		m.check(false, "event", "must be lead, preroll, segment, prompt or postroll")
 	}
 	m.check(validTime(d.T), "t", "must be milliseconds from 0 to 1e12")
 	return d, m.done()
 }
 
-// maxCount bounds a count of frames, far above any limit.
+// maxCount bounds a count of frames or samples, far above any limit.
 const maxCount = 1 << 20
 
 func (m *members) end() (ClientMessage, error) {
 	var e ClientEnd
 	m.take("attempt", &e.Attempt)
-	for _, c := range []struct {
+	type count struct {
 		name string
 		v    *int
-	}{{"captured", &e.Captured}, {"sent", &e.Sent}, {"dropped", &e.Dropped}} {
+	}
+	counts := []count{{"captured", &e.Captured}, {"sent", &e.Sent}, {"dropped", &e.Dropped}}
+	if _, told := m.raw["samples"]; told { // flash has none
+		counts = append(counts, count{"samples", &e.Samples})
+	}
+	for _, c := range counts {
 		m.take(c.name, c.v)
 		m.check(*c.v >= 0 && *c.v <= maxCount, c.name, "is no count")
 	}

@@ -49,7 +49,7 @@ func ParseFrame(data []byte, maxJPEG int) (Frame, error) {
 		return bad("frame", "is shorter than its header")
 	}
 	if data[0] != frameKind {
-		return bad("frame.kind", "must be 1")
+		return bad("frame.kind", "must be 1, or 2 for sound")
 	}
 	if len(data)-FrameHeader > maxJPEG {
 		return bad("frame", "is over-large")

@@ -11,7 +11,7 @@ const MaxMessage = FrameHeader + 256<<10
 type Limits struct {
 	TextBytes      int           // of a text message
 	FrameBytes     int           // of one JPEG
-	SessionBytes   int           // of all JPEGs
+	SessionBytes   int           // of all JPEGs and all sound
 	Frames         int           // of the challenge, an attempt, dropped ones included
 	Previews       int           // a session
 	FPS            float64       // by the frames' own times
@@ -20,6 +20,8 @@ type Limits struct {
 	DisplayMS      float64       // how far a display event may be from the frames around it
 	PrerollMS      float64       // least pre-roll before the challenge, by the frames' own times
 	PrerollFrames  int           // least frames in it
+	PreSoundMS     float64       // of the digits: least sound before the first prompt
+	AudioMS        float64       // of the digits: most sound of an attempt, and most time from prepare to listened
 	GoodPreviews   int           // in a row before prepare
 	Hello          time.Duration // connection to hello
 	Ready          time.Duration // welcome or retry to ready
@@ -38,7 +40,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		TextBytes: 4 << 10, FrameBytes: 256 << 10, SessionBytes: 16 << 20,
 		Frames: 400, Previews: 600, FPS: 40, Burst: 8, AheadMS: 5000, DisplayMS: 5000,
-		PrerollMS: 1000, PrerollFrames: 8, GoodPreviews: 3,
+		PrerollMS: 1000, PrerollFrames: 8, PreSoundMS: 800, AudioMS: 20_000, GoodPreviews: 3,
 		Hello: 10 * time.Second, Ready: 120 * time.Second, Attempt: 120 * time.Second,
 		Preroll: 15 * time.Second, ChallengeSlack: 15 * time.Second,
 		PreviewAsk:  Picture{FPS: 5, Width: 360, Height: 480, Quality: 80},

@@ -12,6 +12,8 @@ type Config struct {
 	Attempts     int                                                    // captures in the session; 0: 3
 	Opening      faceproof.FlashChallenge                               // the lead and the pre-roll, asked for before the colours are drawn
 	NewChallenge func(faceproof.Plan) (faceproof.FlashChallenge, error) // needed; with that opening
+	Method       string                                                 // of the first attempt; empty: faceproof.MethodFlash
+	NewDigits    func() (faceproof.DigitsChallenge, error)              // needed for faceproof.MethodDigits
 	Plan         faceproof.Plan                                         // of the challenges, where it is not asked for; zero: faceproof.PlanUsual
 	Forecast     bool                                                   // ask before each challenge for its plan, or whether to show none
 	CheckFrame   func(jpeg []byte) error                                // header check of every frame; nil: first bytes only
@@ -32,13 +34,16 @@ const (
 	phasePreroll                // prepare is out, the challenge is not
 	phaseForecast               // waits for Forecasted
 	phaseFlash                  // the challenge is out
+	phasePrompts                // of the digits: they leave one by one
+	phaseListened               // all are out, the client stops
 	phaseAnalysing              // waits for Result
 	phaseEnded
 )
 
 // Session is one capture; not for concurrent use. Whatever the client sends,
-// the challenge leaves only after a pre-roll, and an attempt is Analysed as
-// complete only when every segment was shown and framed.
+// the challenge leaves only after a pre-roll, a digit only when it is due and
+// the one before was shown, and an attempt is Analysed as complete only when
+// every segment was shown and framed, or every digit shown, framed and heard.
 type Session struct {
 	cfg   Config
 	lim   Limits
@@ -51,10 +56,11 @@ type Session struct {
 	previews stream
 	frames   stream
 	nPreview int
-	bytes    int // of all JPEGs of the session
+	bytes    int // of all JPEGs and all sound of the session
 
 	screen  Screen
 	n       int // the attempt, from 1
+	method  string
 	attempt attempt
 	cut     bool // the attempt was closed by us: what the client sent before it knew is dropped
 }
@@ -62,19 +68,23 @@ type Session struct {
 // attempt is the state of the current one.
 type attempt struct {
 	good       int                      // previews in a row
-	challenge  faceproof.FlashChallenge // the opening, until the colours leave
+	challenge  faceproof.FlashChallenge // of flash: the opening, until the colours leave
+	digits     faceproof.DigitsChallenge
+	prompted   int           // prompts that have left
+	shift      time.Duration // by which the prompts to come are late
+	sound      sound
 	display    []DisplayEvent
-	frames     int // received in any form
-	kept       int
-	keptT      float64 // t of the last one kept
-	fast       int     // dropped for their rate
-	bytes      int     // of those kept
+	frames     int       // received in any form
+	times      []float64 // of those kept
+	fast       int       // dropped for their rate
+	bytes      int       // of those kept
 	lastSeq    uint32
 	prepared   time.Time
 	preFrames  int     // since the display of the pre-roll
 	preFirst   float64 // t of the first of them
+	preLast    float64 // t of the last of them
 	sentAt     time.Time
-	sentAfterT float64 // t of the last frame before the challenge left
+	sentAfterT float64 // t of the last frame before the challenge, or the last prompt, left
 	drift      drift
 	t          Transcript
 }
@@ -90,7 +100,10 @@ func New(c Config) *Session {
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits()
 	}
-	s := &Session{cfg: c, lim: c.Limits}
+	if c.Method == "" {
+		c.Method = faceproof.MethodFlash
+	}
+	s := &Session{cfg: c, lim: c.Limits, method: c.Method}
 	if !c.Start.IsZero() {
 		s.deadline = c.Start.Add(s.lim.Hello)
 	}
@@ -113,9 +126,12 @@ func (s *Session) Handle(now time.Time, binary bool, data []byte) ([]Effect, err
 	}
 	var more []Effect
 	var err error
-	if binary {
+	switch {
+	case binary && len(data) > 0 && data[0] == audioKind:
+		more, err = s.audio(now, data)
+	case binary:
 		more, err = s.frame(now, data)
-	} else {
+	default:
 		var m ClientMessage
 		if m, err = Parse(data, s.lim.TextBytes); err == nil {
 			more, err = s.message(now, m)
@@ -124,7 +140,7 @@ func (s *Session) Handle(now time.Time, binary bool, data []byte) ([]Effect, err
 	if err != nil {
 		return append(effects, s.Fail(now, err)...), err
 	}
-	return append(effects, more...), nil
+	return append(append(effects, more...), s.prompts(now)...), nil
 }
 
 func (s *Session) message(now time.Time, m ClientMessage) ([]Effect, error) {
@@ -170,10 +186,19 @@ func (s *Session) Opened(now time.Time) []Effect {
 	s.n = 1
 	s.enter(phaseReady, now.Add(s.lim.Ready))
 	return []Effect{Send{Welcome{
-		V: Version, Attempt: s.n, Attempts: s.cfg.Attempts, ExpiresMS: int(s.lim.Ready.Milliseconds()),
+		V: Version, Method: methodWord(s.method), Attempt: s.n, Attempts: s.cfg.Attempts, ExpiresMS: int(s.lim.Ready.Milliseconds()),
 		Preview: s.lim.PreviewAsk, Capture: s.lim.CaptureAsk, Portrait: s.lim.PortraitAsk,
 		Limits: Quota{FrameBytes: s.lim.FrameBytes, SessionBytes: s.lim.SessionBytes, Frames: s.lim.Frames},
 	}}}
+}
+
+// methodWord is a method as a message says it: flash is said by silence, as
+// older servers do.
+func methodWord(method string) string {
+	if method == faceproof.MethodFlash {
+		return ""
+	}
+	return method
 }
 
 // late says that a message belongs to an attempt that we closed and that the
@@ -213,6 +238,9 @@ func (s *Session) Guide(now time.Time, g faceproof.Guidance) []Effect {
 	if s.attempt.good++; s.attempt.good < s.lim.GoodPreviews {
 		return effects
 	}
+	if s.method == faceproof.MethodDigits {
+		return append(effects, s.prepareDigits(now)...)
+	}
 	ch := s.cfg.Opening
 	s.attempt.challenge, s.attempt.prepared = ch, now
 	s.enter(phasePreroll, now.Add(s.lim.Preroll))
@@ -220,8 +248,8 @@ func (s *Session) Guide(now time.Time, g faceproof.Guidance) []Effect {
 }
 
 // Forecasted answers Forecast: a challenge of this plan leaves, or, of the zero
-// plan, the attempt is closed without one. Another method for the same attempt
-// would begin here.
+// plan, the attempt is closed without one. Verdict.Method says how the next one
+// goes.
 func (s *Session) Forecasted(now time.Time, plan faceproof.Plan) []Effect {
 	switch {
 	case s.phase != phaseForecast:
@@ -266,6 +294,10 @@ func (s *Session) Result(now time.Time, v Verdict) []Effect {
 		return []Effect{Send{m}, End{Code: CloseDone, Text: "finished"}}
 	case v.Outcome == ResultRetry && s.n < s.cfg.Attempts:
 		m.Hint, m.ErrCode, m.VerifyResult = v.Hint, 0, ""
+		if v.Method != "" {
+			s.method = v.Method
+		}
+		m.Method = methodWord(s.method)
 		s.n++
 		s.attempt = attempt{} // the frames' numbers and the challenge are gone
 		s.attemptDeadline = time.Time{}
@@ -275,7 +307,17 @@ func (s *Session) Result(now time.Time, v Verdict) []Effect {
 	return s.Fail(now, errors.New("capture: a verdict that the protocol does not know"))
 }
 
-// Tick lets deadlines pass; a few calls a second are enough.
+// Next tells when Tick has a prompt to send; zero: none is due before another
+// message or deadline. Deadlines are content with a few calls a second.
+func (s *Session) Next() time.Time {
+	if s.phase != phasePrompts {
+		return time.Time{}
+	}
+	due, _ := s.due()
+	return due
+}
+
+// Tick lets deadlines pass and prompts leave; see Next.
 func (s *Session) Tick(now time.Time) []Effect {
 	if s.phase == phaseHello && s.deadline.IsZero() {
 		s.deadline = now.Add(s.lim.Hello)
@@ -287,12 +329,12 @@ func (s *Session) Tick(now time.Time) []Effect {
 	case passed(s.attemptDeadline):
 		return s.Fail(now, faceproof.Errorf(faceproof.CodeExpired, "attempt", "the attempt took too long"))
 	case !passed(s.deadline):
-		return nil
+		return s.prompts(now)
 	case s.phase == phaseHello:
 		return s.Fail(now, faceproof.Errorf(faceproof.CodeExpired, "hello", "no hello came"))
 	case s.phase == phaseReady:
 		return s.Fail(now, faceproof.Errorf(faceproof.CodeExpired, "ready", "no ready came"))
-	case s.phase == phasePreroll || s.phase == phaseForecast || s.phase == phaseFlash:
+	case s.phase == phasePreroll || s.phase == phaseForecast || s.phase == phaseFlash, s.phase == phasePrompts || s.phase == phaseListened:
 		// Slow, not dishonest: judged as not measurable, so that it may be retried.
 		s.cut = true
 		return s.analyse(now, Analyse{})
