@@ -38,11 +38,14 @@ var imports = map[string][]string{
 	"internal/simcam":  {".", "internal/capture", "internal/flash", "internal/imaging", "internal/radiance"},
 	"internal/blob":    {".", "internal/keys"},
 	"internal/store":   {".", "internal/keys"},
+	// internal/digits is pure; its recogniser runs a network
+	"internal/digits":     {".", "internal/flash", "internal/signal"},
+	"internal/digits/asr": {".", "internal/digits", "internal/modelpack", "internal/onnx"},
 	// where frames come from
 	"internal/provenance": {".", "internal/imaging"},
 	"internal/registry":   {"."},
 	// level 2
-	"internal/analysis": {".", "internal/capture", "internal/face", "internal/flash", "internal/imaging", "internal/provenance"},
+	"internal/analysis": {".", "internal/capture", "internal/digits", "internal/face", "internal/flash", "internal/imaging", "internal/provenance"},
 	"internal/verify":   {".", "internal/capture", "internal/flash", "internal/keys"},
 	// one desk for the command line and the admin API: the same steps, in the same order
 	"internal/onboarding": {"."},
@@ -56,7 +59,7 @@ var imports = map[string][]string{
 
 // cgo lists the only packages that may reach the one cgo package, internal/onnx;
 // everything else builds and tests with CGO_ENABLED=0.
-var cgo = []string{"internal/onnx", "internal/face", "internal/analysis", "internal/eval", "cmd/faceproof"}
+var cgo = []string{"internal/onnx", "internal/face", "internal/digits/asr", "internal/analysis", "internal/eval", "cmd/faceproof"}
 
 // forbidden names say nothing about what a package is for.
 var forbidden = []string{"util", "utils", "common", "types", "service", "pkg", "mock", "errors", "logger", "manager", "helper"}

@@ -7,7 +7,7 @@ import (
 )
 
 func TestLikelihoodsAreScores(t *testing.T) {
-	names := []string{"blank", "zh_yao"}
+	names := []string{"_", "zhy"}
 	for d := '0'; d <= '9'; d++ {
 		names = append(names, "zh"+string(d))
 	}

@@ -8,7 +8,8 @@ import (
 	"faceproof"
 )
 
-// Role is what a network is used for. A pack has exactly one of each.
+// Role is what a network is used for. A pack has exactly one of each of Roles,
+// and may have one of RoleSpeech.
 type Role string
 
 // The roles.
@@ -16,18 +17,22 @@ const (
 	RoleDetector  Role = "detector"  // picture → boxes and key points
 	RoleLandmarks Role = "landmarks" // face crop → 468 points
 	RoleEmbedder  Role = "embedder"  // aligned face → template vector
+	RoleSpeech    Role = "speech"    // log-mel features → digits; a pack without it offers no reading aloud
 )
 
-// Roles lists the roles in the order in which a picture meets them.
+// Roles lists the roles that every pack has, in the order in which a picture
+// meets them.
 var Roles = []Role{RoleDetector, RoleLandmarks, RoleEmbedder}
 
-// The kinds of network that internal/face can drive; Model.Kind is one of them.
+// The kinds of network that internal/face can drive, and the one of
+// internal/digits/asr; Model.Kind is one of them.
 const (
 	KindYuNet         = "yunet"
 	KindBlazeFace     = "blazeface"
 	KindFaceMesh      = "facemesh"
 	KindMobileFaceNet = "mobilefacenet"
 	KindDlibResNet    = "dlib-resnet"
+	KindCTCLogMel40   = "ctc-logmel40" // its input is sound: Model.Input is empty
 )
 
 // Input is what a network takes: one float32 tensor in NCHW order of Width ×
@@ -41,14 +46,18 @@ type Input struct {
 
 // Model is one network of a pack.
 type Model struct {
-	ID      string // stable; that of the embedder names alignment and averaging too
-	Role    Role
-	Kind    string
-	Name    string // file name, for people
-	File    string // absolute path, after Load
-	SHA256  string // of the file, hexadecimal
-	Bytes   int64  // of the file
-	Input   Input
+	ID     string // stable; that of the embedder names alignment and averaging too
+	Role   Role
+	Kind   string
+	Name   string // file name, for people
+	File   string // absolute path, after Load
+	SHA256 string // of the file, hexadecimal
+	Bytes  int64  // of the file
+	Input  Input
+	// Data is the network itself, and File is empty, where the program carries it:
+	// weights that this project trained. Calibration is the file beside it.
+	Data, Calibration []byte
+
 	Licence string // of the weights as published
 	Source  string // where the file comes from, for people
 	Origin  string // who trained it, on what, as far as is known

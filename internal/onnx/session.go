@@ -47,6 +47,29 @@ const maxElements = 1 << 26
 // Load reads a network from a file whose digest the caller has checked: a
 // hostile network is arbitrary computation. Errors: CodeInvalid, field "model".
 func (r *Runtime) Load(path string, c SessionConfig) (*Session, error) {
+	return r.load(c, func(o *ort.SessionOptions) ([]ort.InputOutputInfo, []ort.InputOutputInfo, error) {
+		return ort.GetInputOutputInfoWithOptions(path, o)
+	}, func(in, out []string, o *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+		return ort.NewDynamicAdvancedSession(path, in, out, o)
+	})
+}
+
+// LoadBytes is Load of a network that is in memory, such as one that the program
+// carries. Errors: CodeInvalid, field "model".
+func (r *Runtime) LoadBytes(network []byte, c SessionConfig) (*Session, error) {
+	return r.load(c, func(*ort.SessionOptions) ([]ort.InputOutputInfo, []ort.InputOutputInfo, error) {
+		if len(network) == 0 {
+			return nil, nil, fmt.Errorf("the network is empty")
+		}
+		return ort.GetInputOutputInfoWithONNXData(network)
+	}, func(in, out []string, o *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+		return ort.NewDynamicAdvancedSessionWithONNXData(network, in, out, o)
+	})
+}
+
+// load asks what a network takes and gives, and opens it.
+func (r *Runtime) load(c SessionConfig, info func(*ort.SessionOptions) (in, out []ort.InputOutputInfo, err error),
+	open func(in, out []string, o *ort.SessionOptions) (*ort.DynamicAdvancedSession, error)) (*Session, error) {
 	options, err := sessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("onnx: session options: %w", err)
@@ -55,7 +78,7 @@ func (r *Runtime) Load(path string, c SessionConfig) (*Session, error) {
 	bad := func(err error) (*Session, error) {
 		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "model", Message: "ONNX Runtime cannot load this network", Err: err}
 	}
-	in, out, err := ort.GetInputOutputInfoWithOptions(path, options)
+	in, out, err := info(options)
 	if err != nil {
 		return bad(err)
 	}
@@ -66,7 +89,7 @@ func (r *Runtime) Load(path string, c SessionConfig) (*Session, error) {
 	if s.outputs, err = ports(out, c.Outputs); err != nil {
 		return bad(err)
 	}
-	if s.s, err = ort.NewDynamicAdvancedSession(path, names(s.inputs), names(s.outputs), options); err != nil {
+	if s.s, err = open(names(s.inputs), names(s.outputs), options); err != nil {
 		return bad(err)
 	}
 	r.mu.Lock()
