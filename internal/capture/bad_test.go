@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,12 +15,12 @@ func makeVectors(t *testing.T) vectors {
 	v := vectors{
 		About: []string{
 			"Capture protocol 1, docs/protocol.md. Read by the Go and the TypeScript tests; written by go test ./internal/capture -run TestVectors -update.",
-			"A step is one input at a time of the server's clock (at, ms) and what the server does. Inputs: client (a JSON text message), text (a text message that is not valid, repeat times), binary (hex; frame says what it encodes; repeat: zero bytes appended), or the server's own: opened, guide, forecast (whether to show the colours), verdict, tick.",
+			"A step is one input at a time of the server's clock (at, ms) and what the server does. Inputs: client (a JSON text message), text (a text message that is not valid, repeat times), binary (hex; frame says what it encodes; repeat: zero bytes appended), or the server's own: opened, guide, forecast (whether to show the colours), verdict, tick. audio is sound of so many samples: binary and repeat zero bytes.",
 			"server: messages sent, in order. effects: what else the state machine asks for. error: why the input was refused. close: WebSocket close code.",
-			"A script with forecast is of a session that asks whether to show the colours.",
+			"A script with method digits begins with reading digits aloud, the prompts leave with a tick or a message when they are due. A script with forecast is of a session that asks whether to show the colours.",
 			"bad: one more step after the first `after` steps of a script.",
 		},
-		Attempts: 3, Challenge: testChallenge, Scripts: makeScripts(t),
+		Attempts: 3, Challenge: testChallenge, Digits: testDigits, Scripts: makeScripts(t),
 	}
 	b := &badScribe{t: t, v: &v}
 	b.shapes()
@@ -28,18 +29,22 @@ func makeVectors(t *testing.T) vectors {
 	b.displays()
 	b.ends()
 	b.others()
+	b.script = slices.IndexFunc(v.Scripts, func(s script) bool { return s.Name == "digits-pass" })
+	b.sounds()
+	b.prompts()
 	return v
 }
 
 type badScribe struct {
-	t *testing.T
-	v *vectors
+	t      *testing.T
+	v      *vectors
+	script int // of which a prefix is played
 }
 
-// at gives the number of steps of script "pass" up to and with the n-th that
+// at gives the number of steps of the script up to and with the n-th that
 // contains what.
 func (b *badScribe) at(what string, n int) int {
-	for i, st := range b.v.Scripts[0].Steps {
+	for i, st := range b.v.Scripts[b.script].Steps {
 		line, _ := json.Marshal(st)
 		if strings.Contains(string(line), what) {
 			if n--; n == 0 {
@@ -53,8 +58,8 @@ func (b *badScribe) at(what string, n int) int {
 
 // add plays the prefix and the bad step and keeps what came out.
 func (b *badScribe) add(name string, after int, st step) {
-	s := vectorSession(false)
-	steps := b.v.Scripts[0].Steps
+	s := vectorSession(b.v.Scripts[b.script])
+	steps := b.v.Scripts[b.script].Steps
 	for _, p := range steps[:after] {
 		if _, err := play(s, p); err != nil {
 			b.t.Fatal(err)
@@ -70,7 +75,7 @@ func (b *badScribe) add(name string, after int, st step) {
 	if out.Error == nil {
 		b.t.Errorf("%s: was accepted", name)
 	}
-	b.v.Bad = append(b.v.Bad, badStep{Name: name, Script: b.v.Scripts[0].Name, After: after, Step: out})
+	b.v.Bad = append(b.v.Bad, badStep{Name: name, Script: b.v.Scripts[b.script].Name, After: after, Step: out})
 }
 
 func (b *badScribe) text(name string, after int, text string) {
@@ -128,7 +133,7 @@ func (b *badScribe) hellos() {
 func (b *badScribe) frames() {
 	prepare, challenge := b.at(`"type":"prepare"`, 1), b.at(`"type":"challenge"`, 1)
 	ready := b.at(`"type":"ready"`, 1)
-	pass := b.v.Scripts[0].Steps
+	pass := b.v.Scripts[b.script].Steps
 	frame := func(name string, after int, change func(f *vectorFrame)) {
 		at := pass[after-1].At + 40
 		f := vectorFrame{Attempt: 1, Seq: 200, T: float64(at) + skew, JPEG: tinyJPEG}
@@ -152,17 +157,18 @@ func (b *badScribe) frames() {
 	large := good
 	large.Repeat = 256<<10 - 3
 	b.add("frame over-large", challenge, large)
-	b.add("frame of another kind", challenge, step{Binary: "02" + good.Binary[2:]})
+	b.add("frame of another kind", challenge, step{Binary: "03" + good.Binary[2:]})
 	b.add("frame with unknown flags", challenge, step{Binary: good.Binary[:4] + "0002" + good.Binary[8:]})
 	b.add("frame time is no number", challenge, step{Binary: good.Binary[:16] + "7ff8000000000000" + good.Binary[32:]})
 	b.add("frame shorter than its header", challenge, step{Binary: good.Binary[:20]})
 	b.add("frame instead of hello", 0, good)
 	_ = prepare
+	b.add("sound in a flash attempt", prepare, audioStep(vectorAudio{Attempt: 1, T: float64(pass[prepare-1].At) + skew, Samples: 1600}))
 }
 
 func (b *badScribe) displays() {
 	prepare, challenge := b.at(`"type":"prepare"`, 1), b.at(`"type":"challenge"`, 1)
-	pass := b.v.Scripts[0].Steps
+	pass := b.v.Scripts[b.script].Steps
 	display := func(name string, after, attempt int, event string, index int, dt float64) {
 		t := float64(pass[after-1].At+40) + skew + dt
 		b.text(name, after, fmt.Sprintf(`{"type":"display","attempt":%d,"event":%q,"index":%d,"t":%v}`, attempt, event, index, t))
@@ -193,7 +199,7 @@ func (b *badScribe) displays() {
 
 func (b *badScribe) ends() {
 	challenge, post, end := b.at(`"type":"challenge"`, 1), b.at(`"postroll"`, 1), b.at(`"type":"end"`, 1)
-	pass := b.v.Scripts[0].Steps
+	pass := b.v.Scripts[b.script].Steps
 	var good ClientEnd
 	if err := json.Unmarshal(pass[end-1].Client, &good); err != nil {
 		b.t.Fatal(err)
@@ -213,12 +219,13 @@ func (b *badScribe) ends() {
 	send("end captured fewer than numbered", end-1, func(e *ClientEnd) { e.Sent = 1; e.Dropped = 0; e.Captured = 1 })
 	send("end negative", end-1, func(e *ClientEnd) { e.Dropped = -1; e.Captured -= 3 })
 	send("end twice", end, func(*ClientEnd) {})
+	b.text("end of a flash attempt with samples", end-1, fmt.Sprintf(`{"type":"end","attempt":1,"captured":%d,"sent":%d,"dropped":%d,"samples":1600}`, good.Captured, good.Sent, good.Dropped))
 	b.text("end with a fraction", end-1, `{"type":"end","attempt":1,"captured":1.5,"sent":1,"dropped":0}`)
 }
 
 func (b *badScribe) others() {
 	ready, end := b.at(`"type":"ready"`, 1), b.at(`"type":"end"`, 1)
-	pass := b.v.Scripts[0].Steps
+	pass := b.v.Scripts[b.script].Steps
 	b.text("ready of another attempt", ready-1, `{"type":"ready","attempt":2}`)
 	b.text("ready twice", ready, `{"type":"ready","attempt":1}`)
 	b.text("ready while analysing", end, `{"type":"ready","attempt":2}`)
@@ -227,4 +234,72 @@ func (b *badScribe) others() {
 	b.add("frame after the end", end, frameStep(vectorFrame{Attempt: 1, Seq: 200, T: float64(pass[end-1].At+40) + skew, JPEG: tinyJPEG}))
 	b.text("message after the verdict", len(pass), `{"type":"ready","attempt":1}`)
 	b.add("too slow from ready to result", ready, step{At: pass[ready-1].At + 120_000, Client: json.RawMessage(`{"type":"ready","attempt":1}`)})
+}
+
+// sounds spoils one message of sound at a time.
+func (b *badScribe) sounds() {
+	prepare, preroll, end := b.at(`"type":"prepare"`, 1), b.at(`"audio":`, 3), b.at(`"type":"end"`, 1)
+	steps := b.v.Scripts[b.script].Steps
+	last := *steps[preroll-1].Audio
+	next := vectorAudio{Attempt: 1, Seq: last.Seq + 1, T: last.T + 100, Samples: 1600}
+	sound := func(name string, after int, change func(a *vectorAudio)) {
+		a := next
+		change(&a)
+		b.add(name, after, audioStep(a))
+	}
+	sound("sound before hello", 0, func(*vectorAudio) {})
+	sound("sound before ready", 2, func(*vectorAudio) {})
+	sound("sound before prepare", prepare-1, func(*vectorAudio) {})
+	sound("sound after the end", end, func(a *vectorAudio) { a.Seq, a.T = 900, a.T+7000 })
+	sound("sound of another attempt", preroll, func(a *vectorAudio) { a.Attempt = 2 })
+	sound("sound of attempt 0", preroll, func(a *vectorAudio) { a.Attempt = 0 })
+	sound("sound sequence repeats", preroll, func(a *vectorAudio) { a.Seq-- })
+	sound("sound time goes back", preroll, func(a *vectorAudio) { a.T -= 61 })
+	sound("sound time ahead of the server", preroll, func(a *vectorAudio) { a.T += 5200 })
+	sound("sound time is negative", preroll, func(a *vectorAudio) { a.T = -1 })
+	sound("sound from before prepare", prepare, func(a *vectorAudio) { a.Seq, a.T = 0, a.T-1200 })
+	sound("sound of nothing", preroll, func(a *vectorAudio) { a.Samples = 0 })
+	sound("sound too short", preroll, func(a *vectorAudio) { a.Samples = MinAudioSamples - 1 })
+	sound("sound too long", preroll, func(a *vectorAudio) { a.Samples = MaxAudioSamples + 1 })
+	good := audioStep(next)
+	odd, huge := good, good
+	odd.Audio, odd.Repeat = nil, good.Repeat+1
+	b.add("sound with half a sample", preroll, odd)
+	huge.Audio, huge.Repeat = nil, 300<<10
+	b.add("sound over-large", preroll, huge)
+	b.add("sound with unknown flags", preroll, step{Binary: good.Binary[:4] + "0001" + good.Binary[8:], Repeat: good.Repeat})
+	b.add("sound time is no number", preroll, step{Binary: good.Binary[:16] + "7ff8000000000000", Repeat: good.Repeat})
+	b.add("sound shorter than its header", preroll, step{Binary: good.Binary[:20]})
+}
+
+// prompts spoils the display and the end of a digits attempt.
+func (b *badScribe) prompts() {
+	prepare, first, second := b.at(`"type":"prepare"`, 1), b.at(`"type":"prompt"`, 1), b.at(`"type":"prompt"`, 2)
+	listened, post, end := b.at(`"type":"listened"`, 1), b.at(`"postroll"`, 1), b.at(`"type":"end"`, 1)
+	steps := b.v.Scripts[b.script].Steps
+	display := func(name string, after int, event string, index int, dt float64) {
+		t := float64(steps[after-1].At+40) + skew + dt
+		b.text(name, after, fmt.Sprintf(`{"type":"display","attempt":1,"event":%q,"index":%d,"t":%v}`, event, index, t))
+	}
+	display("prompt before any was sent", prepare+2, "prompt", 0, 0)
+	display("prompt before it was sent", second-1, "prompt", 1, 0)
+	display("prompt skipped", first, "prompt", 1, 0)
+	display("prompt twice", first+1, "prompt", 0, 0)
+	display("prompt before it was known", second, "prompt", 1, -300)
+	display("segment in a digits attempt", first, "segment", 0, 0)
+	display("lead in a digits attempt", prepare, "lead", 0, 0)
+	display("postroll before the end of listening", listened-1, "postroll", 0, 0)
+	var good ClientEnd
+	if err := json.Unmarshal(steps[end-1].Client, &good); err != nil {
+		b.t.Fatal(err)
+	}
+	send := func(name string, after, samples int) {
+		b.text(name, after, fmt.Sprintf(`{"type":"end","attempt":1,"captured":%d,"sent":%d,"dropped":%d,"samples":%d}`, good.Captured, good.Sent, good.Dropped, samples))
+	}
+	send("end before the end of listening", listened-1, good.Samples)
+	send("end of digits without the post-roll", post-1, good.Samples)
+	send("end with more samples than came", end-1, good.Samples+1)
+	send("end with fewer samples than came", end-1, good.Samples-1)
+	send("end with negative samples", end-1, -1)
+	b.text("end of digits without samples", end-1, fmt.Sprintf(`{"type":"end","attempt":1,"captured":%d,"sent":%d,"dropped":%d}`, good.Captured, good.Sent, good.Dropped))
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"faceproof"
 )
@@ -21,6 +22,13 @@ var testChallenge = faceproof.FlashChallenge{
 		{Color: faceproof.RGB{32, 32, 255}},
 		{Color: faceproof.RGB{255, 104, 104}, Forward: true},
 	},
+}
+
+// testDigits is short for the same reason.
+var testDigits = faceproof.DigitsChallenge{
+	Nonce: "ffeeddccbbaa99887766554433221100", Digits: "730", ShowMS: []int{250, 1250, 2300}, EndMS: 3900, Paced: true,
+	Neutral: faceproof.RGB{200, 200, 200}, FadeMS: 300, PrerollMS: 1000,
+	Light: []faceproof.RGB{{210, 190, 190}, {190, 210, 190}, {190, 190, 210}},
 }
 
 var testPlan = faceproof.Plan{Segments: len(testChallenge.Segments), SegmentMS: testChallenge.SegmentMS}
@@ -54,17 +62,19 @@ const (
 // scribe writes a script: it plays each input on a real session and keeps what
 // came out. The client's clock is the server's plus skew.
 type scribe struct {
-	t     *testing.T
-	s     *Session
-	steps []step
-	at    int // ms
-	seq   uint32
-	sent  int
+	t              *testing.T
+	s              *Session
+	steps          []step
+	at             int // ms
+	seq            uint32
+	sent           int
+	heard          vectorAudio // the next sound that may be sent
+	samples, shown int
 }
 
 const skew = 5000.5
 
-func newScribe(t *testing.T) *scribe { return &scribe{t: t, s: vectorSession(false)} }
+func newScribe(t *testing.T) *scribe { return &scribe{t: t, s: vectorSession(script{})} }
 
 func (w *scribe) in(st step) step {
 	st.At = w.at
@@ -181,6 +191,90 @@ func (w *scribe) end(attempt, dropped int) {
 	w.text(`{"type":"end","attempt":%d,"captured":%d,"sent":%d,"dropped":%d}`, attempt, w.sent+dropped, w.sent, dropped)
 }
 
+func audioStep(a vectorAudio) step {
+	return step{Audio: &a, Binary: hex.EncodeToString(AppendAudio(nil, audioOf(a))[:FrameHeader]), Repeat: 2 * a.Samples}
+}
+
+// sound sends what was recorded since the last.
+func (w *scribe) sound(attempt int) step {
+	a := &w.heard
+	a.Attempt, a.Samples = attempt, int((w.clock()-a.T)*audioPerMS)
+	st := w.in(audioStep(*a))
+	a.Seq, a.T = a.Seq+1, a.T+float64(a.Samples)/audioPerMS
+	w.samples += a.Samples
+	return st
+}
+
+// record begins the sound of an attempt, when prepare has come.
+func (w *scribe) record() {
+	w.heard, w.samples = vectorAudio{T: w.clock()}, 0
+}
+
+// media lets 100 ms pass, with a tick when a prompt is due, and sends a frame and
+// the sound. It shows what it is told to show, 30 ms later.
+func (w *scribe) media(attempt int) step {
+	until := w.at + 100
+	if due := w.s.Next(); !due.IsZero() && !due.After(epoch.Add(time.Duration(until)*time.Millisecond)) {
+		w.at = max(w.at, int(due.Sub(epoch).Milliseconds()))
+		st := w.in(step{Tick: true})
+		if told(st, "listened") {
+			return st
+		}
+		w.at += 30
+		w.display(attempt, DisplayPrompt, w.shown)
+		w.shown++
+		until = max(until, w.at+20)
+	}
+	w.at = until
+	if st := w.frame(attempt, false); told(st, "listened") {
+		return st
+	}
+	return w.sound(attempt)
+}
+
+func told(st step, kind string) bool {
+	return slices.ContainsFunc(st.Server, func(m json.RawMessage) bool { return strings.Contains(string(m), `"type":"`+kind+`"`) })
+}
+
+// aloud plays prepare to listened.
+func (w *scribe) aloud(attempt int) {
+	w.at += 20
+	w.record()
+	w.at += 20
+	w.display(attempt, DisplayPreroll, 0)
+	w.shown = 0
+	for range 100 {
+		if told(w.media(attempt), "listened") {
+			return
+		}
+	}
+	w.t.Fatal("never listened")
+}
+
+// quiet plays listened to the end.
+func (w *scribe) quiet(attempt, dropped int) {
+	w.at += 40
+	w.sound(attempt)
+	w.display(attempt, DisplayPostroll, 0)
+	for range 3 {
+		w.at += 100
+		w.frame(attempt, false)
+	}
+	w.endDigits(attempt, dropped)
+}
+
+func (w *scribe) endDigits(attempt, dropped int) {
+	w.at += 10
+	w.text(`{"type":"end","attempt":%d,"captured":%d,"sent":%d,"dropped":%d,"samples":%d}`, attempt, w.sent+dropped, w.sent, dropped, w.samples)
+}
+
+// digits plays a whole attempt but its verdict.
+func (w *scribe) digits(attempt int) {
+	w.guided(attempt)
+	w.aloud(attempt)
+	w.quiet(attempt, 1)
+}
+
 func (w *scribe) verdict(v vectorVerdict) {
 	w.at += 150
 	w.in(step{Verdict: &v})
@@ -205,9 +299,15 @@ func makeScripts(t *testing.T) []script {
 	}
 	asked := func(name string, f func(w *scribe)) {
 		w := newScribe(t)
-		w.s = vectorSession(true)
+		w.s = vectorSession(script{Forecast: true})
 		f(w)
 		all = append(all, script{Name: name, Forecast: true, Steps: w.steps})
+	}
+	aloud := func(name string, f func(w *scribe)) {
+		w := newScribe(t)
+		w.s = vectorSession(script{Method: faceproof.MethodDigits})
+		f(w)
+		all = append(all, script{Name: name, Method: faceproof.MethodDigits, Steps: w.steps})
 	}
 	add("pass", func(w *scribe) {
 		w.open()
@@ -325,6 +425,81 @@ func makeScripts(t *testing.T) []script {
 		w.flashes(1, 16)
 		w.end(1, 0)
 		w.verdict(vectorVerdict{Outcome: ResultPass, VerifyResult: testResult})
+	})
+	aloud("digits-pass", func(w *scribe) {
+		w.open()
+		w.digits(1)
+		w.verdict(vectorVerdict{Outcome: ResultPass, VerifyResult: testResult})
+	})
+	aloud("digits-retry-then-fail", func(w *scribe) {
+		w.open()
+		w.digits(1)
+		w.verdict(vectorVerdict{Outcome: ResultRetry, Hint: faceproof.HintReadClearly})
+		w.digits(2)
+		w.verdict(vectorVerdict{Outcome: ResultFail, ErrCode: ErrCodeFail, VerifyResult: testResult})
+	})
+	asked("declined-then-digits", func(w *scribe) { // no light for the colours
+		w.open()
+		w.guided(1)
+		w.preroll(1)
+		w.forecast(0)
+		w.verdict(vectorVerdict{Outcome: ResultRetry, Hint: faceproof.HintTooBright, Method: faceproof.MethodDigits})
+		w.digits(2)
+		w.verdict(vectorVerdict{Outcome: ResultPass, VerifyResult: testResult})
+	})
+	aloud("digits-no-sound", func(w *scribe) { // the microphone gives nothing
+		w.open()
+		w.guided(1)
+		w.at += 40
+		w.display(1, DisplayPreroll, 0)
+		for range 15 {
+			w.at += 100
+			w.frame(1, false)
+		}
+		w.at += 14_000
+		w.in(step{Tick: true})
+		w.frame(1, false) // under way
+		w.verdict(vectorVerdict{Outcome: ResultRetry, Hint: faceproof.HintMicrophone})
+		w.at += 500
+		w.text(`{"type":"abort","reason":"cancel","stage":90004}`)
+	})
+	aloud("digits-slow-network", func(w *scribe) { // the second prompt waits for the first to be shown
+		w.open()
+		w.guided(1)
+		w.at += 20
+		w.record()
+		w.at += 20
+		w.display(1, DisplayPreroll, 0)
+		for w.s.phase != phasePrompts {
+			w.at += 100
+			if w.frame(1, false); w.s.phase != phasePrompts {
+				w.sound(1)
+			}
+		}
+		w.at = int(w.s.Next().Sub(epoch).Milliseconds())
+		w.in(step{Tick: true})
+		w.at += 1800
+		w.in(step{Tick: true}) // due long ago
+		drawn := w.clock() - 1700
+		w.text(`{"type":"display","attempt":1,"event":"prompt","index":0,"t":%v}`, drawn)
+		for w.heard.T+500 < w.clock() {
+			now := w.at
+			w.at = int(w.heard.T+500-skew) + 1
+			a := audioStep(vectorAudio{Attempt: 1, Seq: w.heard.Seq, T: w.heard.T, Samples: 8000})
+			w.at = now
+			w.in(a)
+			w.heard.Seq, w.heard.T, w.samples = w.heard.Seq+1, w.heard.T+500, w.samples+8000
+		}
+		w.frame(1, false) // with it, the next may leave
+		w.at += 30
+		w.display(1, DisplayPrompt, 1)
+		w.shown = 2
+		for !told(w.media(1), "listened") {
+		}
+		w.quiet(1, 15)
+		w.verdict(vectorVerdict{Outcome: ResultRetry, Hint: faceproof.HintSlowNetwork})
+		w.at += 120_000
+		w.in(step{Tick: true})
 	})
 	add("alternative", func(w *scribe) {
 		w.open()

@@ -21,11 +21,12 @@ const vectorsFile = "testdata/vectors.json"
 
 // vectors is the file that the TypeScript tests read too.
 type vectors struct {
-	About     []string                 `json:"about"`
-	Attempts  int                      `json:"attempts"`
-	Challenge faceproof.FlashChallenge `json:"challenge"`
-	Scripts   []script                 `json:"scripts"`
-	Bad       []badStep                `json:"bad"`
+	About     []string                  `json:"about"`
+	Attempts  int                       `json:"attempts"`
+	Challenge faceproof.FlashChallenge  `json:"challenge"`
+	Digits    faceproof.DigitsChallenge `json:"digits"`
+	Scripts   []script                  `json:"scripts"`
+	Bad       []badStep                 `json:"bad"`
 }
 
 // lines writes the file with one step a line, for people and for git.
@@ -49,12 +50,15 @@ func (v vectors) lines(t *testing.T) []byte {
 		return b.String()
 	}
 	out := "{\n\"about\": [\n" + list(" ", len(v.About), func(i int) string { return one(v.About[i]) }) + "],\n"
-	out += fmt.Sprintf("\"attempts\": %d,\n\"challenge\": %s,\n\"scripts\": [\n", v.Attempts, one(v.Challenge))
+	out += fmt.Sprintf("\"attempts\": %d,\n\"challenge\": %s,\n\"digits\": %s,\n\"scripts\": [\n", v.Attempts, one(v.Challenge), one(v.Digits))
 	out += list(" ", len(v.Scripts), func(i int) string {
 		s := v.Scripts[i]
 		ask := ""
 		if s.Forecast {
 			ask = ` "forecast": true,`
+		}
+		if s.Method != "" {
+			ask += fmt.Sprintf(` "method": %q,`, s.Method)
 		}
 		return fmt.Sprintf("{\"name\": %s,%s \"steps\": [\n%s ]}", one(s.Name), ask, list("  ", len(s.Steps), func(j int) string { return one(s.Steps[j]) }))
 	})
@@ -65,6 +69,7 @@ func (v vectors) lines(t *testing.T) []byte {
 type script struct {
 	Name     string `json:"name"`
 	Forecast bool   `json:"forecast,omitempty"` // the colours are asked for
+	Method   string `json:"method,omitempty"`   // of the first attempt; empty: flash
 	Steps    []step `json:"steps"`
 }
 
@@ -80,11 +85,12 @@ type badStep struct {
 type step struct {
 	At int `json:"at"` // ms
 
-	// Exactly one input. Frame is what Binary encodes.
+	// Exactly one input. Frame, or Audio with Repeat zero bytes, is what Binary encodes.
 	Client   json.RawMessage `json:"client,omitempty"`
 	Text     string          `json:"text,omitempty"` // a text message that is no valid message
 	Repeat   int             `json:"repeat,omitempty"`
 	Frame    *vectorFrame    `json:"frame,omitempty"`
+	Audio    *vectorAudio    `json:"audio,omitempty"`
 	Binary   string          `json:"binary,omitempty"` // hex
 	Opened   bool            `json:"opened,omitempty"`
 	Guide    json.RawMessage `json:"guide,omitempty"`
@@ -107,9 +113,18 @@ type vectorFrame struct {
 	JPEG    string  `json:"jpeg"` // hex
 }
 
+// vectorAudio is silence: the protocol does not listen.
+type vectorAudio struct {
+	Attempt int     `json:"attempt"`
+	Seq     uint32  `json:"seq"`
+	T       float64 `json:"t"`
+	Samples int     `json:"samples"`
+}
+
 type vectorVerdict struct {
 	Outcome      ResultOutcome  `json:"outcome"`
 	Hint         faceproof.Hint `json:"hint,omitempty"`
+	Method       string         `json:"method,omitempty"` // of the next attempt; empty: the same
 	ErrCode      int            `json:"err_code"`
 	VerifyResult string         `json:"verify_result,omitempty"`
 }
@@ -153,7 +168,7 @@ func play(s *Session, in step) (step, error) {
 		effects = s.Forecasted(now, plan)
 	case in.Verdict != nil:
 		v := in.Verdict
-		effects = s.Result(now, Verdict{Outcome: v.Outcome, Hint: v.Hint, ErrCode: v.ErrCode, VerifyResult: faceproof.NewToken(v.VerifyResult)})
+		effects = s.Result(now, Verdict{Outcome: v.Outcome, Hint: v.Hint, Method: v.Method, ErrCode: v.ErrCode, VerifyResult: faceproof.NewToken(v.VerifyResult)})
 	case in.Tick:
 		effects = s.Tick(now)
 	default:
@@ -191,8 +206,9 @@ func play(s *Session, in step) (step, error) {
 	return out, nil
 }
 
-func vectorSession(forecast bool) *Session {
-	return New(Config{Attempts: 3, Start: epoch, Forecast: forecast, Plan: testPlan, Opening: testOpening(),
+func vectorSession(sc script) *Session {
+	return New(Config{Attempts: 3, Start: epoch, Forecast: sc.Forecast, Method: sc.Method, Plan: testPlan, Opening: testOpening(),
+		NewDigits:    func() (faceproof.DigitsChallenge, error) { return testDigits, nil },
 		NewChallenge: func(p faceproof.Plan) (faceproof.FlashChallenge, error) { return testChallengeOf(p), nil },
 		CheckFrame: func(b []byte) error {
 			if bytes.Contains(b, []byte("huge")) {
@@ -219,14 +235,14 @@ func TestVectors(t *testing.T) {
 	if err := d.Decode(&v); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(v.Challenge, testChallenge) || v.Attempts != 3 {
+	if !reflect.DeepEqual(v.Challenge, testChallenge) || !reflect.DeepEqual(v.Digits, testDigits) || v.Attempts != 3 {
 		t.Fatal("the file's challenge is not the test's")
 	}
 	scripts := map[string]script{}
 	for _, sc := range v.Scripts {
 		scripts[sc.Name] = sc
 		t.Run(sc.Name, func(t *testing.T) {
-			s := vectorSession(sc.Forecast)
+			s := vectorSession(sc)
 			for i, st := range sc.Steps {
 				replay(t, s, i, st)
 			}
@@ -240,7 +256,7 @@ func TestVectors(t *testing.T) {
 	}
 	for _, bad := range v.Bad {
 		t.Run("bad/"+bad.Name, func(t *testing.T) {
-			s := vectorSession(scripts[bad.Script].Forecast)
+			s := vectorSession(scripts[bad.Script])
 			for i, st := range scripts[bad.Script].Steps[:bad.After] {
 				replay(t, s, i, st)
 			}
@@ -263,6 +279,17 @@ func replay(t *testing.T, s *Session, i int, want step) {
 			t.Fatalf("step %d: the binary does not decode to its frame", i)
 		}
 	}
+	if want.Audio != nil {
+		a := audioOf(*want.Audio)
+		data, _ := hex.DecodeString(want.Binary)
+		data = append(data, make([]byte, want.Repeat)...)
+		if !bytes.Equal(AppendAudio(nil, a), data) {
+			t.Fatalf("step %d: the sound does not encode to its binary", i)
+		}
+		if got, err := ParseAudio(data); err == nil && !reflect.DeepEqual(got, a) {
+			t.Fatalf("step %d: the binary does not decode to its sound", i)
+		}
+	}
 	got, err := play(s, want)
 	if err != nil {
 		t.Fatalf("step %d: %v", i, err)
@@ -272,6 +299,10 @@ func replay(t *testing.T, s *Session, i int, want step) {
 	if !bytes.Equal(a, b) {
 		t.Fatalf("step %d:\n got %s\nwant %s", i, a, b)
 	}
+}
+
+func audioOf(v vectorAudio) Audio {
+	return Audio{Attempt: v.Attempt, Seq: v.Seq, T: v.T, PCM: make([]byte, 2*v.Samples)}
 }
 
 func frameOf(v vectorFrame) Frame {
