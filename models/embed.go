@@ -1,6 +1,6 @@
 // Package models carries the manifests of the model packs: which networks, from
-// where, under which licence, with which digests and thresholds. It carries no
-// weights; see docs/models.md.
+// where, under which licence, with which digests and thresholds; and the weights
+// that this project trained itself, which are small. See docs/models.md.
 package models
 
 import "embed"
@@ -9,3 +9,8 @@ import "embed"
 //
 //go:embed packs/*.toml
 var Packs embed.FS
+
+// Weights holds digits/, the recogniser of spoken digits and its calibration.
+//
+//go:embed digits
+var Weights embed.FS

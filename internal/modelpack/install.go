@@ -129,7 +129,7 @@ func (in *installer) install(ctx context.Context, m *manifest) (*Pack, error) {
 			return nil, err
 		}
 	}
-	p := pinned{libraryName, lib.SHA256, lib.Bytes}
+	p := pinned{name: libraryName, sha256: lib.SHA256, bytes: lib.Bytes}
 	if in.missing(p) {
 		if err := in.copy(p, m.Runtime, lib.Path); err != nil {
 			return nil, err
@@ -153,7 +153,10 @@ func (in *installer) model(ctx context.Context, v manifestModel) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	p := pinned{v.File, v.SHA256, v.Bytes}
+	p := v.pinned()
+	if p.embedded != "" {
+		return in.to.verify(p)
+	}
 	if !in.missing(p) {
 		return nil
 	}

@@ -61,7 +61,9 @@ type manifestFile struct {
 	Bytes  int64  `toml:"bytes"`
 }
 
-// manifestModel is one network: fetched from URL, or converted from a package.
+// manifestModel is one network: fetched from URL, converted from a package, or
+// carried by the program (a file of models.Weights, with the calibration beside
+// it).
 type manifestModel struct {
 	ID      string           `toml:"id"`
 	Role    Role             `toml:"role"`
@@ -75,6 +77,9 @@ type manifestModel struct {
 	URL     string           `toml:"url"`
 	Convert *manifestConvert `toml:"convert"`
 	Input   manifestInput    `toml:"input"`
+
+	Embedded    string `toml:"embedded"`
+	Calibration string `toml:"calibration"`
 }
 
 type manifestConvert struct {
@@ -242,6 +247,7 @@ func (f *manifestFlash) check() error {
 var kindRoles = map[string]Role{
 	KindYuNet: RoleDetector, KindBlazeFace: RoleDetector, KindFaceMesh: RoleLandmarks,
 	KindMobileFaceNet: RoleEmbedder, KindDlibResNet: RoleEmbedder,
+	KindCTCLogMel40: RoleSpeech,
 }
 
 func (m *manifestModel) check() error {
@@ -250,7 +256,7 @@ func (m *manifestModel) check() error {
 	switch {
 	case !idPattern.MatchString(m.ID):
 		return bad("id")
-	case !slices.Contains(Roles, m.Role):
+	case !slices.Contains(Roles, m.Role) && m.Role != RoleSpeech:
 		return bad("role")
 	case kindRoles[m.Kind] != m.Role:
 		return bad("kind")
@@ -264,6 +270,10 @@ func (m *manifestModel) check() error {
 		return bad("licence")
 	case m.Source == "" || m.Origin == "":
 		return bad("source or origin")
+	case m.Role == RoleSpeech:
+		return m.checkEmbedded(bad)
+	case m.Embedded != "" || m.Calibration != "":
+		return bad("embedded or calibration (only of the role speech)")
 	case in.Width < 1 || in.Width > 4096 || in.Height < 1 || in.Height > 4096:
 		return bad("input.width or input.height")
 	case in.Color != "rgb" && in.Color != "bgr":
@@ -285,6 +295,24 @@ func (m *manifestModel) check() error {
 		return bad("convert")
 	}
 	return nil
+}
+
+// checkEmbedded holds a network that the program carries to just that.
+func (m *manifestModel) checkEmbedded(bad func(string) error) error {
+	switch {
+	case m.URL != "" || m.Convert != nil || !inside(m.Embedded):
+		return bad("embedded")
+	case !inside(m.Calibration):
+		return bad("calibration")
+	case m.Input != manifestInput{}:
+		return bad("input (of sound there is none)")
+	}
+	return nil
+}
+
+// pinned is the network's file.
+func (m *manifestModel) pinned() pinned {
+	return pinned{name: m.File, sha256: m.SHA256, bytes: m.Bytes, embedded: m.Embedded}
 }
 
 func (m *manifest) checkMatch() error {
@@ -335,21 +363,42 @@ func (m *manifest) library(goos, goarch string) (manifestFile, error) {
 }
 
 // pack gives what Load returns; file turns a digest into an absolute path.
-func (m *manifest) pack(library manifestFile, file func(sha256 string) string) *Pack {
+// Embedded files have been verified.
+func (m *manifest) pack(library manifestFile, file func(sha256 string) string) (*Pack, error) {
 	p := &Pack{
 		ID: m.ID, Title: m.Title, Models: map[Role]Model{}, Continuity: m.Continuity, Flash: m.Flash.ShapePolicy,
 		Warning: Text{En: m.Warning.En, Zh: m.Warning.Zh}, Runtime: file(library.SHA256),
 		Match: Match{Metric: m.Match.Metric, UnitNorm: m.Match.Metric == "cosine"},
 	}
 	for _, v := range m.Models {
-		p.Models[v.Role] = Model{
+		model := Model{
 			ID: v.ID, Role: v.Role, Kind: v.Kind, Name: v.File, File: file(v.SHA256), SHA256: v.SHA256, Bytes: v.Bytes,
 			Input:   Input{Width: v.Input.Width, Height: v.Input.Height, Color: v.Input.Color, Mean: v.Input.Mean, Std: v.Input.Std},
 			Licence: v.Licence, Source: v.Source, Origin: v.Origin,
 		}
+		if v.Embedded != "" {
+			model.File = ""
+			var err error
+			if model.Data, err = readEmbedded(v.Embedded); err != nil {
+				return nil, err
+			}
+			if model.Calibration, err = readEmbedded(v.Calibration); err != nil {
+				return nil, err
+			}
+		}
+		p.Models[v.Role] = model
 	}
 	for _, r := range m.Match.Rows {
 		p.Match.Rows = append(p.Match.Rows, MatchRow(r))
 	}
-	return p
+	return p, nil
+}
+
+// readEmbedded reads a file that the program carries.
+func readEmbedded(name string) ([]byte, error) {
+	b, err := models.Weights.ReadFile(name)
+	if err != nil {
+		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "pack", Message: "names a file that the program does not carry", Err: err}
+	}
+	return b, nil
 }

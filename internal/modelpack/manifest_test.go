@@ -68,7 +68,10 @@ func TestThreshold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := m.pack(m.Runtime.AMD64, func(s string) string { return s })
+		p, err := m.pack(m.Runtime.AMD64, func(s string) string { return s })
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got := p.Threshold(c.probe, c.reference); got.Threshold != c.want {
 			t.Errorf("%s, %d and %d frames: threshold %v, want %v", c.pack, c.probe, c.reference, got.Threshold, c.want)
 		}
@@ -168,7 +171,7 @@ func FuzzParseManifest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if p := m.pack(m.Runtime.AMD64, func(s string) string { return s }); len(p.Models) != len(Roles) || p.Threshold(1, 1).Threshold <= 0 {
+		if p, err := m.pack(m.Runtime.AMD64, func(s string) string { return s }); err == nil && (len(p.Models) < len(Roles) || p.Threshold(1, 1).Threshold <= 0) {
 			t.Errorf("a pack with %d models was taken", len(p.Models))
 		}
 	})
@@ -222,7 +225,7 @@ func TestRealPacks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := pinned{libraryName, lib.SHA256, lib.Bytes}
+		want := pinned{name: libraryName, sha256: lib.SHA256, bytes: lib.Bytes}
 		if b, err := readPinned(filepath.Join(npm, m.Runtime.Package, lib.Path), want); err != nil || int64(len(b)) != lib.Bytes {
 			t.Errorf("linux/%s: %d bytes, %v", machine, len(b), err)
 		}
@@ -239,5 +242,54 @@ func TestRealPacks(t *testing.T) {
 	all, err := List(data)
 	if err != nil || len(all) != 2 || all[1].Ready || all[1].Files[1].State != "missing" || all[1].Files[2].State != "ok" {
 		t.Errorf("list: %+v, %v", all, err)
+	}
+}
+
+// A network that the program carries needs no folder, but its digest.
+func TestEmbedded(t *testing.T) {
+	w := newWorld(t)
+	const name = "digits/testdata/parity.json"
+	b, err := models.Weights.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	speech := manifestModel{ID: "ears", Role: RoleSpeech, Kind: KindCTCLogMel40, File: "ears.onnx", SHA256: digest(b), Bytes: int64(len(b)),
+		Licence: "MIT", Source: "a test", Origin: "a test", Embedded: name, Calibration: name}
+	w.manifest.Models = append(w.manifest.Models, speech)
+	if err := w.manifest.check(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := w.install(t, w.mirror)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := p.Models[RoleSpeech]; m.File != "" || digest(m.Data) != m.SHA256 || len(m.Calibration) == 0 {
+		t.Errorf("%s: file %q, %d and %d bytes", m.ID, m.File, len(m.Data), len(m.Calibration))
+	}
+	if slices.Contains(w.stored(t), digest(b)) {
+		t.Error("stored in the folder too")
+	}
+	for field, change := range map[string]func(*manifestModel){
+		"url":         func(m *manifestModel) { m.URL = "https://example.org/x" },
+		"embedded":    func(m *manifestModel) { m.Embedded = "../x" },
+		"calibration": func(m *manifestModel) { m.Calibration = "" },
+		"input":       func(m *manifestModel) { m.Input.Width = 1 },
+		"kind":        func(m *manifestModel) { m.Kind = KindYuNet },
+		"role":        func(m *manifestModel) { m.Role = RoleDetector },
+	} {
+		m := speech
+		if change(&m); faceproof.ErrorCode(m.check()) != faceproof.CodeInvalid {
+			t.Errorf("%s: %v", field, m.check())
+		}
+	}
+	last := &w.manifest.Models[len(w.manifest.Models)-1]
+	for what, m := range map[string][2]string{
+		"another digest": {strings.Repeat("0", 64), name},
+		"no such file":   {digest(b), "digits/none.onnx"},
+	} {
+		last.SHA256, last.Embedded = m[0], m[1]
+		if _, err := w.load(t); faceproof.ErrorCode(err) != faceproof.CodeInvalid {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }

@@ -95,6 +95,8 @@ type pinned struct {
 	name   string // for people
 	sha256 string
 	bytes  int64 // 0: not stated
+
+	embedded string // its path in the program; empty: it is in the folder
 }
 
 // put stores what r gives, if it is the pinned file. Errors: CodeInvalid with
@@ -125,6 +127,14 @@ func (p pinned) compare(n int64, digest []byte) error {
 // verify reads the stored file and compares it with its digest. Errors:
 // CodeNotFound, CodeInvalid.
 func (f folder) verify(p pinned) error {
+	if p.embedded != "" {
+		b, err := readEmbedded(p.embedded)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(b)
+		return p.compare(int64(len(b)), sum[:])
+	}
 	file, err := os.Open(f.file(p.sha256))
 	if errors.Is(err, fs.ErrNotExist) {
 		return faceproof.Errorf(faceproof.CodeNotFound, p.name, "is not installed; run: faceproof models install")
@@ -163,9 +173,9 @@ func (m *manifest) files() ([]pinned, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []pinned{{libraryName, lib.SHA256, lib.Bytes}}
+	all := []pinned{{name: libraryName, sha256: lib.SHA256, bytes: lib.Bytes}}
 	for _, v := range m.Models {
-		all = append(all, pinned{v.File, v.SHA256, v.Bytes})
+		all = append(all, v.pinned())
 	}
 	return all, nil
 }
@@ -206,7 +216,7 @@ func (f folder) load(m *manifest) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.pack(lib, f.file), nil
+	return m.pack(lib, f.file)
 }
 
 // FileStatus is one file of a pack in a data folder.
@@ -237,6 +247,9 @@ func List(dataDir string) ([]PackStatus, error) {
 	var all []PackStatus
 	for _, id := range packIDs() {
 		s, err := status(dataDir, id, func(f folder, p pinned) error {
+			if p.embedded != "" {
+				return f.verify(p)
+			}
 			_, err := os.Stat(f.file(p.sha256))
 			return err
 		})
