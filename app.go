@@ -62,6 +62,9 @@ type Notice struct {
 	// KeepsImage says that one face image is kept for the app to fetch. Set by
 	// App.Shown from the app's permissions, never by the operator.
 	KeepsImage bool `json:"keeps_image,omitempty"`
+	// Sound says that the person's voice may be recorded, for the digits and the
+	// lips alone. Set by App.Shown.
+	Sound bool `json:"sound,omitempty"`
 }
 
 // Hash names this exact wording: SHA-256, hex, of its JSON. The person's consent
@@ -97,6 +100,7 @@ type App struct {
 	Permissions []Permission
 	Origins     []string  // pages that may run the SDK, "https://host[:port]"; empty allows this server's own origin only
 	Alive       AliveType // what the app's policy allows: AliveFlash, AliveDigits, or AliveAuto for both
+	Reading     Reading   // digits aloud
 	DailyCalls  int       // calls of each interface on one day, 0 to MaxDailyCalls; 0: the server's default
 	Revoked     bool
 	CreatedAt   int64 // unix milliseconds
@@ -118,11 +122,12 @@ func CheckDailyCalls(n int, field string) error {
 }
 
 // Shown is the notice as the person reads it, with what the app's permissions
-// mean for them. Its hash is what they consent to: an app that gets getimage
-// meanwhile needs a new consent.
-func (a App) Shown() Notice {
+// mean for them, and whether this verification may use sound (Methods.Digits). Its
+// hash is what they consent to: an app that gets getimage meanwhile needs a new
+// consent.
+func (a App) Shown(sound bool) Notice {
 	n := a.Notice
-	n.KeepsImage = a.Has(PermGetImage)
+	n.KeepsImage, n.Sound = a.Has(PermGetImage), sound
 	return n
 }
 

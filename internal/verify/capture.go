@@ -17,7 +17,7 @@ var errSession = faceproof.Errorf(faceproof.CodeNotFound, "hello.session_id", "i
 // with ctx. Errors: CodeNotFound when the session is unknown or the token is
 // wrong or outdated, CodeExpired, CodeConflict for a second socket, CodeInvalid
 // with field "hello.consent.notice" when another notice was shown,
-// CodeForbidden when the app was revoked, CodeRateLimited when a budget of
+// CodeForbidden when the app was revoked or its policy no longer allows the method, CodeRateLimited when a budget of
 // failures was used up meanwhile. None of them changes anything.
 func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live, error) {
 	hash := keys.HashToken(hello.CaptureToken.Reveal())
@@ -43,7 +43,11 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 	if app.Revoked {
 		return nil, faceproof.Errorf(faceproof.CodeForbidden, "app", "is revoked")
 	}
-	if hello.Consent.Notice != app.Shown().Hash() {
+	methods, err := s.methods(app, v.Alive)
+	if err != nil {
+		return nil, err // the policy has changed
+	}
+	if hello.Consent.Notice != app.Shown(methods.Digits).Hash() {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "hello.consent.notice", "is not the notice that this session showed")
 	}
 	if err := s.allowed(ctx, v.AppID, v.SubjectIndex); err != nil {
@@ -68,7 +72,7 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 		return nil, err
 	}
 	s.log.Info("capture begun", "session", v.ID, "app", v.AppID)
-	w := &worker{s: s, v: v, subject: sub, hello: hello, caller: callerOf(ctx), state: faceproof.StateCapturing,
+	w := &worker{s: s, v: v, methods: methods, atOnce: app.Reading.AtOnce, policy: app.Reading.Policy(s.cfg.Policy), subject: sub, hello: hello, caller: callerOf(ctx), state: faceproof.StateCapturing,
 		portrait: app.Has(faceproof.PermGetImage), video: token.video && app.Has(faceproof.PermGetVideo)}
 	w.hello.CaptureToken = faceproof.Token{} // used up
 	return s.goLive(ctx, w), nil

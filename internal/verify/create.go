@@ -39,8 +39,8 @@ type Started struct {
 	SessionID    string
 	CaptureToken faceproof.Token // for one hello within ExpiresIn
 	ExpiresIn    time.Duration
-	Method       faceproof.AliveType // AliveFlash or AliveDigits
-	MaskedName   string              // for the person's own eyes
+	Methods      faceproof.Methods
+	MaskedName   string // for the person's own eyes
 	OpenID       string
 	Video        bool // the capture will be kept for getvideo, if the person passes
 }
@@ -66,22 +66,10 @@ func CertHash(certType, name, number string) string {
 // IdentityCard is the only cert_type.
 const IdentityCard = "IDENTITY_CARD"
 
-// method picks the liveness test. What the client wishes never widens what the
-// app's policy allows. Errors: CodeInvalid, CodeForbidden or, for a method that
-// is not built yet, CodeUnavailable, all with field "check_alive_type".
-func method(policy, wish faceproof.AliveType) (faceproof.AliveType, error) {
-	const field = "check_alive_type"
-	flash := policy == faceproof.AliveFlash || policy == faceproof.AliveAuto
-	digits := policy == faceproof.AliveDigits || policy == faceproof.AliveAuto
-	switch {
-	case wish == faceproof.AliveFlash && !flash, wish == faceproof.AliveDigits && !digits:
-		return 0, faceproof.Errorf(faceproof.CodeForbidden, field, "the app's policy does not allow this method")
-	case (wish == faceproof.AliveFlash || wish == faceproof.AliveAuto) && flash:
-		return faceproof.AliveFlash, nil
-	case wish == faceproof.AliveDigits || wish == faceproof.AliveAuto:
-		return 0, faceproof.Errorf(faceproof.CodeUnavailable, field, "digits not supported yet")
-	}
-	return 0, faceproof.Errorf(faceproof.CodeInvalid, field, "must be 0, 1 or 2")
+// methods are the liveness tests of a verification: never more than the app's
+// policy allows today, whatever was asked for when it was created.
+func (s *Service) methods(app faceproof.App, asked faceproof.AliveType) (faceproof.Methods, error) {
+	return faceproof.MethodsOf(app.Alive, asked, s.cfg.Digits)
 }
 
 // Create adds a 2.0 verification. The same request again gives the same
@@ -152,7 +140,7 @@ func (s *Service) draft(app faceproof.App, sub faceproof.Subject, wish faceproof
 	if sub.IDNumber.Reveal() == "" {
 		return v, faceproof.Errorf(faceproof.CodeInvalid, "id_card_number", "must not be empty")
 	}
-	if _, err := method(app.Alive, wish); err != nil {
+	if _, err := s.methods(app, wish); err != nil {
 		return v, err
 	}
 	id, err := s.random(idBytes)
@@ -224,6 +212,10 @@ func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.S
 	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {
 		return Started{}, err
 	}
+	methods, err := s.methods(app, v.Alive)
+	if err != nil {
+		return Started{}, err
+	}
 	v.Generation = faceproof.Gen1
 	token, err := s.captureToken(facts{v.ExpiresAt, video})
 	if err != nil {
@@ -234,7 +226,7 @@ func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.S
 		return Started{}, err
 	}
 	s.log.Info("verification created", "session", v.ID, "app", v.AppID, "generation", int(v.Generation))
-	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: StartTTL, Method: firstMethod(v.Alive),
+	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: StartTTL, Methods: methods,
 		MaskedName: sub.Name.Masked(), OpenID: openID, Video: video}, nil
 }
 
@@ -270,6 +262,10 @@ func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string
 	if v.ExpiresAt <= now {
 		return Started{}, faceproof.Errorf(faceproof.CodeExpired, "verify_id", "has expired")
 	}
+	methods, err := s.methods(app, v.Alive)
+	if err != nil {
+		return Started{}, err // the policy has changed
+	}
 	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {
 		return Started{}, err
 	}
@@ -286,7 +282,7 @@ func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string
 		return Started{}, err
 	}
 	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: time.Duration(until-now) * time.Millisecond,
-		Method: firstMethod(v.Alive), MaskedName: sub.Name.Masked(), OpenID: v.OpenID, Video: video}, nil
+		Methods: methods, MaskedName: sub.Name.Masked(), OpenID: v.OpenID, Video: video}, nil
 }
 
 var userIDKeyForm = regexp.MustCompile(`^[0-9a-f]{32}$`)

@@ -11,8 +11,17 @@ func firstMethod(asked faceproof.AliveType) faceproof.AliveType {
 	return asked
 }
 
-// Method is the liveness test that was used.
-func (i Info) Method() faceproof.AliveType { return firstMethod(i.Verification.Alive) }
+// Method is the liveness test that was used: the decision's, or before there is
+// one what the capture begins with.
+func (i Info) Method() faceproof.AliveType {
+	switch i.Decision.Method {
+	case faceproof.MethodDigits:
+		return faceproof.AliveDigits
+	case faceproof.MethodFlash:
+		return faceproof.AliveFlash
+	}
+	return firstMethod(i.Verification.Alive)
+}
 
 // AliveReason says why AliveAuto used Method: "light_" and a faceproof.Light.
 // It is empty when another type was asked or nothing was measured.

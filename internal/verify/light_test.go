@@ -84,7 +84,7 @@ func TestLightIsOnlyRecordedForType1(t *testing.T) {
 				return e
 			}
 			st, err := w.s.Start1(context.Background(), w.app, w.subject, asked, "", false)
-			if err != nil || st.Method != faceproof.AliveFlash {
+			if err != nil || st.Methods.First != faceproof.AliveFlash {
 				t.Fatalf("%+v, %v", st, err)
 			}
 			p := w.play(context.Background(), st)

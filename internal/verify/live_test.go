@@ -17,7 +17,7 @@ func TestPassIsRedeemedOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		st := w.start1()
-		if st.MaskedName != "*三" || st.Method != faceproof.AliveFlash || st.ExpiresIn != StartTTL {
+		if st.MaskedName != "*三" || st.Methods.First != faceproof.AliveFlash || st.ExpiresIn != StartTTL {
 			t.Errorf("started %+v", st)
 		}
 		p := w.play(context.Background(), st)

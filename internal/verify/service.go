@@ -50,6 +50,9 @@ func New(c Config) (*Service, error) {
 	if c.Policy.ID == "" || c.Policy.MaxAttempts < 1 || c.Policy.MaxAttempts > 3 {
 		return nil, errors.New("verify: a policy needs an ID and 1 to 3 attempts")
 	}
+	if !faceproof.LevelStandard.AtLeast(c.Policy.MinLevel) {
+		return nil, errors.New("verify: a policy's MinLevel must be low or standard")
+	}
 	if c.Budget == (Budget{}) {
 		c.Budget = DefaultBudget()
 	}

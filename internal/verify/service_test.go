@@ -26,21 +26,40 @@ func TestCertHash(t *testing.T) {
 	}
 }
 
-// What the client wishes never widens what the app allows: 3 wishes, 3 policies.
+// What the client wishes never widens what the app allows, also when the policy
+// changes after the verification was created: 3 wishes, 3 policies before, 3 after,
+// with and without a recogniser.
 func TestMethodNeverWidensThePolicy(t *testing.T) {
-	f, d, auto := faceproof.AliveFlash, faceproof.AliveDigits, faceproof.AliveAuto
-	for _, c := range []struct {
-		policy, wish faceproof.AliveType
-		want         faceproof.Code
-	}{
-		{f, f, ""}, {f, d, faceproof.CodeForbidden}, {f, auto, ""},
-		{d, f, faceproof.CodeForbidden}, {d, d, faceproof.CodeUnavailable}, {d, auto, faceproof.CodeUnavailable},
-		{auto, f, ""}, {auto, d, faceproof.CodeUnavailable}, {auto, auto, ""},
-		{auto, 3, faceproof.CodeInvalid}, {auto, -1, faceproof.CodeInvalid}, {9, f, faceproof.CodeForbidden}, {9, auto, faceproof.CodeUnavailable},
-	} {
-		got, err := method(c.policy, c.wish)
-		if faceproof.ErrorCode(err) != c.want || err == nil && got != f {
-			t.Errorf("policy %d, wish %d: %d, %v", c.policy, c.wish, got, err)
+	all := []faceproof.AliveType{faceproof.AliveDigits, faceproof.AliveFlash, faceproof.AliveAuto}
+	for _, digits := range []bool{false, true} {
+		w := newWorld(t, func(c *Config) { c.Digits = digits })
+		n := 0
+		for _, wish := range all {
+			for _, before := range all {
+				for _, after := range all {
+					n++
+					app, r := w.app, w.request(fmt.Sprintf("order-%d-%v", n, digits))
+					app.Alive, r.Alive = before, wish
+					r.App = app
+					want, refused := faceproof.MethodsOf(before, wish, digits)
+					created, err := w.s.Create(ctx, r)
+					if faceproof.ErrorCode(err) != faceproof.ErrorCode(refused) {
+						t.Fatalf("wish %d, policy %d, %v: %v, want %v", wish, before, digits, err, refused)
+					}
+					if st, err := w.s.Start1(ctx, app, w.subject, wish, "", false); faceproof.ErrorCode(err) != faceproof.ErrorCode(refused) || st.Methods != want {
+						t.Fatalf("wish %d, policy %d, %v: %+v, %v", wish, before, digits, st, err)
+					}
+					if refused != nil {
+						continue
+					}
+					app.Alive = after
+					want, refused = faceproof.MethodsOf(after, wish, digits)
+					st, err := w.s.Start2(ctx, app, created.VerifyID.Reveal(), nil, false)
+					if faceproof.ErrorCode(err) != faceproof.ErrorCode(refused) || st.Methods != want {
+						t.Fatalf("wish %d, policy %d, then %d, %v: %+v, %v", wish, before, after, digits, st, err)
+					}
+				}
+			}
 		}
 	}
 }

@@ -111,6 +111,7 @@ type Config struct {
 	Policy       faceproof.Policy                                       // zero: faceproof.DefaultPolicy
 	Opening      faceproof.FlashChallenge                               // of every challenge; zero: flash.Opening
 	NewChallenge func(faceproof.Plan) (faceproof.FlashChallenge, error) // nil: flash.New with Rand
+	Digits       bool                                                   // the Analyzer reads digits aloud; false: only colours are offered
 	CheckFrame   func(jpeg []byte) error                                // header check of every frame, such as imaging.CheckJPEG; nil: first bytes only
 	Limits       capture.Limits                                         // zero: capture.DefaultLimits
 	Now          func() time.Time                                       // nil: time.Now

@@ -32,6 +32,9 @@ type report struct {
 type worker struct {
 	s        *Service
 	v        faceproof.Verification
+	methods  faceproof.Methods // that may be used
+	atOnce   bool              // digits appear together: the app's policy asks for it
+	policy   faceproof.Policy  // the server's, and the app's where that is stricter
 	subject  faceproof.Subject
 	portrait bool // keep one for getimage
 	video    bool // keep the capture for getvideo
@@ -74,7 +77,7 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 	}()
 	if w.analysis == nil {
 		w.analysis = w.s.cfg.Analyzer.Begin()
-		w.analysis.Approach(faceproof.AskApproach(w.s.cfg.Policy, ""))
+		w.analysis.Approach(faceproof.AskApproach(w.policy, ""))
 	}
 	switch {
 	case j.analyse != nil:
@@ -122,7 +125,7 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 	if err != nil {
 		return capture.Verdict{}, faceproof.Errorf(faceproof.CodeInternal, "", "the evidence holds a number that is none")
 	}
-	policy := w.s.cfg.Policy
+	policy := w.policy
 	d := faceproof.Decide(policy, evidence)
 	w.s.log.Info("attempt judged", "session", w.v.ID, "attempt", evidence.Attempt, "outcome", d.Outcome, "reason", d.Reasons[0])
 	if d.Outcome == faceproof.OutcomeInconclusive && evidence.Attempt < policy.MaxAttempts {
@@ -147,7 +150,7 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 func (w *worker) choose(t capture.Transcript) faceproof.Plan {
 	e := w.analysis.Light(t)
 	w.light = &e
-	policy := w.s.cfg.Policy
+	policy := w.policy
 	light := faceproof.PredictLight(policy, e)
 	var plan faceproof.Plan
 	if w.v.Alive != faceproof.AliveAuto || faceproof.ShowColours(policy, light, t.Attempt) {

@@ -143,7 +143,7 @@ func (w *world) play(ctx context.Context, st Started) *player {
 		w.t.Fatal(err)
 	}
 	if v.AppID == w.other.ID {
-		h.Consent.Notice = w.other.Shown().Hash()
+		h.Consent.Notice = w.other.Shown(false).Hash()
 	}
 	live, err := w.s.Capture(ctx, h)
 	if err != nil {

@@ -84,6 +84,9 @@ type Config struct {
 	// Needs Calls.
 	DailyCalls int
 	Calls      Calls // nil: nothing is limited, nor are forced refreshes of a token
+	// Digits says that the server reads digits aloud, as verify.Config.Digits
+	// does; false: checkAliveType 0 is not offered.
+	Digits bool
 	// Compat says which devices and versions may verify; nil: the embedded table.
 	Compat *Compat
 }

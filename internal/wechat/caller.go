@@ -139,10 +139,10 @@ func (t compatTable) fitOf(agent string, claim *deviceClaim) fit {
 	return f
 }
 
-// serves says whether the caller fits a checkAliveType. Until digits are
-// there, type 2 means the flash.
-func (f fit) serves(alive faceproof.AliveType) bool {
-	if alive == faceproof.AliveDigits {
+// serves says whether the caller fits what a capture begins with. What it would
+// fall back on is no reason to refuse it.
+func (f fit) serves(m faceproof.Methods) bool {
+	if m.First == faceproof.AliveDigits {
 		return f.digits
 	}
 	return f.flash

@@ -150,6 +150,8 @@ const (
 	retNoFace     = 10002 // 人脸特征检测失败; also what an undocumented decision gives
 	retInProgress = 10005 // 2.0: 正在检测中
 	retQuality    = 10010 // 照片质量不满足比对要求
+	retSpeech     = 10027 // 语音识别失败
+	retLips       = 10028 // 唇动检测失败
 	retUnfinished = 10300 // 2.0: 未完成核身
 )
 
@@ -181,6 +183,11 @@ var codeTable = []codeRow{
 	{faceproof.ReasonFreshUnsure, retQuality, retQuality, 10004, "无法判定脸上的光", "the light on the face could not be told"},
 	{faceproof.ReasonBackgroundUnsure, retQuality, retQuality, 10004, "无法判定背景的光", "the light on the background could not be told"},
 	{faceproof.ReasonShapeUnsure, retQuality, retQuality, 10004, "无法判定是不是立体的真人脸", "whether the light falls on a real face could not be told"},
+	{faceproof.ReasonNoSound, retSpeech, retSpeech, 10004, "没有听到说话", "nothing was heard that could be speech: no microphone, silence, too quiet"},
+	{faceproof.ReasonNoise, retSpeech, retSpeech, 10004, "声音过大失真或环境太吵", "the sound is clipped, or the room too noisy"},
+	{faceproof.ReasonMisread, retSpeech, retSpeech, 10004, "读出的数字不符或听不清", "the digits were not understood, or others were read"},
+	{faceproof.ReasonOffTime, retSpeech, retSpeech, 10004, "读数字的时间与显示不符", "the digits were not read when they were shown: a recording, or read ahead"},
+	{faceproof.ReasonLips, retLips, retLips, 10004, "唇动与声音不符", "the mouth did not say what was heard: a photo, another's voice, a covered mouth"},
 	{faceproof.ReasonOtherModel, 10011, 10011, 10004, "登记所用的模型不同，需重新登记", "registered under another model pack: register again"},
 	{faceproof.ReasonAbsent, 10026, 10026, 10004, "登记库中没有此身份证号", "nobody is registered under the ID number"},
 	{faceproof.ReasonLimit, 10052, 10052, 10004, "此人的失败次数已达上限", "too many failures for this person in 24 hours; what the face was does not count"},

@@ -184,7 +184,7 @@ func (f *fakeVerify) Start1(_ context.Context, app faceproof.App, s faceproof.Su
 	}
 	f.started, f.openIDs = append(f.started, s), append(f.openIDs, openID)
 	return verify.Started{SessionID: strings.Repeat("ab", 16), CaptureToken: faceproof.NewToken("cap"), ExpiresIn: 180 * time.Second,
-		Method: faceproof.AliveFlash, MaskedName: s.Name.Masked(), OpenID: openID, Video: video}, nil
+		Methods: faceproof.Methods{First: faceproof.AliveFlash}, MaskedName: s.Name.Masked(), OpenID: openID, Video: video}, nil
 }
 
 func (f *fakeVerify) Start2(_ context.Context, app faceproof.App, verifyID string, mayStart func(string) bool, video bool) (verify.Started, error) {
@@ -194,7 +194,7 @@ func (f *fakeVerify) Start2(_ context.Context, app faceproof.App, verifyID strin
 	if verifyID != "the-verify-id" || app.ID != appA || !mayStart(f.bound) {
 		return verify.Started{}, faceproof.Errorf(faceproof.CodeNotFound, "verify_id", "unknown")
 	}
-	return verify.Started{SessionID: strings.Repeat("cd", 16), CaptureToken: faceproof.NewToken("cap2"), ExpiresIn: 180 * time.Second, Method: faceproof.AliveFlash, MaskedName: "*三", Video: video}, nil
+	return verify.Started{SessionID: strings.Repeat("cd", 16), CaptureToken: faceproof.NewToken("cap2"), ExpiresIn: 180 * time.Second, Methods: faceproof.Methods{First: faceproof.AliveFlash}, MaskedName: "*三", Video: video}, nil
 }
 
 func (f *fakeVerify) Redeem(ctx context.Context, app faceproof.App, credential, outSeqNo string) (verify.Info, error) {

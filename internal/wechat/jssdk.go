@@ -177,17 +177,17 @@ func (a *API) sdkSupport(c *sdkCall) (any, error) {
 	if fit.blocked {
 		return supportAnswer{clientBlocked, apiCheck + ":fail " + saysBlocked, libVersionCode}, nil
 	}
-	if !offered(app, alive) || !fit.serves(alive) {
+	methods, err := a.methods(app, alive)
+	if err != nil || !fit.serves(methods) {
 		return supportAnswer{clientNoModel, apiCheck + ":fail " + saysNoModel, libVersionCode}, nil
 	}
 	return supportAnswer{0, apiCheck + ":ok", libVersionCode}, nil
 }
 
-// offered says whether a method that the app's policy allows serves what the
-// page asks for. Only the flash method is there; a page never widens the
-// policy (security.md T06).
-func offered(app faceproof.App, alive faceproof.AliveType) bool {
-	return alive != faceproof.AliveDigits && app.Alive != faceproof.AliveDigits
+// methods are those that serve what the page asks for. A page never widens the
+// app's policy (security.md T06).
+func (a *API) methods(app faceproof.App, alive faceproof.AliveType) (faceproof.Methods, error) {
+	return faceproof.MethodsOf(app.Alive, alive, a.cfg.Digits)
 }
 
 // sessionRequest is the body of /v1/sdk/sessions.
@@ -206,7 +206,7 @@ type sessionAnswer struct {
 	SessionID      string              `json:"session_id"`
 	CaptureToken   string              `json:"capture_token"`
 	ExpiresIn      int                 `json:"expires_in"` // seconds
-	Method         string              `json:"method"`     // "flash"
+	Method         string              `json:"method"`     // that the capture begins with: "flash" or "digits"
 	CheckAliveType faceproof.AliveType `json:"check_alive_type"`
 	App            appAnswer           `json:"app"`
 	MaskedName     string              `json:"masked_name"`
@@ -259,12 +259,20 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	methods, notice := started.Methods, app.Shown(started.Methods.Digits)
 	return sessionAnswer{
 		SessionID: started.SessionID, CaptureToken: started.CaptureToken.Reveal(),
-		ExpiresIn: int(started.ExpiresIn / time.Second), Method: "flash", CheckAliveType: started.Method,
+		ExpiresIn: int(started.ExpiresIn / time.Second), Method: methodWord(methods.First), CheckAliveType: methods.First,
 		App: appAnswer{app.ID, app.Name}, MaskedName: started.MaskedName,
-		Notice: app.Shown(), NoticeHash: app.Shown().Hash(), UploadVideo: started.Video,
+		Notice: notice, NoticeHash: notice.Hash(), UploadVideo: started.Video,
 	}, nil
+}
+
+func methodWord(m faceproof.AliveType) string {
+	if m == faceproof.AliveDigits {
+		return faceproof.MethodDigits
+	}
+	return faceproof.MethodFlash
 }
 
 // suits refuses a capture that the device, its version or the app's policy rules
@@ -276,9 +284,12 @@ func (a *API) suits(c *sdkCall, app faceproof.App, claim *deviceClaim, alive fac
 		return err
 	case fit.blocked:
 		return c.unsuited(clientBlocked, saysBlocked)
-	case !offered(app, alive):
+	}
+	methods, err := a.methods(app, alive)
+	switch {
+	case err != nil:
 		return c.notOffered()
-	case !fit.serves(alive):
+	case !fit.serves(methods):
 		return c.unsuited(clientNoModel, saysNoModel)
 	}
 	return nil

@@ -153,6 +153,9 @@ func (a *API) sdkTranslate(c *sdkCall, err error) *sdkFailure {
 		case faceproof.CodeInvalid:
 			return c.invalid(e.Field, "%s", e.Message)
 		case faceproof.CodeForbidden:
+			if e.Field == "check_alive_type" { // the policy has changed since the verification was created
+				return c.notOffered()
+			}
 			return c.accessDenied()
 		case faceproof.CodeRateLimited:
 			f := &sdkFailure{Status: http.StatusTooManyRequests, Code: e.Code, Field: e.Field, Message: e.Message, ErrCode: clientTooFast}
@@ -164,6 +167,9 @@ func (a *API) sdkTranslate(c *sdkCall, err error) *sdkFailure {
 			}
 			return f
 		case faceproof.CodeUnavailable:
+			if e.Field == "check_alive_type" {
+				return c.notOffered()
+			}
 			system.Status, system.Code, system.Message = http.StatusServiceUnavailable, e.Code, "try again later"
 		}
 	}

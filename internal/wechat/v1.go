@@ -72,6 +72,7 @@ type infoAnswer struct {
 	NameMD5      string `json:"name_utf8_md5"`
 	AliveType    int    `json:"check_alive_type"`
 
+	Level       faceproof.Level     `json:"liveness_level,omitempty"`     // ours: of a pass
 	Assurance   faceproof.Assurance `json:"capture_assurance,omitempty"`  // ours
 	AliveReason string              `json:"check_alive_reason,omitempty"` // ours: why type 2 used it
 	Replayed    bool                `json:"replayed,omitempty"`           // ours: a first answer went out before
@@ -99,6 +100,7 @@ func (a *API) getInfo(c *call) (any, error) {
 	return infoAnswer{
 		Message: "ok", IdentifyRet: identifyRet(info.Decision),
 		IdentifyTime: seconds(v.StartedAt), FinishTime: seconds(v.FinishedAt),
+		ValidateData: info.Decision.Digits, Level: info.Decision.Level,
 		OpenID: v.OpenID, AliveType: int(info.Method()), AliveReason: info.AliveReason(), Assurance: info.Assurance,
 		IDCardMD5: md5Hex(info.Subject.IDNumber.Reveal()), // the last X is upper case already
 		NameMD5:   md5Hex(info.Subject.Name.Reveal()),

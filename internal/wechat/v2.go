@@ -89,9 +89,13 @@ type verifyInfoAnswer struct {
 	Message   string `json:"errmsg"`
 	VerifyRet int    `json:"verify_ret"` // 10000: passed
 
-	Assurance   faceproof.Assurance `json:"capture_assurance,omitempty"`  // ours; absent before the decision
-	AliveReason string              `json:"check_alive_reason,omitempty"` // ours: why the method was used
-	Replayed    bool                `json:"replayed,omitempty"`           // ours: the result was told before
+	// Ours; absent before the decision.
+	ValidateData string              `json:"validate_data,omitempty"` // the digits that were read
+	AliveType    *int                `json:"check_alive_type,omitempty"`
+	Level        faceproof.Level     `json:"liveness_level,omitempty"` // of a pass
+	Assurance    faceproof.Assurance `json:"capture_assurance,omitempty"`
+	AliveReason  string              `json:"check_alive_reason,omitempty"` // why the method was used
+	Replayed     bool                `json:"replayed,omitempty"`           // the result was told before
 }
 
 // queryVerifyInfo tells the result of a verification, as often as it is asked.
@@ -104,5 +108,12 @@ func (a *API) queryVerifyInfo(c *call) (any, error) {
 	if err != nil {
 		return nil, translate(err, "verify_id")
 	}
-	return verifyInfoAnswer{0, "ok", verifyRet(info.Verification, info.Decision), info.Assurance, info.AliveReason(), info.Replayed}, nil
+	d := info.Decision
+	answer := verifyInfoAnswer{Message: "ok", VerifyRet: verifyRet(info.Verification, d), ValidateData: d.Digits, Level: d.Level,
+		Assurance: info.Assurance, AliveReason: info.AliveReason(), Replayed: info.Replayed}
+	if d.Method != "" {
+		method := int(info.Method())
+		answer.AliveType = &method
+	}
+	return answer, nil
 }
