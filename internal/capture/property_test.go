@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,12 @@ type actor struct {
 	colours  int // of the challenge
 	sent     int
 	until    float64 // t at which the current phase has enough frames
+	aloud    bool    // the attempt is of digits
+	soundT   float64 // until when sound was sent
+	soundSeq uint32
+	samples  int
+	prompts  int // sent to us
+	shown    int // of them
 
 	// what came out
 	log struct {
@@ -61,6 +68,11 @@ type actor struct {
 		asked, shown, declined                 bool // of this attempt: the forecast and its answer
 		declines                               int
 		complete                               int
+		read                                   int     // complete ones of digits
+		sounds                                 []Audio // of this attempt
+		digits                                 faceproof.DigitsChallenge
+		prompted, listened, drawn              int
+		due                                    time.Time // before which no prompt may leave
 	}
 }
 
@@ -75,6 +87,8 @@ const (
 	skipBoth          // neither the last segment nor the post-roll is reported
 	miscount          // one frame more sent than came
 	misclaim          // more captured than sent and dropped
+	mute              // no sound of the second digit
+	missample         // more samples than came
 	cheats
 )
 
@@ -88,9 +102,11 @@ func newActor(c choices) *actor {
 	case 5:
 		l.Previews = 4
 	}
-	a := &actor{c: c, cheat: max(0, cheat(c.below(14))-14+cheats), temper: []int{1000, 100, 30, 8}[c.below(4)], lim: l, now: epoch, next: "hello", attempt: 1, t: 100}
+	a := &actor{c: c, cheat: max(0, cheat(c.below(16))-16+cheats), temper: []int{1000, 100, 30, 8}[c.below(4)], lim: l, now: epoch, next: "hello", attempt: 1, t: 100}
 	a.asks = c.below(2) == 1
-	a.s = New(Config{Limits: l, Start: epoch, Forecast: a.asks, Plan: a.plan(), Opening: testOpening(), NewChallenge: func(p faceproof.Plan) (faceproof.FlashChallenge, error) {
+	method := []string{"", faceproof.MethodDigits}[c.below(2)]
+	a.aloud = method != ""
+	a.s = New(Config{Limits: l, Start: epoch, Forecast: a.asks, Method: method, NewDigits: a.draw, Plan: a.plan(), Opening: testOpening(), NewChallenge: func(p faceproof.Plan) (faceproof.FlashChallenge, error) {
 		if c.below(50) == 49 {
 			return faceproof.FlashChallenge{}, fmt.Errorf("no randomness")
 		}
@@ -102,6 +118,23 @@ func newActor(c choices) *actor {
 // plan is a length, mostly a short one: the number of steps is limited.
 func (a *actor) plan() faceproof.Plan {
 	return faceproof.Plan{Segments: []int{3, 1, 4, 3, 3, 10, 16}[a.c.below(7)], SegmentMS: testPlan.SegmentMS}
+}
+
+// draw is a short challenge of digits, sometimes all at once.
+func (a *actor) draw() (faceproof.DigitsChallenge, error) {
+	ch := testDigits
+	ch.Digits = "730518"[:3+a.c.below(2)]
+	ch.ShowMS = []int{a.c.below(2) * 250, 900, 1700, 2600}[:len(ch.Digits)]
+	ch.EndMS = ch.ShowMS[len(ch.ShowMS)-1] + 900
+	switch a.c.below(12) {
+	case 9, 10:
+		ch.Paced, ch.ShowMS, ch.Light = false, ch.ShowMS[:1], nil
+	case 11:
+		return faceproof.DigitsChallenge{}, fmt.Errorf("no randomness")
+	}
+	a.log.drawn++
+	a.log.digits = ch
+	return ch, nil
 }
 
 // step makes one move; a broken invariant is an error.
@@ -141,6 +174,20 @@ func (a *actor) frame(attempt int, preview bool) error {
 	return a.took(effects, err)
 }
 
+// sound sends what was recorded since the last time, up to half a second.
+func (a *actor) sound(attempt int) error {
+	n := min(int((a.t-a.soundT)*audioPerMS), MaxAudioSamples)
+	if n < MinAudioSamples {
+		n = MinAudioSamples
+	}
+	m := Audio{Attempt: attempt, Seq: a.soundSeq, T: a.soundT, PCM: make([]byte, 2*n)}
+	a.soundSeq++
+	a.soundT += float64(n) / audioPerMS
+	a.samples += n
+	effects, err := a.s.Handle(a.now, true, AppendAudio(nil, m))
+	return a.took(effects, err)
+}
+
 func (a *actor) display(event string, index int) error {
 	if event == DisplayPreroll {
 		a.log.preroll = a.t
@@ -149,12 +196,29 @@ func (a *actor) display(event string, index int) error {
 }
 
 func (a *actor) end(captured, sent, dropped int) error {
+	if a.aloud {
+		samples := a.samples
+		if a.cheat == missample {
+			samples++
+		}
+		return a.text(`{"type":"end","attempt":%d,"captured":%d,"sent":%d,"dropped":%d,"samples":%d}`, a.attempt, captured, sent, dropped, samples)
+	}
 	return a.text(`{"type":"end","attempt":%d,"captured":%d,"sent":%d,"dropped":%d}`, a.attempt, captured, sent, dropped)
 }
 
 // wanted does what the protocol wants next.
 func (a *actor) wanted() error {
 	a.pass(1 + a.c.below(90))
+	if a.c.below(4) > 0 { // the server's clock goes on by itself
+		if bad := a.took(a.s.Tick(a.now), nil); bad != nil || a.log.over {
+			return bad
+		}
+	}
+	if a.aloud {
+		if done, bad := a.wantedAloud(); done {
+			return bad
+		}
+	}
 	switch a.next {
 	case "hello":
 		return a.text(testHello)
@@ -215,9 +279,49 @@ func (a *actor) wanted() error {
 	return a.took(a.s.Tick(a.now), nil) // the server's turn
 }
 
+// wantedAloud does what only a digits attempt wants.
+func (a *actor) wantedAloud() (done bool, err error) {
+	switch a.next {
+	case "ready":
+		a.soundSeq, a.samples, a.shown = 0, 0, 0
+		return false, nil
+	case "lead": // prepare has come
+		a.seq, a.next, a.soundT = 0, "preroll", a.t
+		return false, nil
+	case "frames":
+		if a.shown < a.prompts {
+			a.shown++
+			return true, a.display(DisplayPrompt, a.shown-1)
+		}
+		if a.cheat == mute && a.prompts == 2 {
+			a.soundT = a.t
+		}
+		if a.t-a.soundT > 100+float64(a.c.below(300)) {
+			return true, a.sound(a.attempt)
+		}
+	case "listened":
+		if a.t-a.soundT > 20 {
+			return true, a.sound(a.attempt)
+		}
+		a.next, a.until = "post", a.t+200
+		if a.cheat == skipPost || a.cheat == skipBoth {
+			return true, nil
+		}
+		return true, a.display(DisplayPostroll, 0)
+	}
+	return false, nil
+}
+
 // stray does something else.
 func (a *actor) stray() error {
-	switch a.c.below(14) {
+	switch a.c.below(17) {
+	case 14:
+		return a.sound(a.attempt)
+	case 15:
+		a.soundT += float64(a.c.below(400)) - 100
+		return a.sound(a.c.below(5))
+	case 16:
+		return a.display(DisplayPrompt, a.c.below(5))
 	case 12: // an answer that nobody asked for
 		return a.forecast()
 	case 0:
@@ -285,6 +389,8 @@ func (a *actor) effect(e Effect, last bool) error {
 		return a.took(a.s.Guide(a.now, faceproof.Guidance{OK: a.c.below(5) < 4}), nil)
 	case Record:
 		return a.recorded(e.Frame)
+	case Sound:
+		return a.heard(e.Audio)
 	case Forecast:
 		if t := e.Transcript; !a.asks || a.log.asked || t.Attempt != a.s.Attempt() || t.Received != len(a.log.records) || len(t.Display) == 0 {
 			return fmt.Errorf("a bad forecast %+v", t)
@@ -329,25 +435,34 @@ func (a *actor) sentOut(m ServerMessage) error {
 	if err != nil || !json.Valid(b) || len(b) > 4096 {
 		return fmt.Errorf("message %s: %v", b, err)
 	}
+	if bad := a.secret(m, b); bad != nil {
+		return bad
+	}
 	switch m := m.(type) {
 	case Prepare:
-		a.next = "lead"
+		a.next, a.prompts, a.shown = "lead", 0, 0
+		a.log.due = time.Time{}
+		if a.aloud != (m.Method == faceproof.MethodDigits) {
+			return fmt.Errorf("another method: %s", b)
+		}
+	case Prompt:
+		if bad := a.prompt(m); bad != nil {
+			return bad
+		}
+		a.prompts++
+	case Listened:
+		if bad := a.paced(a.log.digits.EndMS); bad != nil || a.log.prompted != len(a.log.digits.ShowMS) {
+			return fmt.Errorf("listened after %d prompts: %v", a.log.prompted, bad)
+		}
+		a.log.listened++
+		a.next = "listened"
 	case ErrorMessage:
 		if a.log.fails++; a.log.fails > 1 {
 			return fmt.Errorf("two errors")
 		}
 	case ChallengeMessage:
-		n, first := 0, 0.
-		for _, f := range a.log.records {
-			if f.T >= a.log.preroll {
-				if n == 0 {
-					first = f.T
-				}
-				n++
-			}
-		}
-		if n < a.lim.PrerollFrames || a.log.records[len(a.log.records)-1].T-first < 1000 || a.log.preroll == 0 || a.log.challenged {
-			return fmt.Errorf("a challenge after %d frames", n)
+		if bad := a.prerolled(); bad != nil || a.log.challenged {
+			return fmt.Errorf("a challenge, before: %t: %v", a.log.challenged, bad)
 		}
 		if a.asks && !a.log.shown {
 			return fmt.Errorf("a challenge that nobody wanted shown")
@@ -358,6 +473,96 @@ func (a *actor) sentOut(m ServerMessage) error {
 		a.log.challenged = true
 		a.next = "segment"
 	}
+	return nil
+}
+
+// secret looks for what no message may tell yet, or ever.
+func (a *actor) secret(m ServerMessage, b []byte) error {
+	ch := a.log.digits
+	if ch.Digits == "" {
+		return nil
+	}
+	p, isPrompt := m.(Prompt)
+	switch {
+	case strings.Contains(string(b), ch.Nonce):
+		return fmt.Errorf("the nonce is told: %s", b)
+	case isPrompt && ch.Paced && p.Digits != ch.Digits[p.Index:p.Index+1], isPrompt && !ch.Paced && p.Digits != ch.Digits:
+		return fmt.Errorf("another digit: %s", b)
+	case !isPrompt && strings.Contains(string(b), `"`+ch.Digits+`"`):
+		return fmt.Errorf("the digits are told: %s", b)
+	}
+	return nil
+}
+
+// prerolled says what is wrong with the pre-roll that is over.
+func (a *actor) prerolled() error {
+	n, first := 0, 0.
+	for _, f := range a.log.records {
+		if f.T >= a.log.preroll {
+			if n == 0 {
+				first = f.T
+			}
+			n++
+		}
+	}
+	if n < a.lim.PrerollFrames || a.log.records[len(a.log.records)-1].T-first < 1000 || a.log.preroll == 0 {
+		return fmt.Errorf("%d frames", n)
+	}
+	return nil
+}
+
+// prompt checks that it is the next, due, and that the one before was shown, and
+// seen and heard until then.
+func (a *actor) prompt(m Prompt) error {
+	ch := a.log.digits
+	if m.Index != a.log.prompted || m.Index >= len(ch.ShowMS) || m.Attempt != a.s.Attempt() || !a.aloud || a.log.listened > 0 {
+		return fmt.Errorf("a prompt out of order: %+v", m)
+	}
+	if m.Index == 0 {
+		samples := 0
+		for _, s := range a.log.sounds {
+			samples += s.Len()
+		}
+		if bad := a.prerolled(); bad != nil || samples < 800*16 {
+			return fmt.Errorf("prompts after %d samples: %v", samples, bad)
+		}
+		a.log.due = a.s.attempt.sentAt
+	}
+	if bad := a.paced(ch.ShowMS[m.Index]); bad != nil {
+		return bad
+	}
+	a.log.prompted++
+	return nil
+}
+
+// paced checks what leaves so many milliseconds after the first could.
+func (a *actor) paced(ms int) error {
+	if a.log.due.IsZero() || a.now.Before(a.log.due.Add(after(ms))) {
+		return fmt.Errorf("something of %d ms left %v after the pre-roll", ms, a.now.Sub(a.log.due))
+	}
+	if n := a.log.prompted; n > 0 {
+		shown := a.s.attempt.display
+		if len(shown) != n+1 || shown[n].Event != DisplayPrompt || shown[n].Index != n-1 {
+			return fmt.Errorf("the prompt before was not shown: %+v", shown)
+		}
+		frames, sounds := a.log.records, a.log.sounds
+		if frames[len(frames)-1].T < shown[n].T || sounds[len(sounds)-1].EndT() < shown[n].T-audioGapMS {
+			return fmt.Errorf("neither seen nor heard until the prompt before")
+		}
+	}
+	return nil
+}
+
+// heard takes a piece of sound that the session let through.
+func (a *actor) heard(m Audio) error {
+	s := a.log.sounds
+	if n := len(s); n > 0 && (m.Seq <= s[n-1].Seq || m.T < s[n-1].EndT()-2*audioGapMS) {
+		return fmt.Errorf("sound out of order")
+	}
+	if m.Attempt != a.s.Attempt() || !a.aloud || a.log.preroll == 0 && a.log.digits.Digits == "" {
+		return fmt.Errorf("sound that nobody asked for")
+	}
+	a.log.sounds = append(s, m)
 	return nil
 }
 
@@ -381,6 +586,13 @@ func (a *actor) analysed(e Analyse) error {
 	if t.Received != len(a.log.records) {
 		return fmt.Errorf("%d received, %d recorded", t.Received, len(a.log.records))
 	}
+	samples := 0
+	for _, s := range a.log.sounds {
+		samples += s.Len()
+	}
+	if aloud := t.Method == faceproof.MethodDigits; aloud != a.aloud || t.Audio.Samples != samples || t.Audio.Messages != len(a.log.sounds) || aloud && t.Digits.Digits != a.log.digits.Digits {
+		return fmt.Errorf("another account: %s, %+v, %d samples heard", t.Method, t.Audio, samples)
+	}
 	if e.Declined {
 		if a.log.declines++; e.Complete || a.log.challenged || !a.log.declined {
 			return fmt.Errorf("declined, but complete %t, challenged %t, declined %t", e.Complete, a.log.challenged, a.log.declined)
@@ -388,12 +600,18 @@ func (a *actor) analysed(e Analyse) error {
 	}
 	if e.Complete {
 		a.log.complete++
-		if bad := checkComplete(t, a.log.records); bad != nil {
+		check := checkComplete
+		if a.aloud {
+			a.log.read++
+			check = func(t Transcript, frames []Frame) error { return checkRead(t, frames, a.log.sounds) }
+		}
+		if bad := check(t, a.log.records); bad != nil {
 			return bad
 		}
 	}
 	a.log.records, a.log.challenged, a.log.preroll = nil, false, 0
 	a.log.asked, a.log.shown, a.log.declined = false, false, false
+	a.log.sounds, a.log.digits, a.log.prompted, a.log.listened = nil, faceproof.DigitsChallenge{}, 0, 0
 	v := Verdict{Outcome: []ResultOutcome{ResultRetry, ResultRetry, ResultPass, ResultFail}[a.c.below(4)]}
 	if a.attempt == 3 && v.Outcome == ResultRetry && a.c.below(10) > 0 {
 		v.Outcome = ResultFail
@@ -401,11 +619,15 @@ func (a *actor) analysed(e Analyse) error {
 	if v.Outcome == ResultRetry {
 		a.attempt++
 		a.next = "ready"
+		v.Method = []string{"", faceproof.MethodFlash, faceproof.MethodDigits}[a.c.below(3)]
 	}
 	if a.c.below(4) == 3 { // something under way
 		if bad := a.stray(); bad != nil {
 			return bad
 		}
+	}
+	if v.Method != "" && a.s.phase == phaseAnalysing && a.attempt <= 3 {
+		a.aloud = v.Method == faceproof.MethodDigits
 	}
 	return a.took(a.s.Result(a.now, v), nil)
 }
@@ -436,7 +658,46 @@ func checkComplete(t Transcript, frames []Frame) error {
 	return nil
 }
 
+// checkRead holds a complete attempt of digits to what was let through.
+func checkRead(t Transcript, frames []Frame, sounds []Audio) error {
+	n := len(t.Digits.ShowMS)
+	if n == 0 || len(t.Display) != n+2 || t.Display[0].Event != DisplayPreroll || t.Display[n+1].Event != DisplayPostroll || len(t.Challenge.Segments) > 0 {
+		return fmt.Errorf("an incomplete display was analysed: %+v", t.Display)
+	}
+	for i := range n {
+		d, next := t.Display[i+1], t.Display[i+2]
+		if d.Event != DisplayPrompt || d.Index != i || next.T <= d.T {
+			return fmt.Errorf("a display out of order was analysed: %+v", t.Display)
+		}
+		framed, heard := false, 0.
+		for _, f := range frames {
+			framed = framed || f.T >= d.T && f.T < next.T
+		}
+		for _, s := range sounds {
+			heard += max(0, min(next.T, s.EndT())-max(d.T, s.T))
+		}
+		// Pieces may lie over each other, or apart, by their jitter.
+		if slack := 2 * audioGapMS; !framed || heard < (next.T-d.T)/2-slack {
+			return fmt.Errorf("prompt %d: framed %t, %.0f of %.0f ms heard", i, framed, heard, next.T-d.T)
+		}
+	}
+	if t.Captured != t.Sent+t.Dropped || t.Sent != t.Received+t.RateDropped || t.ServerMS < float64(t.Digits.EndMS) {
+		return fmt.Errorf("the account does not agree: %+v", t)
+	}
+	return nil
+}
+
 func (a *actor) limits() error {
+	if sounds := a.log.sounds; len(sounds) > 0 {
+		samples := 0
+		for _, s := range sounds {
+			samples += s.Len()
+		}
+		if samples > int(a.lim.AudioMS)*16 {
+			return fmt.Errorf("over the limit of sound: %d samples", samples)
+		}
+	}
+
 	if len(a.log.records) > a.lim.Frames || a.log.previews > a.lim.Previews {
 		return fmt.Errorf("over a limit: %d frames, %d previews", len(a.log.records), a.log.previews)
 	}
@@ -457,7 +718,7 @@ func TestSessionHoldsAgainstRandomClients(t *testing.T) {
 	if raceEnabled || testing.Short() {
 		n = 10_000
 	}
-	var complete, ended, retried, declined int
+	var complete, ended, retried, declined, read int
 	for i := range n {
 		a := newActor(fastChoices{rand.New(rand.NewPCG(seed, uint64(i)))})
 		for range maxSteps {
@@ -472,6 +733,9 @@ func TestSessionHoldsAgainstRandomClients(t *testing.T) {
 		if a.log.complete > 0 {
 			complete++
 		}
+		if a.log.read > 0 {
+			read++
+		}
 		if a.log.declines > 0 {
 			declined++
 		}
@@ -479,10 +743,10 @@ func TestSessionHoldsAgainstRandomClients(t *testing.T) {
 			retried++
 		}
 	}
-	t.Logf("%d sequences: %d with a complete attempt, %d retried, %d declined, %d ended", n, complete, retried, declined, ended)
+	t.Logf("%d sequences: %d with a complete attempt, %d retried, %d declined, %d read, %d ended", n, complete, retried, declined, read, ended)
 	// The clients must get everywhere, or the invariants were not tested.
-	if complete < n/100 || retried < n/100 || declined < n/100 {
-		t.Errorf("only %d complete, %d retried and %d declined attempts", complete, retried, declined)
+	if complete < n/100 || retried < n/100 || declined < n/100 || read < n/100 {
+		t.Errorf("only %d complete, %d retried, %d declined and %d read attempts", complete, retried, declined, read)
 	}
 }
 
