@@ -92,7 +92,7 @@ e2e-clients: setup $(BIN) models ## a public SDK of WeChat, and a backend that o
 	@cd e2e/clients && go vet . && CI=true FACEPROOF_DATA="$(abspath $(FACEPROOF_DATA))" go test -count=1 .
 
 e2e-matrix: setup $(BIN) models $(E2E_IN) ## attacks and genuine sessions, 20 of each; RUNS, MODES, JOBS
-	@build/setup.sh chromium
+	@build/setup.sh chromium speech
 	@cd e2e && node matrix.mjs
 
 screenshots: setup $(BIN) models $(E2E_IN) ## docs/images/*.png from the running demo

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a bare Debian 12 lacks, and only that. Arguments: base, chromium, fonts.
+# Installs what a bare Debian 12 lacks, and only that. Arguments: base, chromium, speech, fonts.
 # Without root it asks sudo once, and otherwise says what to install.
 set -euo pipefail
 
@@ -15,6 +15,9 @@ for part in "$@"; do
       ;;
     chromium)
       [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
+      ;;
+    speech) # reads the digits aloud in the browser tests
+      need espeak-ng espeak-ng
       ;;
     fonts) # only for the screenshots: Chinese text without boxes
       dpkg -s fonts-noto-cjk >/dev/null 2>&1 || missing+=(fonts-noto-cjk)

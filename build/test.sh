@@ -60,7 +60,7 @@ no_host() { # a package registry's host name in a tracked file would tie the bui
 
 setup() {
   local parts=(base)
-  has e2e && parts+=(chromium)
+  has e2e && parts+=(chromium speech)
   build/setup.sh "${parts[@]}" && make --no-print-directory build || return 1
   if has go || has e2e; then make --no-print-directory models-all || return 1; fi
   if has e2e; then make --no-print-directory e2e/node_modules/.stamp || return 1; fi

@@ -4,12 +4,13 @@ import { glassVeil, librarySequence, otherSequence, PAPER, paperLight, SHEETS, t
 import { HEIGHT, LH, LW, mean, OUT, reduce, STEP, WIDTH } from './grid.mjs';
 import { BANDS, patches, toLinear, transfer } from './light.mjs';
 import { depthMap, faceMask, measure, normals, shading, silhouette } from './head.mjs';
+import { mouthOf } from './mouth.mjs';
 import { random } from './random.mjs';
 import { room } from './room.mjs';
 
 export { HEIGHT, LH, LW, OUT, STEP, WIDTH } from './grid.mjs';
 
-export const MODES = ['live', 'static', 'otherseq', 'splice', 'flat', 'tint_face', 'screen', ...PAPER];
+export const MODES = ['live', 'reading', 'static', 'otherseq', 'splice', 'flat', 'tint_face', 'screen', ...PAPER];
 
 // Reflectance of the skin (R, G, B), type III on Fitzpatrick's scale; only the
 // specular share depends on it.
@@ -52,6 +53,33 @@ export function parameters(given = {}) {
   };
   const out = { ...drawn, ...given };
   if (!MODES.includes(out.mode)) throw new Error(`camera: unknown mode ${out.mode}`);
+  if (out.reads || out.mode === 'reading') out.reads = reading(seed, out.reads);
+  return out;
+}
+
+/** How digits are read aloud; see talker.js and microphone.js. Any mode may read; the mode reading is live. */
+function reading(seed, given = {}) {
+  const r = random(seed + 0x5eed);
+  let next = 400;
+  const earlier = Array.from({ length: 6 }, () => {
+    const word = { digit: Math.floor(10 * r.uniform()), at: next };
+    next += r.range(900, 1600);
+    return word;
+  });
+  const drawn = {
+    seed,
+    voice: 'mei', lang: 'zh', mouthVoice: '', // whose words move the mouth; '': the voice's own
+    says: 'shown', // or others: a wrong digit each time; earlier: the recording of an earlier session
+    mouth: 'moves', // or still, or covered by a hand from the first digit on
+    sound: 'on', // or muted: the room only; silent: zeros; refused, missing: no microphone
+    leadMs: 40, soundLateMs: 0, // the mouth before the sound; the sound after the mouth
+    reactionMs: [380, 620], // from a digit on the page to its sound
+    noiseDb: -62, // of the room, dBFS
+    earlier,
+  };
+  const out = { ...drawn, ...given };
+  for (const [k, words] of Object.entries({ says: ['shown', 'others', 'earlier'], mouth: ['moves', 'still', 'covered'], sound: ['on', 'muted', 'silent', 'refused', 'missing'] }))
+    if (!words.includes(out[k])) throw new Error(`camera: unknown ${k} ${out[k]}`);
   return out;
 }
 
@@ -79,7 +107,7 @@ export function buildAssets(portrait, given) {
   const level = mean(low.lum, mask), k = p.face / level;
   for (let i = 0; i < fg.length; i++) fg[i] *= k;
   for (const c of low.rgb) for (let i = 0; i < c.length; i++) c[i] *= k;
-  return { p, fg, bg, mask, ...stand(p, portrait.mesh, mask, fg, bg, opacity, low), alpha: Uint8Array.from(opacity, (v) => Math.round(255 * v)) };
+  return { p, fg, bg, mask, mouth: p.reads ? mouthOf(portrait) : null, ...stand(p, portrait.mesh, mask, fg, bg, opacity, low), alpha: Uint8Array.from(opacity, (v) => Math.round(255 * v)) };
 }
 
 /**
@@ -147,7 +175,7 @@ export function pack(assets) {
     alpha: encode(assets.alpha), mask: encode(assets.mask),
     gain: encode(gain), gainScale: max / 65535, bgGain: assets.bgGain,
     veil: assets.veil ? packVeil(assets.veil) : null,
-    sheet: SHEETS.includes(p.mode),
+    sheet: SHEETS.includes(p.mode), mouth: assets.mouth,
     other: p.mode === 'otherseq' ? otherSequence(p.seed) : null,
     library: p.mode === 'splice' ? librarySequence(p.seed) : null,
   };

@@ -25,5 +25,6 @@ export function drawnPortrait() {
       rgb.set(c, (y * WIDTH + x) * 3);
     }
   }
-  return { name: 'drawn', rgb, mesh: ellipsoidMesh(cx, cy, w) };
+  const lips = cy + 0.33 * w, mouth = { line: [[cx - 0.14 * w, lips], [cx, lips], [cx + 0.14 * w, lips]], chin: cy + 0.68 * w, eyes: 0.6 * w };
+  return { name: 'drawn', rgb, mesh: ellipsoidMesh(cx, cy, w), mouth };
 }

@@ -1,15 +1,19 @@
 // The page's side: replaces the browser's camera. It looks at nothing but the
 // canvas marked data-flash-surface, as a lens would.
 
-/** Runs in the page before its scripts. config: {assets, deny} */
-export function installCamera(config, createRenderer, createReplay, createSplicer) {
+/** Runs in the page before its scripts. config: {assets, speech, deny}; parts: see initScript. */
+export function installCamera(config, parts) {
+  const { createRenderer, createReplay, createSplicer, createMouth, createTalker, createMicrophone } = parts;
   const media = navigator.mediaDevices ?? (navigator.mediaDevices = {});
-  const stats = (window.__camera = { frames: 0, renderMs: 0, samples: 0, asked: 0 });
-  const device = {
-    deviceId: 'testcamera', groupId: 'test', kind: 'videoinput', label: 'Test camera (front)',
-    toJSON() { return { deviceId: this.deviceId, groupId: this.groupId, kind: this.kind, label: this.label }; },
-  };
-  media.enumerateDevices = async () => (config.deny === 'NotFoundError' ? [] : [device]);
+  const stats = (window.__camera = { frames: 0, renderMs: 0, samples: 0, asked: 0, heard: 0, said: [] });
+  const deviceOf = (deviceId, kind, label) => ({
+    deviceId, groupId: 'test', kind, label,
+    toJSON() { return { deviceId, groupId: 'test', kind, label }; },
+  });
+  const device = deviceOf('testcamera', 'videoinput', 'Test camera (front)');
+  const hears = config.speech && config.speech.sound.kind !== 'missing';
+  const devices = [device, ...(hears ? [deviceOf('testmicrophone', 'audioinput', 'Test microphone')] : [])];
+  media.enumerateDevices = async () => (config.deny === 'NotFoundError' ? [] : devices);
   if (config.deny) {
     media.getUserMedia = async () => {
       stats.asked++;
@@ -19,11 +23,15 @@ export function installCamera(config, createRenderer, createReplay, createSplice
   }
   const decode = (s) => Uint8Array.from(atob(s), (ch) => ch.charCodeAt(0)).buffer;
   let camera = null;
+  const { speech } = config;
+  const talker = speech && createTalker(speech.reads, speech.mouths, speech.ms, speech.stepMs);
+  const microphone = speech && createMicrophone(speech.sound, decode);
 
   const start = () => {
     const a = config.assets, { width: W, height: H, bands } = a;
     const r = createRenderer(a, decode);
     const replay = a.other ? createReplay(a.other, bands) : null;
+    const mouth = a.mouth && talker ? createMouth(a.mouth, r.photo, W, a.p.face, a.p.seed) : null;
     const splicer = a.library ? createSplicer(a.library, bands, r.film, a.p.latencyMs) : null;
     const canvas = (w, h) => Object.assign(document.createElement('canvas'), { width: w, height: h });
     const OW = Math.round(W * a.out), OH = Math.round(H * a.out);
@@ -44,7 +52,22 @@ export function installCamera(config, createRenderer, createReplay, createSplice
       }
       return null;
     };
+    const visible = (el) => el?.isConnected && el.checkVisibility?.({ visibilityProperty: true, opacityProperty: true }) !== false;
     let surface = null, searched = 0;
+    // The digits that a person reads off the page; the index tells one 7 from the next.
+    const prompt = () => {
+      const el = surface?.isConnected ? surface.getRootNode().querySelector('[data-testid="fp-digit"]') : null;
+      const digits = visible(el) ? el.textContent.replace(/\D/g, '') : '';
+      return digits ? { key: `${el.dataset.index} ${digits}`, digits } : null;
+    };
+    const listen = (t) => {
+      if (!talker) return;
+      talker.see(t, prompt());
+      for (const word of talker.due(t)) {
+        microphone.say(word.digit, word.at);
+        stats.said.push(word);
+      }
+    };
     const look = () => {
       requestAnimationFrame(look);
       if (!surface?.isConnected && searched++ % 6 === 0) surface = within(document);
@@ -63,6 +86,7 @@ export function installCamera(config, createRenderer, createReplay, createSplice
         for (let i = 0; i < n; i++) for (let c = 0; c < 3; c++) shown[((i / 4) | 0) * 3 + c] += linear[d[i * 4 + c]] / 4;
       }
       const t = performance.now();
+      listen(t);
       stats.samples++;
       splicer?.see(t, shown);
       r.light(t, splicer ? splicer.neutral : replay ? replay(t, shown) : shown);
@@ -73,6 +97,7 @@ export function installCamera(config, createRenderer, createReplay, createSplice
     const draw = () => {
       if (track?.readyState === 'ended') return; // nobody looks
       const t = performance.now();
+      mouth?.draw(talker.opening(t), talker.covered(t));
       const clip = splicer?.at(t);
       const m = clip ? r.show(clip) : r.render(t);
       rc.putImageData(rd, 0, 0);
@@ -101,14 +126,26 @@ export function installCamera(config, createRenderer, createReplay, createSplice
   };
 
   media.getUserMedia = async (constraints) => {
-    stats.asked++;
-    if (!constraints?.video) throw new DOMException('test camera', 'NotFoundError');
-    camera ??= start();
-    return camera();
+    if (!constraints?.video && !(constraints?.audio && microphone)) {
+      stats.asked++;
+      throw new DOMException('test camera', 'NotFoundError');
+    }
+    const tracks = [];
+    if (constraints.audio) {
+      stats.heard++;
+      tracks.push(...(await microphone.open()).getTracks());
+    }
+    if (constraints.video) {
+      stats.asked++;
+      camera ??= start();
+      tracks.push(...camera().getTracks());
+    }
+    return new MediaStream(tracks);
   };
 }
 
-/** The text of the init script for Playwright's addInitScript({content}). */
-export function initScript(config, createRenderer, createReplay, createSplicer) {
-  return `(${installCamera})(${JSON.stringify(config)}, ${createRenderer}, ${createReplay}, ${createSplicer});`;
+/** The text of the init script for Playwright's addInitScript({content}); parts: {createRenderer, createReplay, …}. */
+export function initScript(config, parts) {
+  const text = Object.entries(parts).map(([name, f]) => `${name}: ${f}`).join(', ');
+  return `(${installCamera})(${JSON.stringify(config)}, {${text}});`;
 }

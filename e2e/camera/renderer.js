@@ -3,7 +3,7 @@
 
 /**
  * assets as made by assets.mjs pack(); decode turns base64 into an ArrayBuffer.
- * Returns {fg, bg, light, render, film, show}; times in ms.
+ * Returns {fg, bg, photo, light, render, film, show}; times in ms.
  */
 export function createRenderer(assets, decode) {
   const { p, width: W, height: H, step, bands: B } = assets;
@@ -182,6 +182,8 @@ export function createRenderer(assets, decode) {
 
   return {
     fg, bg,
+    /** The person's linear light, which may change between frames (mouth.js). */
+    photo: fgLin,
     /** Notes what the screen shows from time t on: Float32Array bands·3, linear 0 to 1. */
     light(t, bands) {
       history.push([t, bands]);

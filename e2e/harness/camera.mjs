@@ -2,10 +2,15 @@
 import { buildAssets, pack } from '../camera/assets.mjs';
 import { initScript } from '../camera/install.js';
 import { portrait } from '../camera/portraits.mjs';
+import { createMicrophone } from '../camera/microphone.js';
+import { createMouth } from '../camera/mouth.js';
 import { createRenderer, createReplay } from '../camera/renderer.js';
+import { packSpeech, speech } from '../camera/speech.mjs';
 import { createSplicer } from '../camera/splicer.js';
+import { createTalker } from '../camera/talker.js';
 import { DEVICES } from './browser.mjs';
 
+const PARTS = { createRenderer, createReplay, createSplicer, createMouth, createTalker, createMicrophone };
 const portraits = new Map();
 
 /** The portrait of a person, prepared once. */
@@ -17,7 +22,7 @@ export async function portraitOf(browser, who) {
 
 /**
  * A context whose camera sees `who` with the parameters of camera/assets.mjs
- * (mode, seed, latencyMs, ambientLux, screen …), or none: {deny: 'NotAllowedError'}.
+ * (mode, seed, latencyMs, ambientLux, screen, reads …), or none: {deny: 'NotAllowedError'}.
  */
 export async function cameraContext(browser, who, given = {}, options = {}) {
   const screen = given.screen ?? 'phone';
@@ -30,8 +35,13 @@ export async function cameraContext(browser, who, given = {}, options = {}) {
   else {
     const assets = buildAssets(await portraitOf(browser, who), given);
     parameters = assets.p;
-    config = { assets: pack(assets) };
+    config = { assets: pack(assets), speech: parameters.reads ? await spoken(parameters.reads) : null };
   }
-  await context.addInitScript({ content: initScript(config, createRenderer, createReplay, createSplicer) });
+  await context.addInitScript({ content: initScript(config, PARTS) });
   return { context, parameters };
+}
+
+async function spoken(reads) {
+  const sound = await speech(reads.voice, reads.lang);
+  return packSpeech(reads, sound, reads.mouthVoice ? await speech(reads.mouthVoice, reads.lang) : sound);
 }
