@@ -11,20 +11,23 @@ import (
 	"context"
 	"io"
 
+	"faceproof/internal/digits"
 	"faceproof/internal/face"
 )
 
 // Config of an Analyzer.
 type Config struct {
 	Engine      *face.Engine
-	Rand        io.Reader // seeds the randomisation test; nil: crypto/rand
-	Candidates  int       // of the randomisation test; 0: 10,000
-	Concurrency int       // frames worked on at once, over all runs; 0: 2
+	Speech      digits.Recogniser // nil: digits cannot be judged
+	Rand        io.Reader         // seeds the randomisation test; nil: crypto/rand
+	Candidates  int               // of the randomisation test; 0: 10,000
+	Concurrency int               // frames worked on at once, over all runs; 0: 2
 }
 
 // Analyzer makes Runs. It is safe for concurrent use.
 type Analyzer struct {
 	engine *face.Engine
+	speech digits.Recogniser
 	random io.Reader // nil: the system's
 	tries  int       // candidates
 	slots  chan struct{}
@@ -35,7 +38,7 @@ func New(c Config) *Analyzer {
 	if c.Concurrency <= 0 {
 		c.Concurrency = 2
 	}
-	return &Analyzer{engine: c.Engine, random: c.Rand, tries: c.Candidates, slots: make(chan struct{}, c.Concurrency)}
+	return &Analyzer{engine: c.Engine, speech: c.Speech, random: c.Rand, tries: c.Candidates, slots: make(chan struct{}, c.Concurrency)}
 }
 
 // Begin starts the analysis of one session.

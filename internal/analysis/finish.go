@@ -27,7 +27,7 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	}
 	defer release()
 	ev := faceproof.Evidence{
-		PackID: r.a.engine.Pack().ID, Method: "flash", Assurance: faceproof.AssuranceWebUnattested,
+		PackID: r.a.engine.Pack().ID, Method: methodOf(t), Assurance: faceproof.AssuranceWebUnattested,
 		Attempt: t.Attempt, Capture: r.capture(t), Reference: ref.State,
 	}
 	source := r.source.Evidence()
@@ -35,25 +35,15 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	source.Weigh()
 	ev.Provenance = &source
 	ev.Assurance = faceproof.CaptureAssurance(ev)
-	rng, err := flash.NewRand(r.a.random)
+	var first float64 // ms, when the colours or the digits began
+	if ev.Method == faceproof.MethodDigits {
+		first, err = r.finishDigits(ctx, t, &ev)
+	} else {
+		first, err = r.finishFlash(t, &ev)
+	}
 	if err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
-	tl := timeline(t.Display)
-	series := r.series()
-	series.Surface = r.surface(t)
-	fl, err := flash.Analyse(t.Challenge, tl, series, r.a.tries, rng)
-	if err != nil {
-		return faceproof.Evidence{}, nil, err
-	}
-	ev.Flash = &fl
-
-	first := 0. // ms, when the colours began
-	if len(tl.Segment) > 0 {
-		first = 1000 * tl.Segment[0]
-	}
-	light := r.light(t, first)
-	ev.Light = &light
 	probe, best := r.probe(neutralFrom(t), first)
 	ev.Face = faceproof.FaceEvidence{Analysed: r.looks.all, WithFace: r.looks.withFace, ManyFaces: r.looks.many}
 	var portrait []byte
@@ -73,6 +63,48 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 		return faceproof.Evidence{}, nil, err
 	}
 	return ev, portrait, nil
+}
+
+// methodOf names the method of an attempt; recordings from before there were two
+// say nothing.
+func methodOf(t capture.Transcript) string {
+	if t.Method == faceproof.MethodDigits {
+		return faceproof.MethodDigits
+	}
+	return faceproof.MethodFlash
+}
+
+// finishFlash judges the light of the colours, and tells when they began.
+func (r *Run) finishFlash(t capture.Transcript, ev *faceproof.Evidence) (first float64, err error) {
+	rng, err := flash.NewRand(r.a.random)
+	if err != nil {
+		return 0, err
+	}
+	tl := timeline(t.Display)
+	series := r.series()
+	series.Surface = r.surface(t)
+	fl, err := flash.Analyse(t.Challenge, tl, series, r.a.tries, rng)
+	if err != nil {
+		return 0, err
+	}
+	ev.Flash = &fl
+	if len(tl.Segment) > 0 {
+		first = 1000 * tl.Segment[0]
+	}
+	light := r.light(t, first)
+	ev.Light = &light
+	return first, nil
+}
+
+// finishDigits judges what was read aloud, and tells when that began.
+func (r *Run) finishDigits(ctx context.Context, t capture.Transcript, ev *faceproof.Evidence) (first float64, err error) {
+	if ev.Digits, err = r.aloud(ctx, t); err != nil {
+		return 0, err
+	}
+	if prompts, _, _ := r.listened(t); len(prompts) > 0 {
+		first = prompts[0]
+	}
+	return first, nil
 }
 
 // capture counts the frames.

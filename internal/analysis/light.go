@@ -94,7 +94,7 @@ func luminance(c [3]float64) float64 { return .2126*c[0] + .7152*c[1] + .0722*c[
 func neutralFrom(t capture.Transcript) float64 {
 	for _, d := range t.Display {
 		if d.Event == capture.DisplayPreroll {
-			return d.T + float64(t.Challenge.FadeMS)
+			return d.T + float64(max(t.Challenge.FadeMS, t.Digits.FadeMS))
 		}
 	}
 	return 0

@@ -7,6 +7,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/capture"
+	"faceproof/internal/digits"
 	"faceproof/internal/face"
 	"faceproof/internal/imaging"
 	"faceproof/internal/provenance"
@@ -38,6 +39,8 @@ type Run struct {
 	sinceLook int             // frames
 	jpegQ     int             // lowest
 	approach  approach        // by the previews
+	sound     digits.Track    // of a digits attempt
+	listens   bool            // it has begun
 	source    provenance.Meter
 	width     int // of the first picture; places are in its pixels
 	height    int
@@ -52,6 +55,7 @@ type frame struct {
 	width int         // of the picture, pixels
 	cells *face.Cells // nil: the face was not followed
 	place face.Placement
+	mouth float64 // opening, distances between the eyes; NaN: not measured
 }
 
 // shot is a frame whose face was embedded.
@@ -76,7 +80,8 @@ func (r *Run) Reset() {
 	clear(r.frames)
 	clear(r.shots)
 	r.source.Reset()
-	*r = Run{a: r.a, tracker: r.tracker, spare: r.spare, frames: r.frames[:0], shots: r.shots[:0], source: r.source}
+	r.sound.Reset()
+	*r = Run{a: r.a, tracker: r.tracker, spare: r.spare, frames: r.frames[:0], shots: r.shots[:0], source: r.source, sound: r.sound}
 	r.tracker.Reset()
 }
 
@@ -112,8 +117,12 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 	if err != nil {
 		return err
 	}
+	mouth, err := r.mouth(ctx, m)
+	if err != nil {
+		return err
+	}
 	place := r.tracker.Placement().Scale(float64(r.width) / float64(m.W))
-	r.frames = append(r.frames, frame{t: f.T, width: m.W, cells: cells, place: place})
+	r.frames = append(r.frames, frame{t: f.T, width: m.W, cells: cells, place: place, mouth: mouth})
 	return nil
 }
 

@@ -40,6 +40,12 @@ func (s Sound) Float() []float32 {
 	return out
 }
 
+// From gives what was heard from t on (ms, client clock).
+func (s Sound) From(t float64) Sound {
+	n := int(max(0, min((t-s.T0)*Rate/1000, float64(len(s.Samples)))))
+	return Sound{Samples: s.Samples[n:], T0: s.T0 + float64(n)*1000/Rate, Gaps: s.Gaps}
+}
+
 // Mels is how many bands LogMel gives.
 const Mels = 40
 

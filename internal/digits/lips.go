@@ -55,7 +55,7 @@ func Lips(opening, at []float64, s Sound, onsets []float64) faceproof.LipsEviden
 		}
 		share := min(1, (now-t[j])/(t[j+1]-t[j]))
 		mouth[i] = o[j] + share*(o[j+1]-o[j])
-		level[i] = between(loud, (now-s.T0-lipsWindowMS/2)/MelMS)
+		level[i] = between(loud, (now-s.T0-windowMS/2)/MelMS)
 		voice[i] = level[i]
 	}
 	e.Onsets = openings(mouth, level, t[0], e.Range, onsets)
@@ -73,9 +73,6 @@ func Lips(opening, at []float64, s Sound, onsets []float64) faceproof.LipsEviden
 	e.Null = (e.Sync - mean) / (math.Sqrt(max(0, square/lipsNulls-mean*mean)) + lipsSpread)
 	return e
 }
-
-// lipsWindowMS: a row of the loudness belongs to the middle of its window.
-const lipsWindowMS = 1000. * window / Rate
 
 // loudness is the smoothed logarithm of the power from 150 to 2,700 Hz, every
 // 10 ms.

@@ -33,6 +33,9 @@ const (
 // MelMS is the time between two rows of LogMel.
 const MelMS = 1000. * hop / Rate
 
+// windowMS is what a row is made of; it belongs to the middle.
+const windowMS = 1000. * window / Rate
+
 // FrontEnd "logmel40-v2" is LogMel, as calibration files name it.
 const FrontEnd = "logmel40-v2"
 

@@ -21,3 +21,12 @@ func InTime(onsets, prompts []float64) (n int) {
 	}
 	return n
 }
+
+// Times turns rows of a recogniser that heard s into ms of the client's clock.
+func Times(rows []int, s Sound, info Info) []float64 {
+	var out []float64
+	for _, row := range rows {
+		out = append(out, s.T0+windowMS/2+float64(row)*info.FrameMS)
+	}
+	return out
+}
