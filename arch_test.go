@@ -52,7 +52,9 @@ var imports = map[string][]string{
 	// level 3
 	"internal/server": {".", "internal/verify", "internal/capture", "internal/onboarding", "internal/registry", "web"},
 	"internal/wechat": {".", "internal/verify"},
-	"internal/eval":   {".", "internal/analysis", "internal/capture", "internal/eval/score", "internal/face", "internal/flash", "internal/imaging", "internal/simcam"},
+	// strings of digits against the recogniser; pure, so that its tests need no networks
+	"internal/eval/aloud": {".", "internal/digits", "internal/eval/score"},
+	"internal/eval":       {".", "internal/analysis", "internal/capture", "internal/eval/aloud", "internal/eval/score", "internal/face", "internal/flash", "internal/imaging", "internal/simcam"},
 	// level 4
 	"cmd/faceproof": {"*"},
 }
@@ -77,8 +79,8 @@ var only = map[string][]string{
 	"github.com/pressly/goose":        {"internal/store"},
 	"github.com/coder/websocket":      {"internal/server"},
 	"github.com/spf13/cobra":          {"cmd/faceproof"},
-	"math/rand":                       {},                                                                      // challenges come from crypto/rand
-	"math/rand/v2":                    {"internal/flash", "internal/eval", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
+	"math/rand":                       {},                                                                                             // challenges come from crypto/rand
+	"math/rand/v2":                    {"internal/flash", "internal/eval", "internal/eval/aloud", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
 }
 
 // sources calls f for each Go file of the product, with its slash path.
