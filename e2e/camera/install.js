@@ -1,5 +1,6 @@
-// The page's side: replaces the browser's camera. It looks at nothing but the
-// canvas marked data-flash-surface, as a lens would.
+// The page's side: replaces the browser's camera and microphone. The camera looks
+// at nothing but the canvas marked data-flash-surface and the plate under the
+// digits, as a lens would; who reads looks at the digits.
 
 /** Runs in the page before its scripts. config: {assets, speech, deny}; parts: see initScript. */
 export function installCamera(config, parts) {
@@ -52,17 +53,31 @@ export function installCamera(config, parts) {
       }
       return null;
     };
-    const visible = (el) => el?.isConnected && el.checkVisibility?.({ visibilityProperty: true, opacityProperty: true }) !== false;
     let surface = null, searched = 0;
-    // The digits that a person reads off the page; the index tells one 7 from the next.
-    const prompt = () => {
-      const el = surface?.isConnected ? surface.getRootNode().querySelector('[data-testid="fp-digit"]') : null;
-      const digits = visible(el) ? el.textContent.replace(/\D/g, '') : '';
-      return digits ? { key: `${el.dataset.index} ${digits}`, digits } : null;
+    // The SDK's own elements are in the shadow root that the surface is slotted into.
+    const beside = (id) => {
+      const el = surface?.isConnected ? surface.parentElement?.shadowRoot?.querySelector(`[data-testid="${id}"]`) : null;
+      return el?.checkVisibility?.({ visibilityProperty: true, opacityProperty: true }) === false ? null : el;
     };
-    const listen = (t) => {
+    // The digits that a person reads off the page; the progress tells one 7 from the next.
+    const prompt = (plate) => {
+      const digits = plate?.textContent.replace(/\D/g, '') ?? '';
+      return digits ? { key: `${beside('fp-progress')?.textContent} ${digits}`, digits } : null;
+    };
+    // The white plate under the digits lights the face too: mixes its share into each band.
+    const lay = (shown, plate) => {
+      const a = surface.getBoundingClientRect(), b = plate.getBoundingClientRect(), along = a.width > a.height;
+      const share = (lo, hi, from, to) => Math.max(0, Math.min(hi, to) - Math.max(lo, from)) / (hi - lo);
+      const across = along ? share(a.top, a.bottom, b.top, b.bottom) : share(a.left, a.right, b.left, b.right);
+      const [lo, size, from, to] = along ? [a.left, a.width, b.left, b.right] : [a.top, a.height, b.top, b.bottom];
+      for (let i = 0; i < bands; i++) {
+        const k = across * share(lo + (i * size) / bands, lo + ((i + 1) * size) / bands, from, to);
+        for (let c = 0; c < 3; c++) shown[i * 3 + c] += (0.85 - shown[i * 3 + c]) * k; // black ink on white
+      }
+    };
+    const listen = (t, plate) => {
       if (!talker) return;
-      talker.see(t, prompt());
+      talker.see(t, prompt(plate));
       for (const word of talker.due(t)) {
         microphone.say(word.digit, word.at);
         stats.said.push(word);
@@ -71,6 +86,7 @@ export function installCamera(config, parts) {
     const look = () => {
       requestAnimationFrame(look);
       if (!surface?.isConnected && searched++ % 6 === 0) surface = within(document);
+      const plate = beside('fp-digit');
       let shown = new Float32Array(bands * 3).fill(0.5); // a white page, dimmed by its text and pictures
       if (surface?.isConnected && surface.width > 0 && surface.height > 0 && surface.checkVisibility?.({ visibilityProperty: true }) !== false) {
         const along = surface.width > surface.height;
@@ -84,9 +100,10 @@ export function installCamera(config, parts) {
         const d = ec.getImageData(0, 0, n, 1).data;
         shown = new Float32Array(bands * 3);
         for (let i = 0; i < n; i++) for (let c = 0; c < 3; c++) shown[((i / 4) | 0) * 3 + c] += linear[d[i * 4 + c]] / 4;
+        if (plate) lay(shown, plate);
       }
       const t = performance.now();
-      listen(t);
+      listen(t, plate);
       stats.samples++;
       splicer?.see(t, shown);
       r.light(t, splicer ? splicer.neutral : replay ? replay(t, shown) : shown);

@@ -57,10 +57,13 @@ export async function openSample(server, context) {
   return page;
 }
 
+/** The first byte of a binary message of sound. */
+const SOUND = 2;
+
 /** Watches the capture sockets of a page: bytes, times, results. */
 export function watchSockets(page) {
   const seen = { session: null, attempts: [], leads: 0, bytes: 0, frames: 0 };
-  let now = null, prepared = 0;
+  let now = null, prepared = 0, method = '';
   page.on('response', async (r) => {
     if (new URL(r.url()).pathname !== '/v1/sdk/sessions') return;
     const body = await r.json().catch(() => null);
@@ -70,20 +73,26 @@ export function watchSockets(page) {
     ws.on('framesent', ({ payload }) => {
       if (typeof payload !== 'string') {
         seen.bytes += payload.length;
+        if (payload[0] === SOUND) {
+          if (now) now.heard = (now.heard ?? 0) + (payload.length - 16) / 2;
+          else seen.early = true; // sound before anybody asked for it
+          return;
+        }
         const preview = (payload[3] & 1) === 1;
         if (!preview && now) { now.frames++; now.bytes += payload.length; now.lastFrame = performance.now(); }
         return;
       }
       const m = JSON.parse(payload);
       if (m.type === 'display' && m.event === 'lead') seen.leads++;
-      if (m.type === 'display' && m.event === 'preroll') seen.attempts.push(now = { frames: 0, bytes: 0, shown: [] });
-      if (m.type === 'display' && m.event === 'segment' && now) now.shown.push(m.t);
+      if (m.type === 'display' && m.event === 'preroll') seen.attempts.push(now = { method, frames: 0, bytes: 0, shown: [], digits: '' });
+      if (m.type === 'display' && (m.event === 'segment' || m.event === 'prompt') && now) now.shown.push(m.t);
       if (m.type === 'end' && now) { now.end = performance.now(); now.counts = { captured: m.captured, sent: m.sent, dropped: m.dropped }; }
     });
     ws.on('framereceived', ({ payload }) => {
       if (typeof payload !== 'string') return;
       const m = JSON.parse(payload);
-      if (m.type === 'prepare') prepared = performance.now();
+      if (m.type === 'prepare') { prepared = performance.now(); method = m.method ?? 'flash'; }
+      if (m.type === 'prompt' && now) now.digits += m.digits;
       if (m.type === 'result' && now) { now.decidedMs = performance.now() - prepared; now.outcome = m.outcome; now.hint = m.hint; now.verdictMs = performance.now() - now.lastFrame; }
       if (m.type === 'error') seen.error = m;
     });
@@ -106,26 +115,38 @@ export async function waitScreen(page, screens, timeout = 30_000) {
   return screenOf(page);
 }
 
+/** Presses "continue" where a method is explained before its first attempt; nothing where it is known already. */
+async function goOn(page) {
+  const button = await page.waitForFunction(() => {
+    const root = document.querySelector('[data-testid="fp-root"]'), screen = root?.getAttribute('data-screen') ?? 'none';
+    const hit = root?.shadowRoot?.querySelector('[data-testid="fp-warning-continue"], [data-testid="fp-digits-continue"]');
+    if (hit) return hit.getAttribute('data-testid');
+    return ['warning', 'digits', 'retry'].includes(screen) ? null : 'none'; // the microphone is being asked for
+  }, null, { polling: 50 }).then((h) => h.jsonValue());
+  if (button !== 'none') await page.locator(`[data-testid="${button}"]`).click();
+}
+
 /** Consent and warning, as a person who agrees. */
 export async function agree(page) {
   await waitScreen(page, 'consent');
   await page.locator('[data-testid="fp-consent-separate"]').check();
   await page.locator('[data-testid="fp-consent-transfer"]').check();
   await page.locator('[data-testid="fp-agree"]').click();
-  await waitScreen(page, 'warning');
-  await page.locator('[data-testid="fp-warning-continue"]').click();
+  await waitScreen(page, ['warning', 'digits']);
+  await goOn(page);
 }
 
 /** From the warning on to the end; tries again as often as the SDK offers. Returns the screens seen; hints gets the advice of each retry. */
 export async function carryOn(page, { retries = true, timeout = 60_000, hints = [] } = {}) {
   const seen = [];
   for (;;) {
-    const s = await waitScreen(page, ['pass', 'fail', 'retry', 'trouble', 'camera_error', 'none'], timeout);
+    const s = await waitScreen(page, ['pass', 'fail', 'retry', 'trouble', 'camera_error', 'microphone_error', 'none'], timeout);
     seen.push(s);
     if (s === 'retry') hints.push(await page.locator('[data-testid="fp-root"] .main').innerText());
     if (s === 'retry' && retries) {
       await page.locator('[data-testid="fp-retry"]').click();
       await page.waitForFunction(() => document.querySelector('[data-testid="fp-root"]')?.getAttribute('data-screen') !== 'retry');
+      await goOn(page); // another method is explained first
       continue;
     }
     if (s === 'pass' || s === 'fail' || s === 'trouble') await page.locator('[data-testid="fp-done"]').click();
@@ -148,7 +169,7 @@ export async function verify(server, context, who, { alive = 2, retries = true }
   await agree(page);
   const hints = [];
   const screens = await carryOn(page, { retries, hints });
-  if (screens.at(-1) === 'retry') await page.locator('[data-testid="fp-cancel"]').click();
+  if (['retry', 'microphone_error'].includes(screens.at(-1))) await page.locator('[data-testid="fp-cancel"]').click();
   const back = await outcome(page);
   const info = back.res.verifyResult ? await redeem(server, back.res.verifyResult) : null;
   const camera = await page.evaluate(() => window.__camera);
