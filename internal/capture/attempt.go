@@ -78,7 +78,8 @@ func (s *Session) record(now time.Time, f Frame) ([]Effect, error) {
 	if err := s.checkFrame(f); err != nil {
 		return nil, err
 	}
-	a.times = append(a.times, f.T)
+	a.kept++
+	a.keptT = f.T
 	a.bytes += len(f.JPEG)
 	a.drift.frame(now, a.prepared, f.T)
 	s.countPreroll(f)
@@ -145,17 +146,9 @@ func (s *Session) sendChallenge(now time.Time, plan faceproof.Plan) []Effect {
 		return s.Fail(now, err)
 	}
 	a := &s.attempt
-	a.challenge, a.sentAt, a.sentAfterT = ch, now, a.keptT()
+	a.challenge, a.sentAt, a.sentAfterT = ch, now, a.keptT
 	s.enter(phaseFlash, now.Add(Duration(ch)+s.lim.ChallengeSlack))
 	return []Effect{Send{ChallengeMessage{Attempt: s.n, FlashChallenge: ch}}}
-}
-
-// keptT is t of the last frame that was kept.
-func (a *attempt) keptT() float64 {
-	if len(a.times) == 0 {
-		return 0
-	}
-	return a.times[len(a.times)-1]
 }
 
 // Duration of a challenge from its first segment to the end of the post-roll.
@@ -300,7 +293,7 @@ func (a *attempt) complete() bool {
 			return false
 		}
 	}
-	return a.keptT() >= a.display[len(a.display)-1].T
+	return a.keptT >= a.display[len(a.display)-1].T
 }
 
 // analyse hands the attempt out to be judged.
@@ -316,7 +309,7 @@ func (s *Session) transcript(now time.Time) Transcript {
 	t := a.t
 	t.Attempt, t.Method, t.Display, t.Screen = s.n, s.method, slices.Clone(a.display), s.screen
 	t.Challenge, t.Digits, t.Audio = a.challenge, a.digits, a.sound.AudioCounts
-	t.Received, t.RateDropped, t.Bytes, t.DriftMS = len(a.times), a.fast, a.bytes, a.drift.largest-a.drift.least
+	t.Received, t.RateDropped, t.Bytes, t.DriftMS = a.kept, a.fast, a.bytes, a.drift.largest-a.drift.least
 	if !a.sentAt.IsZero() {
 		t.ServerMS = millis(now.Sub(a.sentAt))
 	}

@@ -69,6 +69,27 @@ func FuzzParseFrame(f *testing.F) {
 	})
 }
 
+func FuzzParseAudio(f *testing.F) {
+	good := AppendAudio(nil, Audio{Attempt: 1, Seq: 7, T: 12.5, PCM: make([]byte, 2*MinAudioSamples)})
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add(good[:15])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, err := ParseAudio(data)
+		if err != nil {
+			if faceproof.ErrorCode(err) != faceproof.CodeInvalid {
+				t.Fatal(err)
+			}
+			return
+		}
+		if !bytes.Equal(AppendAudio(nil, a), data) || a.Len() < MinAudioSamples || a.Len() > MaxAudioSamples || !(a.T >= 0) || a.Attempt < 1 ||
+			len(a.AppendSamples(nil)) != a.Len() || !(a.EndT() > a.T) {
+			t.Fatalf("%+v is not what came", a)
+		}
+	})
+}
+
 func testRecording() Recording {
 	tr := Transcript{Attempt: 2, Challenge: testChallenge, Display: []DisplayEvent{{DisplayPreroll, 0, 100}},
 		Captured: 3, Sent: 2, Dropped: 1, Received: 2, Bytes: 8, ServerMS: 1534.25}

@@ -163,7 +163,7 @@ func (s *Session) due() (time.Time, bool) {
 	a := &s.attempt
 	i := a.prompted
 	if i > 0 {
-		if len(a.display) != 1+i || a.keptT() < a.display[i].T || a.sound.EndT < a.display[i].T {
+		if len(a.display) != 1+i || a.keptT < a.display[i].T || a.sound.EndT < a.display[i].T {
 			return time.Time{}, false
 		}
 	}
@@ -187,7 +187,7 @@ func (s *Session) prompts(now time.Time) []Effect {
 		if late := now.Sub(due); late > promptLate {
 			a.shift += late // the pauses stay as they were drawn
 		}
-		a.sentAfterT = a.keptT()
+		a.sentAfterT = a.keptT
 		i := a.prompted
 		if i == len(a.digits.ShowMS) {
 			s.enter(phaseListened, now.Add(s.lim.ChallengeSlack))
@@ -212,27 +212,17 @@ func promptOf(attempt int, c faceproof.DigitsChallenge, i int) Prompt {
 	return p
 }
 
-// read says whether every digit was shown, framed and heard: each for at least
-// half of its time, none in a gap of the sound. What a page or a network in
+// read says whether every digit was shown, framed and heard for at least half of
+// its time; a frame of each is what due waited for. What a page or a network in
 // trouble lost is nobody's fault.
 func (a *attempt) read() bool {
 	marks := append(append([]int(nil), a.digits.ShowMS...), a.digits.EndMS)
 	for i := range a.digits.ShowMS {
 		from, to := a.display[1+i].T, a.display[2+i].T
-		if to-from < float64(marks[i+1]-marks[i])/2 || a.sound.covers(from, to) < (to-from)/2 || !a.framed(from, to) {
+		if to-from < float64(marks[i+1]-marks[i])/2 || a.sound.covers(from, to) < (to-from)/2 {
 			return false
 		}
 	}
 	n := len(a.digits.ShowMS)
-	return a.keptT() >= (a.display[n].T+a.display[n+1].T)/2
-}
-
-// framed says whether a frame was kept of this span.
-func (a *attempt) framed(from, to float64) bool {
-	for _, t := range a.times {
-		if t >= from && t < to {
-			return true
-		}
-	}
-	return false
+	return a.keptT >= (a.display[n].T+a.display[n+1].T)/2
 }

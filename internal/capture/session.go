@@ -74,10 +74,11 @@ type attempt struct {
 	shift      time.Duration // by which the prompts to come are late
 	sound      sound
 	display    []DisplayEvent
-	frames     int       // received in any form
-	times      []float64 // of those kept
-	fast       int       // dropped for their rate
-	bytes      int       // of those kept
+	frames     int // received in any form
+	kept       int
+	keptT      float64 // t of the last one kept
+	fast       int     // dropped for their rate
+	bytes      int     // of those kept
 	lastSeq    uint32
 	prepared   time.Time
 	preFrames  int     // since the display of the pre-roll
