@@ -26,44 +26,6 @@ func TestCertHash(t *testing.T) {
 	}
 }
 
-// What the client wishes never widens what the app allows, also when the policy
-// changes after the verification was created: 3 wishes, 3 policies before, 3 after,
-// with and without a recogniser.
-func TestMethodNeverWidensThePolicy(t *testing.T) {
-	all := []faceproof.AliveType{faceproof.AliveDigits, faceproof.AliveFlash, faceproof.AliveAuto}
-	for _, digits := range []bool{false, true} {
-		w := newWorld(t, func(c *Config) { c.Digits = digits })
-		n := 0
-		for _, wish := range all {
-			for _, before := range all {
-				for _, after := range all {
-					n++
-					app, r := w.app, w.request(fmt.Sprintf("order-%d-%v", n, digits))
-					app.Alive, r.Alive = before, wish
-					r.App = app
-					want, refused := faceproof.MethodsOf(before, wish, digits)
-					created, err := w.s.Create(ctx, r)
-					if faceproof.ErrorCode(err) != faceproof.ErrorCode(refused) {
-						t.Fatalf("wish %d, policy %d, %v: %v, want %v", wish, before, digits, err, refused)
-					}
-					if st, err := w.s.Start1(ctx, app, w.subject, wish, "", false); faceproof.ErrorCode(err) != faceproof.ErrorCode(refused) || st.Methods != want {
-						t.Fatalf("wish %d, policy %d, %v: %+v, %v", wish, before, digits, st, err)
-					}
-					if refused != nil {
-						continue
-					}
-					app.Alive = after
-					want, refused = faceproof.MethodsOf(after, wish, digits)
-					st, err := w.s.Start2(ctx, app, created.VerifyID.Reveal(), nil, false)
-					if faceproof.ErrorCode(err) != faceproof.ErrorCode(refused) || st.Methods != want {
-						t.Fatalf("wish %d, policy %d, then %d, %v: %+v, %v", wish, before, after, digits, st, err)
-					}
-				}
-			}
-		}
-	}
-}
-
 func (w *world) request(outSeqNo string) CreateRequest {
 	return CreateRequest{App: w.app, Generation: faceproof.Gen2, Subject: w.subject, Alive: faceproof.AliveAuto, OutSeqNo: outSeqNo, OpenID: "o-1"}
 }

@@ -143,6 +143,7 @@ type fakeVerify struct {
 	used     map[string]string            // the same: the out_seq_no of the first answer
 	bound    string                       // openid of the-verify-id
 	portrait []byte
+	digits   bool  // can be read
 	err      error // of every method
 	n        int
 }
@@ -178,13 +179,17 @@ func (f *fakeVerify) SubjectOf(_ context.Context, app faceproof.AppID, key strin
 	return s, nil
 }
 
-func (f *fakeVerify) Start1(_ context.Context, app faceproof.App, s faceproof.Subject, _ faceproof.AliveType, openID string, video bool) (verify.Started, error) {
+func (f *fakeVerify) Start1(_ context.Context, app faceproof.App, s faceproof.Subject, alive faceproof.AliveType, openID string, video bool) (verify.Started, error) {
 	if f.err != nil {
 		return verify.Started{}, f.err
 	}
+	methods, err := faceproof.MethodsOf(app.Alive, alive, f.digits)
+	if err != nil {
+		return verify.Started{}, err
+	}
 	f.started, f.openIDs = append(f.started, s), append(f.openIDs, openID)
 	return verify.Started{SessionID: strings.Repeat("ab", 16), CaptureToken: faceproof.NewToken("cap"), ExpiresIn: 180 * time.Second,
-		Methods: faceproof.Methods{First: faceproof.AliveFlash}, MaskedName: s.Name.Masked(), OpenID: openID, Video: video}, nil
+		Methods: methods, MaskedName: s.Name.Masked(), OpenID: openID, Video: video}, nil
 }
 
 func (f *fakeVerify) Start2(_ context.Context, app faceproof.App, verifyID string, mayStart func(string) bool, video bool) (verify.Started, error) {
@@ -194,7 +199,11 @@ func (f *fakeVerify) Start2(_ context.Context, app faceproof.App, verifyID strin
 	if verifyID != "the-verify-id" || app.ID != appA || !mayStart(f.bound) {
 		return verify.Started{}, faceproof.Errorf(faceproof.CodeNotFound, "verify_id", "unknown")
 	}
-	return verify.Started{SessionID: strings.Repeat("cd", 16), CaptureToken: faceproof.NewToken("cap2"), ExpiresIn: 180 * time.Second, Methods: faceproof.Methods{First: faceproof.AliveFlash}, MaskedName: "*三", Video: video}, nil
+	methods, err := faceproof.MethodsOf(app.Alive, faceproof.AliveAuto, f.digits)
+	if err != nil {
+		return verify.Started{}, err
+	}
+	return verify.Started{SessionID: strings.Repeat("cd", 16), CaptureToken: faceproof.NewToken("cap2"), ExpiresIn: 180 * time.Second, Methods: methods, MaskedName: "*三", Video: video}, nil
 }
 
 func (f *fakeVerify) Redeem(ctx context.Context, app faceproof.App, credential, outSeqNo string) (verify.Info, error) {
@@ -279,6 +288,9 @@ func newFixture(t testing.TB) *fixture {
 	}
 	return f
 }
+
+// withDigits makes the server one with a recogniser.
+func (f *fixture) withDigits() { f.api.cfg.Digits, f.verify.digits = true, true }
 
 func (f *fixture) subject() faceproof.Subject {
 	n, err := faceproof.ParseName(testName, "name")

@@ -118,6 +118,20 @@ func TestNeverGiven(t *testing.T) {
 // source; 10019, 10023 and so on have none.
 const merged = "10000–10018, 10020–10022, 10026–10032, 10040–10042, 10045, 10052, 10057, 10066, 10069, 10300, 90000–90024, 90100–90110, 90199"
 
+// The page says who refused a microphone in WeChat's numbers: 90009, and 90010
+// with the camera's.
+func TestMicrophoneCodes(t *testing.T) {
+	b, err := os.ReadFile("../../web/core/errors.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"microphoneDenied: 90009,", "bothDenied: 90010,"} {
+		if !strings.Contains(string(b), line) {
+			t.Errorf("web/core/errors.ts has no %s", line)
+		}
+	}
+}
+
 // Each of WeChat's codes is given somewhere, or the document says that it never
 // is; none is both.
 func TestEveryCodeIsAccounted(t *testing.T) {

@@ -109,6 +109,16 @@ func TestOutcomes(t *testing.T) {
 	}
 	f.decided(faceproof.StateDecided, faceproof.Decision{Outcome: faceproof.OutcomeInconclusive, Reasons: []faceproof.Reason{faceproof.ReasonLatency}})
 	both("latency, not measurable")
+	passed := faceproof.Decision{Outcome: faceproof.OutcomePass, Reasons: []faceproof.Reason{faceproof.ReasonPass}}
+	byFlash, byDigits := passed, passed
+	byFlash.Method, byFlash.Level = faceproof.MethodFlash, faceproof.LevelStandard
+	byDigits.Method, byDigits.Level, byDigits.Digits = faceproof.MethodDigits, faceproof.LevelLow, "407193"
+	f.decided(faceproof.StateDecided, byFlash)
+	both("by the flash")
+	f.decided(faceproof.StateDecided, byDigits)
+	both("by digits")
+	f.decided(faceproof.StateDecided, faceproof.Decision{Outcome: faceproof.OutcomeReject, Reasons: []faceproof.Reason{faceproof.ReasonMisread}, Method: faceproof.MethodDigits})
+	both("by other digits")
 	both("again")
 	a.add(f.face(appB, "getinfo", `{"verify_result":"cred"}`), "getinfo: another app's")
 	f.decided(faceproof.StateDecided, faceproof.Decision{Outcome: faceproof.OutcomePass, Reasons: []faceproof.Reason{faceproof.ReasonPass}})
@@ -200,6 +210,12 @@ func TestSDKOutcomes(t *testing.T) {
 	for i, name := range []string{"digits", "flash", "either", "no such type"} {
 		a.add(f.sdk("support", token, fmt.Sprintf(`{"check_alive_type":%d}`, i)), "support: %s", name)
 	}
+	f.withDigits()
+	for i, name := range []string{"digits", "flash", "either"} {
+		a.add(f.sdk("support", token, fmt.Sprintf(`{"check_alive_type":%d}`, i)), "support: %s, with a recogniser", name)
+		a.add(f.sdk("sessions", token, fmt.Sprintf(`{"api":"`+apiStart+`",%s,"check_alive_type":%d}`, personBody[1:len(personBody)-1], i)), "sessions: %s, with a recogniser", name)
+	}
+	f.api.cfg.Digits, f.verify.digits = false, false
 	path := filepath.Join(t.TempDir(), "compat.toml")
 	if err := os.WriteFile(path, []byte("[[blocked]]\nmodel = \"SM-G991B\"\n"), 0o600); err != nil {
 		t.Fatal(err)

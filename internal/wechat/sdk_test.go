@@ -204,27 +204,6 @@ func TestSupport(t *testing.T) {
 	}
 }
 
-// Three requests against three policies: what a page asks for never widens
-// what the app allows.
-func TestAliveTypeNeverWidens(t *testing.T) {
-	for _, policy := range []faceproof.AliveType{faceproof.AliveDigits, faceproof.AliveFlash, faceproof.AliveAuto} {
-		f := newFixture(t)
-		a := f.store.apps[appA]
-		a.Alive = policy
-		f.store.apps[appA] = a
-		page := f.page(appA, "https://shop.example/a")
-		for alive := range 3 {
-			want := policy != faceproof.AliveDigits && alive != 0
-			w := f.sdk("sessions", page, toJSON(map[string]any{"api": apiStart, "name": testName, "id_card_number": testNumber, "check_alive_type": alive}))
-			var e sdkError
-			f.decode(w, &e)
-			if (w.Code == 200) != want || (!want && e.ErrCode != 10069) {
-				t.Errorf("policy %d, asked %d: %d %s", policy, alive, w.Code, w.Body)
-			}
-		}
-	}
-}
-
 func TestSessions(t *testing.T) {
 	f := newFixture(t)
 	page := f.page(appA, "https://shop.example/a")
