@@ -1,5 +1,5 @@
 // Builds dist/, or the folder that is given: faceproof.js (classic script),
-// faceproof.mjs (ES module), faceproof.d.ts (their types) and the demo pages. Old files go; placeholder.txt
+// faceproof.mjs (ES module), faceproof-sound.js (what both load for the microphone), faceproof.d.ts (their types) and the demo pages. Old files go; placeholder.txt
 // stays, for it is in git.
 
 import { build } from 'esbuild';
@@ -22,10 +22,11 @@ const common = {
 };
 await build({ ...common, entryPoints: ['sdk/classic.ts'], outfile: join(dist, 'faceproof.js'), format: 'iife' });
 await build({ ...common, entryPoints: ['sdk/module.ts'], outfile: join(dist, 'faceproof.mjs'), format: 'esm' });
+await build({ ...common, entryPoints: ['sdk/worklet.ts'], outfile: join(dist, 'faceproof-sound.js'), format: 'iife' });
 await build({ ...common, entryPoints: ['demo/demo.ts'], outfile: join(dist, 'demo', 'demo.js'), format: 'iife', banner: {} });
 await cp(join(here, 'sdk', 'faceproof.d.ts'), join(dist, 'faceproof.d.ts'));
 for (const name of ['index.html', 'h5.html', 'demo.css', 'sample.js', 'h5.js']) await cp(join(here, 'demo', name), join(dist, 'demo', name));
 
-for (const name of ['faceproof.js', 'faceproof.mjs', 'demo/demo.js']) {
+for (const name of ['faceproof.js', 'faceproof.mjs', 'faceproof-sound.js', 'demo/demo.js']) {
   console.log(`${name.padEnd(16)} ${((await stat(join(dist, name))).size / 1024).toFixed(1)} kB`);
 }

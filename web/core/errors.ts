@@ -11,13 +11,15 @@ export const Code = {
   notSupported: 90001, // 设备不支持人脸检测
   interrupted: 90004, // left while the capture ran
   network: 90007, // 网络错误
-  cameraDenied: 90008, // 相机权限未授权; 90009 and 90010 would be the microphone's, which is never asked for
+  cameraDenied: 90008, // 相机权限未授权
+  microphoneDenied: 90009, // 麦克风权限未授权
+  bothDenied: 90010, // 相机和麦克风权限都未授权
   badCapture: 90011, // 人脸数据采集无效
   upload: 90012, // 网络错误上传失败
   timeout: 90017, // 识别过程超时: what 2.0 calls captureTimeout
   cancel: 90100, // 用户取消
   config: 90104, // 获取配置信息出错
-  camera: 90106, // 相机初始化失败
+  camera: 90106, // 相机初始化失败; there is none for a microphone that fails
   captureTimeout: 90107, // 用户采集人脸超时
   unknown: 90199, // 未知错误
   notReturned: -1, // nothing came back

@@ -1,5 +1,7 @@
 // What the canvas shows at a time: a pure model of the light, so that it can be
-// tested without a screen. sdk/surface.ts paints it.
+// tested without a screen. sdk/surface.ts paints it. Digits that are read aloud
+// come with it, each together with its colour: a prompt is drawn when the light
+// says so, and the time of that very frame is reported.
 //
 // The wipe is measured from the animation frame that first drew its segment,
 // not from a nominal plan: a late frame then delays the rest, no segment is
@@ -7,14 +9,14 @@
 // was shown. It also keeps the distance between two changes at least
 // segment_ms (WCAG 2.3.1; docs of internal/flash).
 
-import type { Challenge, DisplayName, Prepare, RGB } from './protocol';
+import { MIN_SEGMENT_MS, type Challenge, type DisplayName, type Listened, type Prepare, type Prompt, type RGB } from './protocol';
 
 /** A phase of the light. */
-export type Phase = 'off' | 'lead' | 'fade' | 'neutral' | 'segment' | 'post' | 'done';
+export type Phase = 'off' | 'lead' | 'fade' | 'neutral' | 'segment' | 'prompt' | 'post' | 'done';
 
 export interface Light {
   phase: Phase;
-  /** the segment shown, in phase 'segment' */
+  /** the segment or prompt shown, in those phases */
   index: number;
   /** when the phase (or segment) was first drawn, ms; NaN: not drawn yet */
   since: number;
@@ -23,6 +25,12 @@ export interface Light {
   lead: number;
   fade: number;
   challenge: Challenge | null;
+  /** of digits: the colour of the prompt that is shown */
+  colour: RGB;
+  /** of digits: prompts that were not drawn yet, in order */
+  queue: readonly Prompt[];
+  /** of digits: enough was heard */
+  listened: boolean;
 }
 
 export interface LightEvent {
@@ -53,25 +61,38 @@ export const EDGE = 0.06;
  */
 const EARLY = 4;
 
+/** How long the neutral light stays after the digits, ms. */
+const AFTER_DIGITS = 300;
+
 /** What the screen shows in the lead. */
 const BLACK: RGB = [0, 0, 0];
 
 /** The light before anything is shown. `from` is the colour of the page that fades. */
 export function dark(from: RGB): Light {
-  return { phase: 'off', index: 0, since: NaN, from, neutral: from, lead: 0, fade: 0, challenge: null };
+  return { phase: 'off', index: 0, since: NaN, from, neutral: from, lead: 0, fade: 0, challenge: null, colour: from, queue: [], listened: false };
 }
 
 /** Starts the black lead, or without one the neutral pre-roll, at the next frame. */
 export function prepare(l: Light, p: Prepare): Light {
   return {
     ...l, phase: p.lead_ms > 0 ? 'lead' : 'fade', index: 0, since: NaN,
-    neutral: p.neutral, lead: p.lead_ms, fade: p.fade_ms, challenge: null,
+    neutral: p.neutral, lead: p.lead_ms, fade: p.fade_ms, challenge: null, colour: p.neutral, queue: [], listened: false,
   };
 }
 
 /** Hands over the colours: they start at the next frame. */
 export function start(l: Light, c: Challenge): Light {
   return { ...l, neutral: c.neutral, challenge: c };
+}
+
+/** Adds a prompt: it is drawn at the next frame, however late that is. */
+export function ask(l: Light, p: Prompt): Light {
+  return { ...l, queue: [...l.queue, p] };
+}
+
+/** Ends the prompts: the neutral light comes back once all were drawn. */
+export function rest(l: Light, _: Listened): Light {
+  return { ...l, listened: true };
 }
 
 /** Advances the light to the frame at t and says what was drawn for the first time. */
@@ -90,14 +111,27 @@ export function step(l: Light, t: number): [Light, LightEvent[]] {
       if (t - l.since < l.fade) return [l, []];
       return step({ ...l, phase: 'neutral' }, t);
     case 'neutral':
-      return c ? segment(l, 0, t) : [l, []];
+      return c ? segment(l, 0, t) : prompted(l, t);
     case 'segment':
       if (!c || t - l.since < c.segment_ms - EARLY) return [l, []];
       if (l.index + 1 < c.segments.length) return segment(l, l.index + 1, t);
       return [{ ...l, phase: 'post', since: t }, [{ event: 'postroll', index: 0, t }]];
+    case 'prompt':
+      // After a stall the prompts come late, but never in a burst of colours.
+      return t - l.since < MIN_SEGMENT_MS - EARLY ? [l, []] : prompted(l, t);
     case 'post':
-      return !c || t - l.since < c.postroll_ms - EARLY ? [l, []] : [{ ...l, phase: 'done' }, []];
+      return t - l.since < (c ? c.postroll_ms : l.fade + AFTER_DIGITS) - EARLY ? [l, []] : [{ ...l, phase: 'done' }, []];
   }
+}
+
+/** Draws the next prompt, or after the last one the neutral light. */
+function prompted(l: Light, t: number): [Light, LightEvent[]] {
+  const [next, ...queue] = l.queue;
+  const from = picture(l, t)?.below ?? l.neutral; // also where the last fade was cut short
+  if (next) {
+    return [{ ...l, phase: 'prompt', index: next.index, since: t, from, colour: next.rgb ?? l.colour, queue }, [{ event: 'prompt', index: next.index, t }]];
+  }
+  return l.listened ? [{ ...l, phase: 'post', since: t, from }, [{ event: 'postroll', index: 0, t }]] : [l, []];
 }
 
 function segment(l: Light, index: number, t: number): [Light, LightEvent[]] {
@@ -112,13 +146,14 @@ export function picture(l: Light, t: number): Picture | null {
     case 'done':
       return null;
     case 'lead':
-    case 'fade': {
-      const share = l.fade > 0 && !Number.isNaN(l.since) ? clamp((t - l.since) / l.fade) : 0;
-      return flat(mix(l.from, l.phase === 'lead' ? BLACK : l.neutral, share));
-    }
+    case 'fade':
+      return flat(mix(l.from, l.phase === 'lead' ? BLACK : l.neutral, faded(l, t, 0)));
+    case 'prompt':
+      return flat(mix(l.from, l.colour, faded(l, t, 1)));
     case 'neutral':
-    case 'post':
       return flat(l.neutral);
+    case 'post':
+      return flat(l.challenge ? l.neutral : mix(l.from, l.neutral, faded(l, t, 1)));
     case 'segment': {
       const c = l.challenge!;
       const now = c.segments[l.index]!;
@@ -128,6 +163,11 @@ export function picture(l: Light, t: number): Picture | null {
       return { below: before, above: now.rgb, edge: edge(share), forward: now.forward };
     }
   }
+}
+
+/** The share of a fade that is over; without one, what it is at once. */
+function faded(l: Light, t: number, without: 0 | 1): number {
+  return l.fade > 0 && !Number.isNaN(l.since) ? clamp((t - l.since) / l.fade) : without;
 }
 
 /**

@@ -4,7 +4,7 @@
 
 import { Code, codeOf, type Outcome } from './errors';
 import type {
-  AbortReason, Challenge, ClientMessage, Counts, DisplayName, Hint, Prepare, Result, ServerError,
+  AbortReason, Challenge, ClientMessage, Counts, DisplayName, Hint, Listened, Method, Prepare, Prompt, Result, ServerError,
   ServerMessage, Stage, Welcome,
 } from './protocol';
 import type { TextKey } from './text/text';
@@ -12,10 +12,15 @@ import type { TextKey } from './text/text';
 /** What the person sees. */
 export type Screen =
   | 'consent' | 'alternative' | 'warning' | 'camera' | 'camera_error' | 'guide'
+  /** reading aloud is explained, and the microphone asked for */
+  | 'digits' | 'microphone_error' | 'reading'
   | 'flash' | 'analysing' | 'retry' | 'pass' | 'fail' | 'trouble' | 'closed';
 
-/** Why the camera does not run. */
-export type CameraFault = 'denied' | 'missing' | 'busy' | 'insecure' | 'lost';
+/** Why the camera does not run; both: the microphone is refused, too. */
+export type CameraFault = 'denied' | 'both' | 'missing' | 'busy' | 'insecure' | 'lost';
+
+/** Why there is no sound. */
+export type MicrophoneFault = 'denied' | 'missing' | 'busy' | 'unsupported' | 'lost';
 
 export interface State {
   screen: Screen;
@@ -26,6 +31,21 @@ export interface State {
   hint: Hint;
   /** the server is content with the picture */
   good: boolean;
+  /** of this attempt, or of the next one on 'retry' */
+  method: Method;
+  /** it is another one than that of the attempt before */
+  switched: boolean;
+  /** the person has read the warning of the light, the explanation of the digits */
+  warned: boolean;
+  explained: boolean;
+  /** the camera runs */
+  camera: boolean;
+  microphone: 'off' | 'asking' | 'on' | MicrophoneFault;
+  /** what is on the screen to be read, and how many there will be */
+  prompt: Prompt | null;
+  /** prompts that the light has not drawn yet */
+  coming: readonly Prompt[];
+  reading: Prepare['reading'];
   socket: 'none' | 'opening' | 'open' | 'closed';
   welcome: Welcome | null;
   fault: CameraFault | null;
@@ -40,6 +60,7 @@ export type Event =
   | { type: 'retry' } | { type: 'cancel' } | { type: 'done' }
   // the camera
   | { type: 'camera_on' } | { type: 'camera_off'; fault: CameraFault }
+  | { type: 'microphone_on' } | { type: 'microphone_off'; fault: MicrophoneFault }
   // the socket
   | { type: 'message'; message: ServerMessage }
   | { type: 'socket_closed'; code: number }
@@ -50,7 +71,8 @@ export type Event =
   | { type: 'torn' }
   | { type: 'drawn'; event: DisplayName; index: number; t: number }
   | { type: 'light_over' }
-  | ({ type: 'flushed' } & Counts)
+  /** samples: of sound, sent */
+  | ({ type: 'flushed'; samples?: number } & Counts)
   | { type: 'timer'; name: Timer };
 
 /** Names of the clocks; one of each runs at most. */
@@ -58,17 +80,20 @@ export type Timer = 'welcome' | 'guide' | 'challenge' | 'result';
 
 export type Effect =
   | { do: 'camera_start' } | { do: 'camera_stop' }
+  | { do: 'microphone_start' } | { do: 'microphone_stop' }
   /** open the socket and send hello */
   | { do: 'open' }
   | { do: 'close' }
   | { do: 'send'; message: ClientMessage }
   /** send frames: previews, the capture, or none */
   | { do: 'frames'; mode: 'preview' | 'record' | 'off'; attempt: number }
-  /** some frames larger, from a time on; null: no more */
-  | { do: 'portraits'; from: number | null }
+  /** all frames of the capture larger, or no more */
+  | { do: 'portraits'; on: boolean }
+  /** send what the microphone hears, or no more */
+  | { do: 'sound'; on: boolean; attempt: number }
   /** stop recording, wait for the frames in work, then say 'flushed' */
   | { do: 'flush' }
-  | { do: 'light'; show: Prepare | Challenge }
+  | { do: 'light'; show: Prepare | Challenge | Prompt | Listened }
   | { do: 'dark' }
   | { do: 'timer'; name: Timer; ms: number }
   | { do: 'finish'; outcome: Outcome };
@@ -80,10 +105,11 @@ export const WAIT: Record<Timer, number> = {
   welcome: 15_000, guide: 125_000, challenge: 20_000, result: 90_000,
 };
 
-/** The first state: the person reads the notice. */
-export function begin(): State {
+/** The first state: the person reads the notice. The method is what the session says; `welcome` has the last word. */
+export function begin(method: Method = 'flash'): State {
   return {
     screen: 'consent', back: null, attempt: 1, attemptsLeft: 0, hint: '', good: false,
+    method, switched: false, warned: false, explained: false, camera: false, microphone: 'off', prompt: null, coming: [], reading: null,
     socket: 'none', welcome: null, fault: null, trouble: null, outcome: null,
   };
 }
@@ -92,30 +118,32 @@ export function begin(): State {
 export function reduce(s: State, e: Event): Step {
   if (s.screen === 'closed') return [s, []];
   switch (e.type) {
-    case 'agree': return s.screen === 'consent' ? [{ ...s, screen: 'warning' }, []] : [s, []];
+    case 'agree': return s.screen === 'consent' ? [{ ...s, screen: s.method === 'digits' ? 'digits' : 'warning' }, []] : [s, []];
     case 'decline': return decline(s);
     case 'back': return s.screen === 'alternative' && s.back ? [{ ...s, screen: s.back, back: null }, []] : [s, []];
-    case 'continue':
-      return s.screen === 'warning' ? [{ ...s, screen: 'camera' }, [{ do: 'camera_start' }]] : [s, []];
+    case 'continue': return go(s);
     case 'retry': return retry(s);
     case 'cancel': return cancel(s);
     case 'done': return s.outcome ? finish(s, s.outcome) : [s, []];
     case 'camera_on': return cameraOn(s);
     case 'camera_off': return cameraOff(s, e.fault);
+    case 'microphone_on': return s.screen === 'digits' && s.microphone === 'asking' ? enter({ ...s, microphone: 'on' }) : [s, []];
+    case 'microphone_off': return microphoneOff(s, e.fault);
     case 'message': return message(s, e.message);
     case 'socket_closed': return socketClosed(s, e.code);
     case 'broken':
       return over(s) ? [s, []] : trouble(s, 'trouble.unknown', { kind: 'error', errCode: Code.unknown, message: e.message });
     case 'hidden':
-      return s.screen === 'flash'
-        ? abort(s, 'hidden', 'trouble.interrupted', { kind: 'error', errCode: Code.interrupted, message: 'interrupted: the page was hidden' })
+      return lit(s)
+        ? abort(s, 'hidden', s.screen === 'flash' ? 'trouble.interrupted' : 'trouble.interrupted.reading',
+          { kind: 'error', errCode: Code.interrupted, message: 'interrupted: the page was hidden' })
         : [s, []];
     case 'torn': return torn(s);
     case 'drawn':
-      return s.screen === 'flash'
-        ? [s, [{ do: 'send', message: { type: 'display', attempt: s.attempt, event: e.event, index: e.index, t: e.t } }]] : [s, []];
+      return lit(s)
+        ? [drawn(s, e), [{ do: 'send', message: { type: 'display', attempt: s.attempt, event: e.event, index: e.index, t: e.t } }]] : [s, []];
     case 'light_over':
-      return s.screen === 'flash' ? [{ ...s, screen: 'analysing' }, [{ do: 'dark' }, { do: 'flush' }]] : [s, []];
+      return lit(s) ? [{ ...s, screen: 'analysing', microphone: 'off' }, [{ do: 'dark' }, ...hush(s), { do: 'flush' }]] : [s, []];
     case 'flushed': return flushed(s, e);
     case 'timer': return timer(s, e.name);
   }
@@ -126,11 +154,21 @@ function over(s: State): boolean {
   return s.outcome !== null || s.screen === 'closed';
 }
 
+/** The light is on, and pictures are recorded. */
+function lit(s: State): boolean { return s.screen === 'flash' || s.screen === 'reading'; }
+
+/** A digit is on the screen from the very frame that drew its light. */
+function drawn(s: State, e: { event: DisplayName; index: number }): State {
+  if (e.event !== 'prompt') return e.event === 'postroll' ? { ...s, prompt: null } : s;
+  const prompt = s.coming.find((p) => p.index === e.index);
+  return prompt ? { ...s, prompt, coming: s.coming.filter((p) => p !== prompt) } : s;
+}
+
 /** WeChat's stage of a cancel. */
 export function stage(screen: Screen): Stage {
   switch (screen) {
-    case 'camera': case 'camera_error': return 90003;
-    case 'guide': case 'flash': return 90004;
+    case 'camera': case 'camera_error': case 'microphone_error': return 90003;
+    case 'guide': case 'flash': case 'reading': return 90004;
     case 'analysing': return 90005;
     case 'retry': case 'pass': case 'fail': case 'trouble': return 90006;
     default: return 90002;
@@ -143,14 +181,19 @@ function finish(s: State, outcome: Outcome): Step {
 
 /** Everything off; safe in any state. */
 function stop(s: State): Effect[] {
-  const out: Effect[] = [{ do: 'dark' }, { do: 'frames', mode: 'off', attempt: s.attempt }, { do: 'camera_stop' }];
+  const out: Effect[] = [{ do: 'dark' }, ...hush(s), { do: 'frames', mode: 'off', attempt: s.attempt }, { do: 'camera_stop' }];
   if (s.socket === 'open' || s.socket === 'opening') out.push({ do: 'close' });
   return out;
 }
 
+/** The microphone off, where it is or may come on. */
+function hush(s: State): Effect[] {
+  return s.microphone === 'on' || s.microphone === 'asking' ? [{ do: 'microphone_stop' }] : [];
+}
+
 /** Shows a trouble that ends the session; the caller hears of it when the person closes the page. */
 function trouble(s: State, key: TextKey, outcome: Outcome): Step {
-  return [{ ...s, screen: 'trouble', trouble: key, outcome, socket: 'closed' }, stop(s)];
+  return [{ ...s, screen: 'trouble', trouble: key, outcome, socket: 'closed', camera: false, microphone: 'off' }, stop(s)];
 }
 
 function aborting(s: State, reason: AbortReason): Effect[] {
@@ -166,7 +209,7 @@ function abort(s: State, reason: AbortReason, key: TextKey, outcome: Outcome): S
 function cancel(s: State): Step {
   if (s.outcome) return finish(s, s.outcome);
   if (s.screen === 'camera_error' && s.fault) return finish(s, cameraOutcome(s.fault));
-  const [next, effects] = finish(s, { kind: 'cancel', stage: stage(s.back ?? s.screen) });
+  const [next, effects] = finish(s, microphoneOutcome(s) ?? { kind: 'cancel', stage: stage(s.back ?? s.screen) });
   return [next, [{ do: 'dark' }, ...aborting(s, 'cancel'), ...effects]];
 }
 
@@ -178,15 +221,12 @@ function torn(s: State): Step {
 
 function decline(s: State): Step {
   switch (s.screen) {
-    case 'consent': case 'warning': case 'camera_error':
+    case 'consent': case 'camera_error':
       return [{ ...s, screen: 'alternative', back: s.screen, outcome: null }, []];
-    case 'camera': case 'guide': case 'retry': case 'flash': {
-      const outcome: Outcome = { kind: 'cancel', stage: stage(s.screen) };
-      return [
-        { ...s, screen: 'alternative', back: null, outcome, socket: 'closed' },
-        [{ do: 'dark' }, ...aborting(s, 'alternative'), ...stop(s)],
-      ];
-    }
+    case 'warning': case 'digits': // once the camera runs, everything goes off
+      return s.camera ? leave(s) : [{ ...s, screen: 'alternative', back: s.screen, outcome: null }, []];
+    case 'camera': case 'guide': case 'retry': case 'flash': case 'reading': case 'microphone_error':
+      return leave(s);
     case 'fail': case 'trouble':
       return [{ ...s, screen: 'alternative', back: null }, []]; // the outcome stays
     default:
@@ -194,10 +234,45 @@ function decline(s: State): Step {
   }
 }
 
+/** To the other way, with no way back. */
+function leave(s: State): Step {
+  const outcome: Outcome = { kind: 'cancel', stage: stage(s.screen) };
+  return [
+    { ...s, screen: 'alternative', back: null, outcome, socket: 'closed', camera: false, microphone: 'off' },
+    [{ do: 'dark' }, ...aborting(s, 'alternative'), ...stop(s)],
+  ];
+}
+
 function retry(s: State): Step {
   if (s.screen === 'camera_error') return [{ ...s, screen: 'camera', fault: null }, [{ do: 'camera_start' }]];
+  if (s.screen === 'microphone_error') return listen(s);
   if (s.screen !== 'retry') return [s, []];
-  return guide({ ...s, attempt: s.attempt + 1 });
+  return enter({ ...s, attempt: s.attempt + 1 });
+}
+
+/** The person has read what the method does. */
+function go(s: State): Step {
+  if (s.screen === 'warning') s = { ...s, warned: true };
+  else if (s.screen === 'digits' && s.microphone === 'off') s = { ...s, explained: true };
+  else return [s, []];
+  return s.camera ? enter(s) : [{ ...s, screen: 'camera' }, [{ do: 'camera_start' }]];
+}
+
+/** Goes on with the attempt as far as the person has been told what it does. */
+function enter(s: State): Step {
+  if (s.method === 'digits') {
+    if (!s.explained) return [{ ...s, screen: 'digits', microphone: 'off' }, []];
+    if (s.microphone !== 'on') return listen(s);
+  } else if (!s.warned) {
+    return [{ ...s, screen: 'warning' }, []];
+  }
+  if (s.socket === 'open') return guide(s);
+  return [{ ...s, screen: 'guide', socket: 'opening' }, [{ do: 'open' }, { do: 'timer', name: 'welcome', ms: WAIT.welcome }]];
+}
+
+/** Asks for the microphone. */
+function listen(s: State): Step {
+  return [{ ...s, screen: 'digits', microphone: 'asking' }, [{ do: 'microphone_start' }]];
 }
 
 /** Starts guiding for the current attempt. */
@@ -214,20 +289,39 @@ function guide(s: State): Step {
 
 function cameraOn(s: State): Step {
   if (s.screen !== 'camera') return [s, []];
-  return [{ ...s, screen: 'guide', socket: 'opening', fault: null }, [{ do: 'open' }, { do: 'timer', name: 'welcome', ms: WAIT.welcome }]];
+  return enter({ ...s, camera: true, fault: null });
 }
 
 function cameraOff(s: State, fault: CameraFault): Step {
   if (s.screen === 'camera') return [{ ...s, screen: 'camera_error', fault }, [{ do: 'camera_stop' }]];
-  if (s.screen !== 'guide' && s.screen !== 'flash' && s.screen !== 'retry') return [s, []];
+  if (!s.camera || s.screen === 'analysing' || over(s)) return [s, []];
   return abort(s, 'camera', 'camera.lost', { kind: 'error', errCode: Code.camera, message: 'camera lost' });
+}
+
+function microphoneOff(s: State, fault: MicrophoneFault): Step {
+  if (s.screen === 'digits' && s.microphone === 'asking') return [{ ...s, screen: 'microphone_error', microphone: fault }, [{ do: 'microphone_stop' }]];
+  if (s.microphone !== 'on' || s.screen !== 'guide' && s.screen !== 'reading') return [s, []];
+  return abort(s, 'camera', 'microphone.lost', microphoneOutcome({ ...s, screen: 'microphone_error', microphone: 'lost' })!);
 }
 
 /** What the caller hears when the person gives up because the camera does not start. */
 export function cameraOutcome(fault: CameraFault): Outcome {
-  return fault === 'denied'
-    ? { kind: 'error', errCode: Code.cameraDenied, message: 'camera not authorized' }
-    : { kind: 'error', errCode: Code.camera, message: `camera ${fault}` };
+  switch (fault) {
+    case 'denied': return { kind: 'error', errCode: Code.cameraDenied, message: 'camera not authorized' };
+    case 'both': return { kind: 'error', errCode: Code.bothDenied, message: 'camera and microphone not authorized' };
+    default: return { kind: 'error', errCode: Code.camera, message: `camera ${fault}` };
+  }
+}
+
+/** The same of the microphone; null: it is not that which keeps the person from going on. */
+export function microphoneOutcome(s: State): Outcome | null {
+  if (s.screen !== 'microphone_error') return null;
+  switch (s.microphone) {
+    case 'denied': return { kind: 'error', errCode: Code.microphoneDenied, message: 'microphone not authorized' };
+    case 'missing': case 'unsupported':
+      return { kind: 'error', errCode: Code.notSupported, message: `face detect not support: microphone ${s.microphone}` };
+    default: return { kind: 'error', errCode: Code.unknown, message: `microphone ${s.microphone}` };
+  }
 }
 
 function message(s: State, m: ServerMessage): Step {
@@ -235,27 +329,35 @@ function message(s: State, m: ServerMessage): Step {
   switch (m.type) {
     case 'welcome':
       return s.socket === 'opening' && s.screen === 'guide'
-        ? guide({ ...s, socket: 'open', welcome: m, attempt: m.attempt, attemptsLeft: m.attempts - m.attempt })
+        ? settle({ ...s, socket: 'open', welcome: m, attempt: m.attempt, attemptsLeft: m.attempts - m.attempt, method: m.method })
         : [s, []];
     case 'guide':
       return s.screen === 'guide' ? [{ ...s, hint: m.hint, good: m.ok }, []] : [s, []];
     case 'prepare':
-      return s.screen === 'guide' && m.attempt === s.attempt
-        ? [{ ...s, screen: 'flash', hint: '' }, [
+      // Nobody is shown a light, or heard, by a method that they were not told of.
+      return s.screen === 'guide' && m.attempt === s.attempt && m.method === s.method
+        ? [{ ...s, screen: m.reading ? 'reading' : 'flash', hint: '', reading: m.reading, prompt: null, coming: [] }, [
           { do: 'light', show: m },
           { do: 'frames', mode: 'record', attempt: s.attempt },
-          { do: 'portraits', from: 0 },
+          { do: 'portraits', on: true },
+          ...(m.reading ? [{ do: 'sound', on: true, attempt: s.attempt } as const] : []),
           { do: 'timer', name: 'challenge', ms: WAIT.challenge },
         ]]
         : [s, []];
     case 'challenge':
       // The clock starts again: a long challenge after a slow network is no fault.
       return s.screen === 'flash' && m.attempt === s.attempt
-        ? [s, [{ do: 'light', show: m }, { do: 'portraits', from: null }, { do: 'timer', name: 'challenge', ms: WAIT.challenge }]] : [s, []];
+        ? [s, [{ do: 'light', show: m }, { do: 'portraits', on: false }, { do: 'timer', name: 'challenge', ms: WAIT.challenge }]] : [s, []];
+    case 'prompt':
+      return s.screen === 'reading' && m.attempt === s.attempt && m.index < s.reading!.digits
+        ? [{ ...s, coming: [...s.coming, m] }, [{ do: 'light', show: m }, { do: 'timer', name: 'challenge', ms: WAIT.challenge }]] : [s, []];
+    case 'listened':
+      return s.screen === 'reading' && m.attempt === s.attempt
+        ? [{ ...s, microphone: 'off' }, [{ do: 'sound', on: false, attempt: s.attempt }, { do: 'microphone_stop' }, { do: 'light', show: m }]] : [s, []];
     case 'analysing': // before our own end: the server has stopped waiting
-      return s.screen === 'flash'
-        ? [{ ...s, screen: 'analysing' }, [
-          { do: 'dark' }, { do: 'frames', mode: 'off', attempt: s.attempt }, { do: 'timer', name: 'result', ms: WAIT.result },
+      return lit(s)
+        ? [{ ...s, screen: 'analysing', microphone: 'off' }, [
+          { do: 'dark' }, ...hush(s), { do: 'frames', mode: 'off', attempt: s.attempt }, { do: 'timer', name: 'result', ms: WAIT.result },
         ]]
         : [s, []];
     case 'result': return result(s, m);
@@ -263,12 +365,22 @@ function message(s: State, m: ServerMessage): Step {
   }
 }
 
+/** The server's word on the method: where it is another than expected, what was asked for goes off and the person is told. */
+function settle(s: State): Step {
+  const off = s.method === 'flash' ? hush(s) : [];
+  const [next, effects] = enter(off.length > 0 ? { ...s, microphone: 'off' } : s);
+  return [next, [...off, ...effects]];
+}
+
 function result(s: State, r: Result): Step {
   switch (r.outcome) {
     case 'retry':
       return [
-        { ...s, screen: 'retry', hint: r.hint, attemptsLeft: r.attempts_left, attempt: r.attempt },
-        [{ do: 'dark' }, { do: 'frames', mode: 'off', attempt: s.attempt }],
+        {
+          ...s, screen: 'retry', hint: r.hint, attemptsLeft: r.attempts_left, attempt: r.attempt,
+          method: r.method, switched: r.method !== s.method, microphone: 'off',
+        },
+        [{ do: 'dark' }, ...hush(s), { do: 'frames', mode: 'off', attempt: s.attempt }],
       ];
     case 'pass':
       return [{ ...s, screen: 'pass', socket: 'closed', outcome: { kind: 'pass', verifyResult: r.verify_result } }, stop(s)];
@@ -303,16 +415,21 @@ function socketClosed(s: State, code: number): Step {
   const known = server[code];
   if (known) return serverError(s, { type: 'error', code: known, field: '', message: '', err_code: 0 });
   // Once pictures are recorded, what is lost is the upload.
-  const uploading = s.screen === 'flash' || s.screen === 'analysing';
+  const uploading = lit(s) || s.screen === 'analysing';
   const outcome: Outcome = uploading
     ? { kind: 'error', errCode: Code.upload, message: 'upload failed' } : { kind: 'error', errCode: Code.network, message: 'network error' };
   return trouble(s, 'trouble.network', outcome);
 }
 
-function flushed(s: State, c: Counts): Step {
+function flushed(s: State, c: Counts & { samples?: number }): Step {
   if (s.screen !== 'analysing') return [s, []];
   return [s, [
-    { do: 'send', message: { type: 'end', attempt: s.attempt, captured: c.captured, sent: c.sent, dropped: c.dropped } },
+    {
+      do: 'send', message: {
+        type: 'end', attempt: s.attempt, captured: c.captured, sent: c.sent, dropped: c.dropped,
+        ...(s.method === 'digits' ? { samples: c.samples ?? 0 } : {}),
+      },
+    },
     { do: 'timer', name: 'result', ms: WAIT.result },
   ]];
 }
@@ -322,7 +439,7 @@ function timer(s: State, name: Timer): Step {
   const waits =
     (name === 'welcome' && s.screen === 'guide' && s.socket === 'opening') ||
     (name === 'guide' && s.screen === 'guide' && s.socket === 'open') ||
-    (name === 'challenge' && s.screen === 'flash') ||
+    (name === 'challenge' && lit(s)) ||
     (name === 'result' && s.screen === 'analysing');
   if (!waits) return [s, []];
   if (name === 'guide') return trouble(s, 'trouble.timeout', { kind: 'error', errCode: Code.captureTimeout, message: 'timeout' });

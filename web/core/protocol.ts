@@ -7,8 +7,17 @@ export const SUBPROTOCOL = 'faceproof.v1';
 /** Version of the messages. */
 export const PROTOCOL_VERSION = 1;
 
-/** Bytes of the header before the JPEG of a frame. */
+/** Bytes of the header before the JPEG of a frame, and before the samples of a piece of sound. */
 export const FRAME_HEADER = 16;
+
+/** Samples a second of the sound that is sent; mono. */
+export const SOUND_RATE = 16_000;
+
+/** Samples in a message of sound: 20 to 500 ms. */
+export const SOUND_PIECE = { min: SOUND_RATE / 50, max: SOUND_RATE / 2 } as const;
+
+/** How an attempt shows that a live person is there: colours on the face, or digits read aloud. */
+export type Method = 'flash' | 'digits';
 
 /** sRGB, 0 to 255 a channel. */
 export type RGB = readonly [number, number, number];
@@ -17,6 +26,7 @@ export type RGB = readonly [number, number, number];
 export const HINTS = [
   'face_screen', 'one_person', 'closer', 'farther', 'center', 'too_dark', 'turn_away', 'too_bright',
   'raise_brightness', 'remove_cover', 'open_eyes', 'hold_still', 'slow_network',
+  'microphone', 'louder', 'quieter', 'quiet_place', 'read_clearly', 'show_mouth',
 ] as const;
 
 /** Advice to the person; '' is none. */
@@ -48,7 +58,7 @@ export interface TrackInfo {
 }
 
 /** An event of the light; t is milliseconds of performance.now(). */
-export type DisplayName = 'lead' | 'preroll' | 'segment' | 'postroll';
+export type DisplayName = 'lead' | 'preroll' | 'segment' | 'prompt' | 'postroll';
 
 /** Why the client gives up. */
 export type AbortReason = 'cancel' | 'hidden' | 'camera' | 'alternative';
@@ -67,7 +77,8 @@ export type ClientMessage =
   | Hello
   | { type: 'ready'; attempt: number }
   | { type: 'display'; attempt: number; event: DisplayName; index: number; t: number }
-  | ({ type: 'end'; attempt: number } & Counts)
+  /** samples: of the sound that was sent; only where digits were read */
+  | ({ type: 'end'; attempt: number; samples?: number } & Counts)
   | { type: 'abort'; reason: AbortReason; stage: Stage };
 
 /** How frames shall be taken. */
@@ -84,6 +95,8 @@ export interface Welcome {
   attempt: number;
   attempts: number;
   expires_ms: number;
+  /** of this attempt */
+  method: Method;
   preview: Shape;
   capture: Shape;
   /** some of the capture, in neutral light; null: an older server asks for none */
@@ -107,6 +120,9 @@ export interface Guide {
 export interface Prepare {
   type: 'prepare';
   attempt: number;
+  method: Method;
+  /** of digits: how many will be asked for, and whether one by one */
+  reading: { digits: number; paced: boolean; light: boolean } | null;
   neutral: RGB;
   /** black before the pre-roll; 0: none */
   lead_ms: number;
@@ -134,12 +150,30 @@ export interface Challenge {
   segments: readonly Segment[];
 }
 
+/** A digit to be read now, or all of them, and the colour under it. */
+export interface Prompt {
+  type: 'prompt';
+  attempt: number;
+  index: number;
+  digits: string;
+  /** null: the light stays as it is */
+  rgb: RGB | null;
+}
+
+/** Enough was heard: the microphone goes off. */
+export interface Listened {
+  type: 'listened';
+  attempt: number;
+}
+
 export interface Result {
   type: 'result';
   outcome: 'pass' | 'fail' | 'retry';
   hint: Hint;
   attempt: number;
   attempts_left: number;
+  /** of the next attempt, after retry */
+  method: Method;
   err_code: number;
   verify_result: string;
 }
@@ -153,7 +187,7 @@ export interface ServerError {
 }
 
 export type ServerMessage =
-  | Welcome | Guide | Prepare | Challenge
+  | Welcome | Guide | Prepare | Challenge | Prompt | Listened
   | { type: 'analysing'; attempt: number }
   | Result | ServerError;
 
@@ -169,6 +203,8 @@ export class ProtocolError extends Error {
 export const MIN_SEGMENT_MS = 334;
 
 const MAX_SEGMENTS = 32;
+
+const MAX_DIGITS = 16;
 
 /**
  * Reads one text message. Unknown members are ignored; an unknown type gives
@@ -188,6 +224,8 @@ export function parse(text: string): ServerMessage | null {
       return { type: 'guide', ok: m.flag('ok'), hint: m.hint('hint'), box: m.box('box') };
     case 'prepare': return prepare(m);
     case 'challenge': return challenge(m);
+    case 'prompt': return prompt(m);
+    case 'listened': return { type: 'listened', attempt: m.int('attempt', 1, 255) };
     case 'analysing': return { type: 'analysing', attempt: m.int('attempt', 1, 255) };
     case 'result': return result(m);
     case 'error':
@@ -208,6 +246,7 @@ function welcome(m: Reader): Welcome {
     attempt: m.int('attempt', 1, 255),
     attempts: m.int('attempts', 1, 255),
     expires_ms: m.int('expires_ms', 0, 1e9),
+    method: m.method('method'),
     preview: shape(m.child('preview')),
     capture: shape(m.child('capture')),
     portrait: m.get('portrait') == null ? null : shape(m.child('portrait')),
@@ -231,9 +270,20 @@ function prepare(m: Reader): Prepare {
   const lead_ms = m.optInt('lead_ms');
   // A shorter one would be a flash of its own instead of a fade.
   if (lead_ms !== 0 && (lead_ms < fade_ms || lead_ms > 5000)) throw new ProtocolError('lead_ms', 'must be 0, or fade_ms to 5000');
+  const method = m.method('method');
   return {
-    type: 'prepare', attempt: m.int('attempt', 1, 255), neutral: m.rgb('neutral'),
-    lead_ms, fade_ms, preroll_ms: m.int('preroll_ms', 0, 10000),
+    type: 'prepare', attempt: m.int('attempt', 1, 255), method,
+    reading: method === 'digits' ? { digits: m.int('digits', 1, MAX_DIGITS), paced: m.optFlag('paced'), light: m.optFlag('light') } : null,
+    neutral: m.rgb('neutral'), lead_ms, fade_ms, preroll_ms: m.int('preroll_ms', 0, 10000),
+  };
+}
+
+function prompt(m: Reader): Prompt {
+  const digits = m.text('digits');
+  if (!/^[0-9]{1,16}$/.test(digits)) throw new ProtocolError('digits', `must be 1 to ${MAX_DIGITS} digits`);
+  return {
+    type: 'prompt', attempt: m.int('attempt', 1, 255), index: m.int('index', 0, MAX_DIGITS - 1), digits,
+    rgb: m.get('rgb') == null ? null : m.rgb('rgb'),
   };
 }
 
@@ -262,7 +312,7 @@ function result(m: Reader): Result {
   }
   return {
     type: 'result', outcome, hint: m.hint('hint'), attempt: m.int('attempt', 1, 255),
-    attempts_left: m.optInt('attempts_left'), err_code: m.optInt('err_code'),
+    attempts_left: m.optInt('attempts_left'), method: m.method('method'), err_code: m.optInt('err_code'),
     verify_result: m.optText('verify_result'),
   };
 }
@@ -296,6 +346,8 @@ class Reader {
     return v;
   }
 
+  optFlag(k: string): boolean { return this.get(k) == null ? false : this.flag(k); }
+
   number(k: string, min: number, max: number): number {
     const v = this.get(k);
     if (typeof v !== 'number' || !(v >= min && v <= max)) throw this.bad(k, `must be ${min} to ${max}`);
@@ -314,6 +366,13 @@ class Reader {
   hint(k: string): Hint {
     const v = this.optText(k);
     return (HINTS as readonly string[]).includes(v) ? (v as Hint) : '';
+  }
+
+  /** A method this client does not have must not be taken for another. */
+  method(k: string): Method {
+    const v = this.optText(k) || 'flash';
+    if (v !== 'flash' && v !== 'digits') throw this.bad(k, 'is unknown');
+    return v;
   }
 
   rgb(k: string): RGB {
@@ -345,16 +404,36 @@ export interface FrameHead {
 
 /** Puts the 16-byte header before a JPEG. Throws RangeError on values that have no encoding. */
 export function encodeFrame(h: FrameHead, jpeg: Uint8Array): ArrayBuffer {
-  if (!Number.isInteger(h.attempt) || h.attempt < 1 || h.attempt > 255) throw new RangeError('attempt');
-  if (!Number.isInteger(h.seq) || h.seq < 0 || h.seq > 0xffffffff) throw new RangeError('seq');
-  if (!Number.isFinite(h.t)) throw new RangeError('t');
-  const out = new ArrayBuffer(FRAME_HEADER + jpeg.length);
-  const v = new DataView(out);
-  v.setUint8(0, 1);
-  v.setUint8(1, h.attempt);
-  v.setUint16(2, h.preview ? 1 : 0);
-  v.setUint32(4, h.seq);
-  v.setFloat64(8, h.t);
-  new Uint8Array(out).set(jpeg, FRAME_HEADER);
-  return out;
+  const v = head(1, h.attempt, h.preview ? 1 : 0, h.seq, h.t, jpeg.length);
+  new Uint8Array(v.buffer).set(jpeg, FRAME_HEADER);
+  return v.buffer;
+}
+
+/** The head of a piece of sound. */
+export interface SoundHead {
+  attempt: number;
+  seq: number;
+  /** milliseconds of performance.now() of the first sample */
+  t: number;
+}
+
+/** Puts the 16-byte header before samples of 16 kHz. Throws RangeError as encodeFrame does. */
+export function encodeSound(h: SoundHead, samples: Int16Array): ArrayBuffer {
+  if (samples.length < SOUND_PIECE.min || samples.length > SOUND_PIECE.max) throw new RangeError('samples');
+  const v = head(2, h.attempt, 0, h.seq, h.t, samples.length * 2);
+  samples.forEach((x, i) => v.setInt16(FRAME_HEADER + i * 2, x, true));
+  return v.buffer;
+}
+
+function head(kind: number, attempt: number, flags: number, seq: number, t: number, body: number): DataView<ArrayBuffer> {
+  if (!Number.isInteger(attempt) || attempt < 1 || attempt > 255) throw new RangeError('attempt');
+  if (!Number.isInteger(seq) || seq < 0 || seq > 0xffffffff) throw new RangeError('seq');
+  if (!Number.isFinite(t)) throw new RangeError('t');
+  const v = new DataView(new ArrayBuffer(FRAME_HEADER + body));
+  v.setUint8(0, kind);
+  v.setUint8(1, attempt);
+  v.setUint16(2, flags);
+  v.setUint32(4, seq);
+  v.setFloat64(8, t);
+  return v;
 }

@@ -23,6 +23,10 @@ export interface Session {
   /** seconds until the capture must have started */
   expires_in: number;
   app: { name: string };
+  /** of the first attempt: "flash" or "digits" */
+  method?: string;
+  /** reading digits aloud may come, now or at a later attempt: the person must know of the sound */
+  digits?: boolean;
   masked_name: string;
   /** the recording is kept for the app, which the person must be told */
   upload_video?: boolean;

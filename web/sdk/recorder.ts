@@ -61,8 +61,7 @@ class Easel {
 export class Recorder {
   private plan: Plan | null = null;
   private readonly pace = new Pace();
-  private portrait: (Shape & { from: number }) | null = null;
-  private readonly portraitPace = new Pace();
+  private portrait: Shape | null = null;
   private readonly clock = new CaptureClock();
   private readonly small = new Easel();
   private readonly large = new Easel();
@@ -90,10 +89,9 @@ export class Recorder {
     }
   }
 
-  /** From a time on (ms), frames of the capture are portraits at their own rate; null: none. */
-  portraits(shape: Shape | null, from: number): void {
-    this.portrait = shape && { ...shape, from };
-    this.portraitPace.restart();
+  /** The shape of all frames of the capture from now on; null: the plan's. */
+  portraits(shape: Shape | null): void {
+    this.portrait = shape;
   }
 
   /** Whether frames carry the time of their capture; null before the first. */
@@ -145,17 +143,19 @@ export class Recorder {
     if (!p || p.maxFrames === 0 || this.video.videoWidth === 0) return;
     const slow = p.mode === 'record' && this.sink.buffered() > SLOW_BUFFERED;
     if (p.mode === 'preview' && (this.encoding > 0 || t - this.askedAt < ANSWER_MS)) return;
-    if (!this.pace.take(t, slow ? (p.shape.fps * 2) / 3 : p.shape.fps)) return;
+    const { fps } = this.shape(p);
+    if (!this.pace.take(t, slow ? (fps * 2) / 3 : fps)) return;
     if (p.mode === 'preview') this.askedAt = t;
     else this.counts.captured++;
     if (this.encoding >= MAX_ENCODING || (p.mode === 'record' && this.sink.buffered() > MAX_BUFFERED)) return;
     this.encode(p, t);
   }
 
+  private shape(p: Plan): Shape { return p.mode === 'record' && this.portrait || p.shape; }
+
   private encode(p: Plan, t: number): void {
-    const q = p.mode === 'record' ? this.portrait : null;
-    const whole = q !== null && t >= q.from && this.portraitPace.take(t, q.fps);
-    const blob = whole ? this.snapshot(q, this.large) : this.snapshot(p.shape, this.small);
+    const shape = this.shape(p);
+    const blob = this.snapshot(shape, shape === p.shape ? this.small : this.large);
     if (!blob) return;
     blob.catch(() => undefined); // handled below, when its turn comes
     this.encoding++;

@@ -29,11 +29,28 @@ export function guideText(s: State): TextKey {
   return s.hint === '' ? 'guide.wait' : `hint.${s.hint}`;
 }
 
+/** What of the reading screen changes: the plate, and how far it is. */
+export function readingText(s: State): { digits: string; progress: string } {
+  const n = s.reading?.digits ?? 0;
+  return {
+    digits: s.prompt?.digits ?? '',
+    progress: !s.reading?.paced ? '' : `${s.prompt ? s.prompt.index + 1 : 0} / ${n}`,
+  };
+}
+
+function microphoneText(s: State): TextKey {
+  const m = s.microphone;
+  return m === 'off' || m === 'asking' || m === 'on' ? 'microphone.busy' : `microphone.${m}`;
+}
+
 const screens: Record<Screen, (s: State, c: Setting) => HTMLElement[]> = {
   consent, alternative, warning,
   camera: (_, c) => [head(c.say('camera.starting')), busy()],
-  camera_error: cameraError,
+  camera_error: (s, c) => noDevice(c, `camera.${s.fault ?? 'busy'}`, 'fp-camera-error'),
+  digits: (s, c) => (s.microphone === 'asking' ? [head(c.say('digits.starting')), busy(), row(other(c))] : digits(s, c)),
+  microphone_error: (s, c) => noDevice(c, microphoneText(s), 'fp-microphone-error'),
   guide,
+  reading,
   flash: (_, c) => [head(c.say('flash.hold'))],
   analysing: (_, c) => [head(c.say('analysing.title')), busy(), h('p', {}, c.say('analysing.body'))],
   retry: retryScreen,
@@ -102,6 +119,7 @@ function consent(_: State, c: Setting): HTMLElement[] {
       h('p', {}, c.say('context.confirm', { app: app.name, purpose: notice.purpose })),
       masked_name ? h('p', {}, c.say('context.subject', { name: masked_name })) : null),
     h('p', {}, c.say('consent.body', { purpose: notice.purpose, handler: notice.handler, retention })),
+    ...(sound(c) ? [h('p', { 'data-testid': 'fp-sound' }, c.say('consent.sound'))] : []),
     ...(video ? [h('p', { class: 'box warn', 'data-testid': 'fp-video' }, c.say('consent.video', { days: notice.retention_days }))] : []),
     details(c, retention),
     h('div', { class: 'box' }, separateRow, transferRow),
@@ -110,12 +128,15 @@ function consent(_: State, c: Setting): HTMLElement[] {
   ];
 }
 
+/** Whether the person may be asked to read aloud. */
+function sound(c: Setting): boolean { return c.session.method === 'digits' || c.session.digits === true; }
+
 /** The fields that a notice must have, each under its own name. */
 function details(c: Setting, retention: string): HTMLElement {
   const n = c.session.notice;
   const items: [TextKey, string][] = [
     ['notice.handler', n.handler], ['notice.contact', n.contact], ['notice.purpose', n.purpose],
-    ['notice.method', c.say('notice.method.text')], ['notice.data', c.say(c.session.upload_video ? 'notice.data.video' : 'notice.data.text')],
+    ['notice.method', c.say('notice.method.text')], ['notice.data', c.say(c.session.upload_video ? 'notice.data.video' : 'notice.data.text') + (sound(c) ? c.say('notice.data.sound') : '')],
     ['notice.necessity', n.necessity], ['notice.retention', retention],
     ['notice.rights', c.say('notice.rights.text')], ['notice.automated', c.say('notice.automated.text')],
     ['notice.minor', c.say('notice.minor.text')],
@@ -143,22 +164,52 @@ function alternative(s: State, c: Setting): HTMLElement[] {
   ];
 }
 
-function warning(_: State, c: Setting): HTMLElement[] {
-  const still = window.matchMedia?.('(prefers-reduced-motion: reduce)').matches;
+function warning(s: State, c: Setting): HTMLElement[] {
   return [
     head(c.say('warn.title')),
     h('div', { class: 'box warn' },
-      h('p', {}, c.say('warn.body')), still ? h('p', { class: 'bad' }, c.say('warn.motion')) : null),
+      h('p', {}, c.say('warn.body')), still() ? h('p', { class: 'bad' }, c.say('warn.motion')) : null),
     h('ul', {}, h('li', {}, c.say('warn.step1')), h('li', {}, c.say('warn.step2')), h('li', {}, c.say('warn.step3'))),
-    h('p', { class: 'note' }, c.say('warn.camera')),
+    ...(s.camera ? [] : [h('p', { class: 'note' }, c.say('warn.camera'))]),
     row(button(c, 'warn.continue', 'fp-warning-continue', { type: 'continue' }), other(c)),
   ];
 }
 
-function cameraError(s: State, c: Setting): HTMLElement[] {
+/** What reading aloud is, before the microphone is asked for. */
+function digits(s: State, c: Setting): HTMLElement[] {
+  return [
+    head(c.say('digits.title')),
+    ...(s.switched ? [h('p', { class: 'box', 'data-testid': 'fp-digits-why' }, c.say('digits.why'))] : []),
+    h('div', { class: 'box' }, h('p', {}, c.say('digits.notice'))),
+    h('ul', {}, h('li', {}, c.say('digits.step1')), h('li', {}, c.say('digits.step2')), h('li', {}, c.say('digits.step3'))),
+    h('div', { class: 'box warn' }, h('p', {}, c.say('digits.light')), still() ? h('p', {}, c.say('digits.motion')) : null),
+    h('p', { class: 'note' }, c.say('digits.reader')),
+    ...(s.camera ? [] : [h('p', { class: 'note' }, c.say('warn.camera'))]),
+    h('p', { class: 'note' }, c.say('digits.microphone')),
+    row(button(c, 'warn.continue', 'fp-digits-continue', { type: 'continue' }), other(c)),
+  ];
+}
+
+/**
+ * The digits are for the eyes only: spoken by a screen reader they would reach
+ * the microphone. So nothing here is a live region, a heading or a place for
+ * the focus, and the page before has said so.
+ */
+function reading(s: State, c: Setting): HTMLElement[] {
+  const text = readingText(s);
+  return [
+    h('div', { class: s.reading?.paced === false ? 'plate all' : 'plate', 'aria-hidden': 'true', 'data-testid': 'fp-digit' }, text.digits),
+    h('p', { class: 'progress', 'aria-hidden': 'true', 'data-testid': 'fp-progress' }, text.progress),
+    h('p', { class: 'pill', 'aria-hidden': 'true' }, c.say('reading.say')),
+  ];
+}
+
+function still(): boolean { return window.matchMedia?.('(prefers-reduced-motion: reduce)').matches === true; }
+
+function noDevice(c: Setting, key: TextKey, id: string): HTMLElement[] {
   return [
     mark('!'), head(c.say('trouble.title')),
-    h('p', { role: 'alert', 'data-testid': 'fp-camera-error' }, c.say(`camera.${s.fault ?? 'busy'}`)),
+    h('p', { role: 'alert', 'data-testid': id }, c.say(key)),
     row(button(c, 'retry', 'fp-retry', { type: 'retry' }), other(c)),
   ];
 }
@@ -183,6 +234,7 @@ function retryScreen(s: State, c: Setting): HTMLElement[] {
     mark('!'), head(c.say('result.fail.title')),
     h('p', { class: 'hint' }, s.hint === '' ? null : c.say(`hint.${s.hint}`)),
     h('p', {}, c.say('result.retry', { n: s.attemptsLeft })),
+    ...(s.switched ? [h('p', { class: 'box', 'data-testid': 'fp-switched' }, c.say(`retry.${s.method}`))] : []),
     row(button(c, 'retry', 'fp-retry', { type: 'retry' }), other(c)),
   ];
 }

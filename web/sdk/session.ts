@@ -8,6 +8,7 @@ import { words, type Lang } from '../core/text/text';
 import { describeTrack } from '../core/track';
 import { inLanguage, type Session } from './api';
 import { CameraError, closeCamera, listCameras, openCamera, trackFacts, type Camera } from './camera';
+import { Microphone, MicrophoneError, microphoneRefused, workletURL } from './microphone';
 import { Recorder } from './recorder';
 import { CaptureSocket } from './socket';
 import { Surface } from './surface';
@@ -38,7 +39,7 @@ export function verifyOnScreen(job: Job): Promise<Outcome> {
 }
 
 class Run {
-  private state: State = begin();
+  private state: State;
   private session: Session;
   private readonly born = performance.now();
   private readonly surface: Surface;
@@ -46,6 +47,9 @@ class Run {
   private recorder: Recorder | null = null;
   private socket: CaptureSocket | null = null;
   private camera: Camera | null = null;
+  private microphone: Microphone | null = null;
+  private hearing = 0;
+  private samples = 0;
   private cameras: { id: string; label: string }[] = [];
   private readonly clocks = new Map<Timer, ReturnType<typeof setTimeout>>();
   private readonly queue: Event[] = [];
@@ -55,6 +59,7 @@ class Run {
 
   constructor(private readonly job: Job, private readonly resolve: (o: Outcome) => void) {
     this.session = job.session;
+    this.state = begin(job.session.method === 'digits' ? 'digits' : 'flash');
     this.surface = new Surface(
       (e) => this.send({ type: 'drawn', event: e.event, index: e.index, t: e.t }),
       () => this.send({ type: 'light_over' }),
@@ -115,9 +120,15 @@ class Run {
       case 'close': this.socket?.close(); this.socket = null; break;
       case 'send': this.socket?.send(e.message); break;
       case 'frames': this.frames(e.mode, e.attempt); break;
-      case 'portraits': this.recorder?.portraits(e.from === null ? null : this.state.welcome?.portrait ?? null, e.from ?? 0); break;
+      case 'microphone_start': void this.startMicrophone(); break;
+      case 'microphone_stop': this.stopMicrophone(); break;
+      case 'portraits': this.recorder?.portraits(e.on ? this.state.welcome?.portrait ?? null : null); break;
+      case 'sound':
+        if (e.on) this.microphone?.record(e.attempt);
+        else this.samples = this.microphone?.stop() ?? 0;
+        break;
       case 'flush':
-        void this.recorder?.flush().then((c) => this.send({ type: 'flushed', ...c }));
+        void this.recorder?.flush().then((c) => this.send({ type: 'flushed', ...c, samples: this.samples }));
         break;
       case 'light': this.surface.show(e.show); break;
       case 'dark': this.surface.off(); break;
@@ -162,8 +173,33 @@ class Run {
       this.send({ type: 'camera_on' });
     } catch (e) {
       this.stopCamera();
-      this.send({ type: 'camera_off', fault: e instanceof CameraError ? e.fault : 'busy' });
+      const fault = e instanceof CameraError ? e.fault : 'busy';
+      const both = fault === 'denied' && this.state.method === 'digits' && await microphoneRefused();
+      this.send({ type: 'camera_off', fault: both ? 'both' : fault });
     }
+  }
+
+  private async startMicrophone(): Promise<void> {
+    this.stopMicrophone();
+    const mine = this.hearing;
+    let opened: Microphone | null = null;
+    try {
+      opened = await Microphone.open(workletURL(this.job.server), (piece) => this.socket?.sendFrame(piece), () => {
+        if (mine === this.hearing) this.send({ type: 'microphone_off', fault: 'lost' });
+      });
+      // The person may have left while the browser asked.
+      if (mine !== this.hearing || this.over) return opened.close();
+      this.microphone = opened;
+      this.send({ type: 'microphone_on' });
+    } catch (e) {
+      if (mine === this.hearing) this.send({ type: 'microphone_off', fault: e instanceof MicrophoneError ? e.fault : 'busy' });
+    }
+  }
+
+  private stopMicrophone(): void {
+    this.hearing++;
+    this.microphone?.close();
+    this.microphone = null;
   }
 
   private record(video: HTMLVideoElement): Recorder {
@@ -230,6 +266,7 @@ class Run {
     this.recorder?.stop();
     this.surface.off();
     this.socket?.close();
+    this.stopMicrophone();
     this.stopCamera();
     this.view.close();
     this.resolve(outcome);

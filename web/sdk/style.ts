@@ -54,17 +54,25 @@ select{font:inherit;min-height:44px;padding:6px 10px;border-radius:10px;border:2
 @keyframes turn{to{transform:rotate(1turn)}}
 @media (prefers-reduced-motion:reduce){.busy{animation:none;border-color:#0b57d0}}
 .light{display:none}
-[data-screen=flash] .light{display:block}
+[data-lit=true] .light{display:block}
 ::slotted(canvas){position:fixed!important;inset:0!important;width:100%!important;height:100%!important;max-width:none!important;max-height:none!important;
  margin:0!important;padding:0!important;border:0!important;display:block!important;opacity:1!important;filter:none!important;transform:none!important;visibility:visible!important}
-[data-screen=flash]{overflow:hidden}
-[data-screen=flash] .bar,[data-screen=flash] .main{position:fixed;z-index:1;left:0;right:0}
-[data-screen=flash] .bar{top:auto;bottom:max(10px,env(safe-area-inset-bottom));padding:0;justify-content:center}
-[data-screen=flash] .bar span{display:none}
-[data-screen=flash] .bar button{background:rgba(0,0,0,.72);color:#fff;text-decoration:none}
+[data-lit=true]{overflow:hidden}
+[data-lit=true] .bar,[data-lit=true] .main{position:fixed;z-index:1;left:0;right:0}
+[data-lit=true] .bar{top:auto;bottom:max(10px,env(safe-area-inset-bottom));padding:0;justify-content:center}
+[data-lit=true] .bar span{display:none}
+[data-lit=true] .bar button{background:rgba(0,0,0,.72);color:#fff;text-decoration:none}
 [data-screen=flash] .main{bottom:calc(max(10px,env(safe-area-inset-bottom)) + 54px);align-items:center}
 [data-screen=flash] h1{font-size:1.1em;background:rgba(0,0,0,.72);color:#fff;border-radius:999px;padding:6px 18px;max-width:92%;text-align:center}
-[data-screen=flash] .cam{position:fixed;z-index:1;top:max(8px,env(safe-area-inset-top));left:50%;margin-left:-36px;width:72px;height:96px;opacity:1;border-radius:50%;border-style:solid;border-width:2px;border-color:rgba(0,0,0,.5)}
+[data-lit=true] .cam{position:fixed;z-index:1;top:max(8px,env(safe-area-inset-top));left:50%;margin-left:-36px;width:72px;height:96px;opacity:1;border-radius:50%;border-style:solid;border-width:2px;border-color:rgba(0,0,0,.5)}
+[data-screen=reading] .main{top:0;bottom:calc(max(10px,env(safe-area-inset-bottom)) + 54px);align-items:center;justify-content:center;gap:1.5vh;pointer-events:none}
+/* always the same size: the light from it must not change with the digit */
+.plate{box-sizing:content-box;font:700 min(42vh,64vw)/1 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums lining-nums;width:.75em;height:1em;
+ padding:.04em .1em;border-radius:.12em;background:#fff;color:#000;text-align:center;white-space:nowrap;overflow:hidden}
+.plate.all{font-size:min(42vh,30vw);width:2.6em}
+.progress,.pill{background:rgba(0,0,0,.72);color:#fff;border-radius:999px;padding:4px 18px;max-width:92%;text-align:center}
+.progress:empty{display:none}
+.progress{font-size:1.3em;font-weight:700;font-variant-numeric:tabular-nums}
 .sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (prefers-contrast:more){.box{border-color:#17202b}.note,dd{color:#17202b}}
 `;

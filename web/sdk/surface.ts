@@ -1,8 +1,8 @@
 // The light: paints core/flash.ts on one full-screen canvas, by animation
 // frames, and reports what each frame drew first.
 
-import { dark, mix, picture, prepare, start, step, type Light, type LightEvent, type Picture } from '../core/flash';
-import type { Challenge, Prepare, RGB } from '../core/protocol';
+import { ask, dark, mix, picture, prepare, rest, start, step, type Light, type LightEvent, type Picture } from '../core/flash';
+import type { Challenge, Listened, Prepare, Prompt, RGB } from '../core/protocol';
 
 /** The page behind the light; style.ts paints the same colour. */
 export const PAGE: RGB = [244, 246, 249];
@@ -34,9 +34,14 @@ export class Surface {
     this.paint({ below: PAGE, above: PAGE, edge: null, forward: true });
   }
 
-  /** Starts the lead and the pre-roll, or hands over the colours. */
-  show(what: Prepare | Challenge): void {
-    this.light = what.type === 'prepare' ? prepare(this.light, what) : start(this.light, what);
+  /** Starts the lead and the pre-roll, hands over the colours or a digit's, or ends the digits. */
+  show(what: Prepare | Challenge | Prompt | Listened): void {
+    switch (what.type) {
+      case 'prepare': this.light = prepare(this.light, what); break;
+      case 'challenge': this.light = start(this.light, what); break;
+      case 'prompt': this.light = ask(this.light, what); break;
+      case 'listened': this.light = rest(this.light, what); break;
+    }
     if (!this.frame) this.frame = requestAnimationFrame(this.tick);
   }
 

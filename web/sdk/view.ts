@@ -5,7 +5,7 @@
 import type { Event, State } from '../core/machine';
 import type { Lang, Words } from '../core/text/text';
 import { h } from './dom';
-import { content, guideText, type Setting } from './screens';
+import { content, guideText, readingText, type Setting } from './screens';
 import { css } from './style';
 
 /** A new advice replaces the old one at most this often, ms: it must be readable, and heard. */
@@ -57,18 +57,20 @@ export class View {
     this.state = s;
     this.dialog.setAttribute('data-screen', s.screen);
     this.host.setAttribute('data-screen', s.screen);
+    this.dialog.setAttribute('data-lit', String(s.screen === 'flash' || s.screen === 'reading'));
     this.dialog.setAttribute('data-good', String(s.screen === 'guide' && s.good));
-    const key = [s.screen, s.attempt, s.fault, s.trouble, s.screen === 'guide' ? c.cameras.map((d) => d.id) : ''].join();
+    const key = [s.screen, s.attempt, s.fault, s.trouble, s.microphone === 'asking', s.screen === 'guide' ? c.cameras.map((d) => d.id) : ''].join();
     if (key !== this.drawn) {
       this.drawn = key;
       this.advised = -Infinity;
       this.main.replaceChildren(...content(s, { ...c, say: this.say, send: this.send }));
-      const heading = this.main.querySelector('h1');
+      const heading = this.main.querySelector('h1'); // none while the microphone listens: see screens.ts
       heading?.focus({ preventScroll: true });
       this.dialog.scrollTop = 0;
       // While the light runs nothing must be focused away, but it is said.
       this.status.textContent = heading?.textContent ?? '';
     }
+    if (s.screen === 'reading') this.read(s);
     this.advise();
   }
 
@@ -87,6 +89,15 @@ export class View {
   private open(): void {
     if (typeof this.dialog.showModal === 'function') this.dialog.showModal();
     else this.dialog.setAttribute('open', ''); // old browsers: covers the page, though the page behind stays reachable by keyboard
+  }
+
+  /** Puts a digit on the plate, in the very frame that draws its colour. */
+  private read(s: State): void {
+    const text = readingText(s);
+    for (const [name, value] of [['.plate', text.digits], ['.progress', text.progress]] as const) {
+      const el = this.main.querySelector(name);
+      if (el && el.textContent !== value) el.textContent = value;
+    }
   }
 
   private advise(): void {

@@ -18,7 +18,7 @@ function challenge(n = 10): Challenge {
 
 /** Plays a whole light; gap gives the time between frame i and the next. */
 function play(c: Challenge, gap: (i: number) => number): { events: LightEvent[]; end: number; lights: [Light, number][] } {
-  let l = prepare(dark(PAGE), { type: 'prepare', attempt: 1, neutral: GREY, lead_ms: 0, fade_ms: 300, preroll_ms: 1000 });
+  let l = prepare(dark(PAGE), { type: 'prepare', attempt: 1, method: 'flash', reading: null, neutral: GREY, lead_ms: 0, fade_ms: 300, preroll_ms: 1000 });
   const events: LightEvent[] = [];
   const lights: [Light, number][] = [];
   let t = 5000;
@@ -59,14 +59,14 @@ test('at 60 Hz the colours take no more than 5 % longer than planned', () => {
 });
 
 test('the light waits in neutral until the colours come', () => {
-  let l = prepare(dark(PAGE), { type: 'prepare', attempt: 1, neutral: GREY, lead_ms: 0, fade_ms: 300, preroll_ms: 1000 });
+  let l = prepare(dark(PAGE), { type: 'prepare', attempt: 1, method: 'flash', reading: null, neutral: GREY, lead_ms: 0, fade_ms: 300, preroll_ms: 1000 });
   for (let t = 0; t < 9000; t += 16) [l] = step(l, t);
   assert.equal(l.phase, 'neutral');
   assert.deepEqual(picture(l, 9000)?.below, GREY);
 });
 
 test('the fade goes from the page to neutral', () => {
-  let l = prepare(dark(PAGE), { type: 'prepare', attempt: 1, neutral: GREY, lead_ms: 0, fade_ms: 300, preroll_ms: 1000 });
+  let l = prepare(dark(PAGE), { type: 'prepare', attempt: 1, method: 'flash', reading: null, neutral: GREY, lead_ms: 0, fade_ms: 300, preroll_ms: 1000 });
   [l] = step(l, 100);
   assert.deepEqual(picture(l, 100)?.below, PAGE);
   const middle = picture(l, 250)!.below;
@@ -76,7 +76,7 @@ test('the fade goes from the page to neutral', () => {
 });
 
 test('a lead fades to black, stays, and gives way to the fade to neutral', () => {
-  let l = prepare(dark(PAGE), { type: 'prepare', attempt: 1, neutral: GREY, lead_ms: 600, fade_ms: 300, preroll_ms: 1000 });
+  let l = prepare(dark(PAGE), { type: 'prepare', attempt: 1, method: 'flash', reading: null, neutral: GREY, lead_ms: 600, fade_ms: 300, preroll_ms: 1000 });
   const events: LightEvent[] = [];
   const seen: [number, number][] = [];
   for (let t = 0; t < 1500; t += 1000 / 60) {

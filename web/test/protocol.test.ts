@@ -48,7 +48,7 @@ test('what the server says is read with all its members', () => {
   assert(c?.type === 'challenge' && c.segments[0]!.rgb[1] === 255);
   assert.deepEqual(parse('{"type":"guide","ok":true,"box":[0.1,0.2,0.3,0.4]}'), { type: 'guide', ok: true, hint: '', box: [0.1, 0.2, 0.3, 0.4] });
   assert.deepEqual(parse('{"type":"result","outcome":"fail","hint":"","attempt":1,"attempts_left":0,"err_code":10004,"verify_result":"x"}'),
-    { type: 'result', outcome: 'fail', hint: '', attempt: 1, attempts_left: 0, err_code: 10004, verify_result: 'x' });
+    { type: 'result', outcome: 'fail', hint: '', attempt: 1, attempts_left: 0, method: 'flash', err_code: 10004, verify_result: 'x' });
 });
 
 test('a newer server is understood as far as possible', () => {

@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { begin, reduce, type Effect, type Event, type Screen, type State } from '../core/machine';
-import { encodeFrame, parse, type ClientMessage } from '../core/protocol';
+import { encodeFrame, encodeSound, parse, type ClientMessage } from '../core/protocol';
 
 interface Step {
   client?: ClientMessage;
   frame?: { attempt: number; seq: number; t: number; preview: boolean; jpeg: string };
+  audio?: { attempt: number; seq: number; t: number; samples: number };
   binary?: string;
+  repeat?: number;
   server?: unknown[];
 }
 
@@ -38,6 +40,18 @@ test('frames are the same bytes', () => {
   assert(n > 50, `only ${n} frames`);
 });
 
+test('sound is the same bytes', () => {
+  let n = 0;
+  for (const { steps } of vectors!.scripts) {
+    for (const s of steps) {
+      if (!s.audio || !s.binary) continue;
+      assert.equal(hex(encodeSound(s.audio, new Int16Array(s.audio.samples))), s.binary + '00'.repeat(s.repeat ?? 0));
+      n++;
+    }
+  }
+  assert(n > 50, `only ${n} pieces`);
+});
+
 test('every message of the server is understood', () => {
   let n = 0;
   for (const s of [...vectors!.scripts.flatMap((x) => x.steps), ...vectors!.bad.map((b) => b.step)]) {
@@ -52,13 +66,23 @@ test('every message of the server is understood', () => {
   assert(n > 50, `only ${n} messages`);
 });
 
+/** What a willing person does until the attempt begins. */
+function willing(s: State): Event[] {
+  switch (s.screen) {
+    case 'retry': return [{ type: 'retry' }];
+    case 'warning': return [{ type: 'continue' }];
+    case 'digits': return [{ type: s.microphone === 'asking' ? 'microphone_on' : 'continue' }];
+    default: return [];
+  }
+}
+
 /** What makes this client say a message of a script. */
 function cause(m: ClientMessage): Event[] {
   switch (m.type) {
     case 'hello': return [{ type: 'agree' }, { type: 'continue' }, { type: 'camera_on' }];
-    case 'ready': return m.attempt === 1 ? [] : [{ type: 'retry' }]; // the first follows welcome by itself
+    case 'ready': return []; // follows by itself once the person is willing
     case 'display': return [{ type: 'drawn', event: m.event, index: m.index, t: m.t }];
-    case 'end': return [{ type: 'light_over' }, { type: 'flushed', captured: m.captured, sent: m.sent, dropped: m.dropped }];
+    case 'end': return [{ type: 'light_over' }, { type: 'flushed', captured: m.captured, sent: m.sent, dropped: m.dropped, samples: m.samples ?? 0 }];
     case 'abort': return [{ type: m.reason === 'alternative' ? 'decline' : 'cancel' }];
   }
 }
@@ -66,7 +90,8 @@ function cause(m: ClientMessage): Event[] {
 test('the reducer plays the client of every script', () => {
   const ends: Record<string, Screen> = {
     pass: 'pass', 'retry-then-fail': 'fail', 'slow-preroll-then-pass': 'pass', 'slow-flash-then-cancel': 'closed',
-    'no-lead': 'pass', 'declined-then-pass': 'pass', 'forecast-too-late': 'closed', 'late-previews': 'fail', 'cut-short': 'trouble', alternative: 'alternative',
+    'no-lead': 'pass', 'declined-then-pass': 'pass', 'forecast-too-late': 'closed', 'late-previews': 'fail', 'digits-pass': 'pass', 'digits-retry-then-fail': 'fail',
+    'declined-then-digits': 'pass', 'digits-no-sound': 'closed', 'digits-slow-network': 'trouble', 'cut-short': 'trouble', alternative: 'alternative',
   };
   let played = 0;
   for (const { name, steps } of vectors!.scripts) {
@@ -86,6 +111,7 @@ test('the reducer plays the client of every script', () => {
       // has heard "analysing" does not send them any more.
       const crossed = s.screen === 'analysing' && (step.client?.type === 'display' || step.client?.type === 'end');
       if (step.client && !crossed) {
+        if (step.client.type === 'ready') for (let next = willing(s); next.length > 0; next = willing(s)) feed(next);
         feed(cause(step.client));
         if (step.client.type !== 'hello') wanted.push(step.client);
       }
