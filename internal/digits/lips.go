@@ -21,6 +21,7 @@ const (
 	onsetBefore = 150. // the mouth opens for a digit from … to … after its onset
 	onsetAfter  = 250.
 	onsetShare  = .25 // of the range, over the pauses
+	maxOpening  = 10. // no mouth
 )
 
 // Lips compares the opening of the mouth, in distances between the eyes, at the
@@ -35,7 +36,7 @@ func Lips(opening, at []float64, s Sound, onsets []float64) faceproof.LipsEviden
 	end := s.T0 + s.DurationMS()
 	var o, t []float64
 	for i, v := range opening[:min(len(opening), len(at))] {
-		ok := signal.Finite(v) && signal.Finite(at[i]) && at[i] >= s.T0 && at[i] <= end
+		ok := math.Abs(v) < maxOpening && signal.Finite(at[i]) && at[i] >= s.T0 && at[i] <= end
 		if ok && (len(t) == 0 || at[i] > t[len(t)-1]) {
 			o, t = append(o, v), append(t, at[i])
 		}

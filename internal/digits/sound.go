@@ -24,6 +24,7 @@ const (
 	activeAbove     = 6.   // dB over the noise
 	quietest        = -90. // dB: the noise of silence
 	leastSNR        = 5.   // dB
+	loudNoise       = -45. // dBFS: what drowns speech
 	noiseQuantile   = .1
 	loudQuantile    = .95
 )
@@ -59,7 +60,8 @@ func CheckSound(s Sound, videoMS float64) faceproof.AudioEvidence {
 	if peak > 0 {
 		e.PeakDB = max(silenceDB, 20*math.Log10(peak/32768))
 	}
-	e.ActiveMS, e.SNRDB = activity(s.Samples, mean)
+	var noise float64
+	e.ActiveMS, e.SNRDB, noise = activity(s.Samples, mean)
 	switch {
 	case e.DurationMS < leastDurationMS, videoMS-e.DurationMS > maxMissingMS, s.Gaps > maxGaps:
 		e.Fault = faceproof.AudioShort
@@ -67,17 +69,19 @@ func CheckSound(s Sound, videoMS float64) faceproof.AudioEvidence {
 		e.Fault = faceproof.AudioSilent
 	case e.Clipped > maxClipped:
 		e.Fault = faceproof.AudioClipped
-	case e.ActiveMS < leastActiveMS:
+	case e.ActiveMS < leastActiveMS && (e.SNRDB >= leastSNR || noise < loudNoise):
 		e.Fault = faceproof.AudioNoSpeech
-	case e.SNRDB < leastSNR:
+	case e.ActiveMS < leastActiveMS, e.SNRDB < leastSNR: // no speech is found in loud noise either
 		e.Fault = faceproof.AudioNoisy
 	}
 	return e
 }
 
 // activity measures the frames of 10 ms that could be speech: near the loud ones
-// and well over the quiet ones; and by how much their mean power exceeds those.
-func activity(samples []int16, mean float64) (ms, snr float64) {
+// and well over the quiet ones; by how much their mean power exceeds that of the
+// others, and the level of the quiet ones (dBFS). Where there is too little
+// speech, the loud ones stand for it.
+func activity(samples []int16, mean float64) (ms, snr, noise float64) {
 	var level []float64
 	for at := 0; at+hop <= len(samples); at += hop {
 		var power float64
@@ -87,20 +91,23 @@ func activity(samples []int16, mean float64) (ms, snr float64) {
 		}
 		level = append(level, max(quietest, 10*math.Log10(power/hop+1e-12)))
 	}
-	noise := quantile(level, noiseQuantile)
-	least := max(quantile(level, loudQuantile)-activeRange, noise+activeAbove)
-	var speech float64
-	n := 0.
+	noise = quantile(level, noiseQuantile)
+	loud := quantile(level, loudQuantile)
+	least := max(loud-activeRange, noise+activeAbove)
+	var speech, rest, n float64
 	for _, l := range level {
-		if l > least {
-			speech += math.Pow(10, l/10)
+		if p := math.Pow(10, l/10); l > least {
+			speech += p
 			n++
+		} else {
+			rest += p
 		}
 	}
-	if n == 0 {
-		return 0, 0
+	ms, others := n*MelMS, float64(len(level))-n
+	if ms < leastActiveMS || others == 0 {
+		return ms, loud - noise, noise
 	}
-	return n * MelMS, 10*math.Log10(speech/n) - noise
+	return ms, 10 * math.Log10(speech/n*others/rest), noise
 }
 
 // digest names the very samples.
