@@ -26,6 +26,7 @@ type Store interface {
 	SwitchPermissions(ctx context.Context, id faceproof.AppID, which []faceproof.Permission, on bool, actor string) (faceproof.App, error)
 	SetDailyCalls(ctx context.Context, id faceproof.AppID, n int, actor string) (faceproof.App, error)
 	SetOrigins(ctx context.Context, id faceproof.AppID, origins []string, actor string) (faceproof.App, error)
+	SetReading(ctx context.Context, id faceproof.AppID, r faceproof.Reading, actor string) (faceproof.App, error)
 	ReplaceSecret(ctx context.Context, id faceproof.AppID, secretHash []byte, endAll bool, actor string) error
 	Audit(ctx context.Context, e faceproof.AuditEntry) error
 }
@@ -214,6 +215,15 @@ func (d *Desk) SetOrigins(ctx context.Context, id faceproof.AppID, origins []str
 		return faceproof.App{}, err
 	}
 	return d.c.Store.SetOrigins(ctx, id, origins, actor)
+}
+
+// SetReading replaces what an app's policy says of reading digits aloud, and of
+// what a pass must be worth. Errors: CodeInvalid, CodeNotFound.
+func (d *Desk) SetReading(ctx context.Context, id faceproof.AppID, r faceproof.Reading, actor string) (faceproof.App, error) {
+	if err := checkID(id); err != nil {
+		return faceproof.App{}, err
+	}
+	return d.c.Store.SetReading(ctx, id, r, actor)
 }
 
 // ReplaceSecret gives an app another secret, shown this once. The one before

@@ -116,7 +116,7 @@ func (s *Store) SwitchPermissions(ctx context.Context, id faceproof.AppID, which
 				return err
 			}
 		}
-		_, old, _, err := appJSON(app)
+		old, err := appJSON(app)
 		if err != nil {
 			return err
 		}
@@ -137,11 +137,11 @@ func (s *Store) SwitchPermissions(ctx context.Context, id faceproof.AppID, which
 				return (q != p && !slices.Contains(app.Permissions, q)) || (q == p && !on)
 			})
 		}
-		_, permissions, _, err := appJSON(app)
+		changed, err := appJSON(app)
 		if err != nil {
 			return err
 		}
-		return one(tx.ExecContext(ctx, `UPDATE apps SET permissions = $2 WHERE id = $1 AND permissions = $3`, string(id), permissions, old))("app")
+		return one(tx.ExecContext(ctx, `UPDATE apps SET permissions = $2 WHERE id = $1 AND permissions = $3`, string(id), changed.permissions, old.permissions))("app")
 	})
 	return app, err
 }

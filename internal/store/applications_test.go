@@ -135,7 +135,7 @@ func TestMigrationOfApps(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	// Undone and done again, as a database of the last version would meet it.
-	for _, q := range []string{`ALTER TABLE apps DROP COLUMN daily_calls`, `ALTER TABLE apps DROP COLUMN earlier_secret_hash`, `ALTER TABLE apps DROP COLUMN earlier_secret_until`,
+	for _, q := range []string{`ALTER TABLE apps DROP COLUMN reading`, `ALTER TABLE apps DROP COLUMN daily_calls`, `ALTER TABLE apps DROP COLUMN earlier_secret_hash`, `ALTER TABLE apps DROP COLUMN earlier_secret_until`,
 		`ALTER TABLE credentials DROP COLUMN redeem_seq`, `ALTER TABLE verifications DROP COLUMN mismatches`, `DROP TABLE applications`, `DROP TABLE attempts`, `DROP TABLE calls`, `DROP TABLE traces`, `DELETE FROM goose_db_version WHERE version_id >= 2`} {
 		_, err := s.writer.Exec(q)
 		must(t, err)

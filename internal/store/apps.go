@@ -11,7 +11,7 @@ import (
 	"faceproof"
 )
 
-const appColumns = `id, name, secret_hash, notice, permissions, origins, alive, daily_calls, revoked, created_at`
+const appColumns = `id, name, secret_hash, notice, permissions, origins, alive, reading, daily_calls, revoked, created_at`
 
 // CreateApp adds an app by the operator's own short way: with it goes an
 // application, approved at once, so that every app has one. secretHash is the
@@ -39,25 +39,25 @@ func (s *Store) CreateApp(ctx context.Context, a faceproof.App, secretHash []byt
 }
 
 func insertApp(ctx context.Context, tx *sql.Tx, a faceproof.App, secretHash []byte) error {
-	notice, permissions, origins, err := appJSON(a)
+	t, err := appJSON(a)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO apps (`+appColumns+`, retention_days) VALUES (`+list(11)+`)`,
-		string(a.ID), a.Name, secretHash, notice, permissions, origins, int64(a.Alive), a.DailyCalls, a.Revoked, a.CreatedAt, a.Notice.RetentionDays)
+	_, err = tx.ExecContext(ctx, `INSERT INTO apps (`+appColumns+`, retention_days) VALUES (`+list(12)+`)`,
+		string(a.ID), a.Name, secretHash, t.notice, t.permissions, t.origins, int64(a.Alive), t.reading, a.DailyCalls, a.Revoked, a.CreatedAt, a.Notice.RetentionDays)
 	return err
 }
 
 // UpdateApp replaces everything but the id, the day of creation, and what has
-// a method of its own: permissions, quota, origins, secret. Errors: CodeNotFound.
+// a method of its own: permissions, quota, origins, reading, secret. Errors: CodeNotFound.
 func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
-	notice, _, _, err := appJSON(a)
+	t, err := appJSON(a)
 	if err != nil {
 		return err
 	}
 	return s.change(ctx, s.entry("", "app.update", string(a.ID), ""), func(tx *sql.Tx) error {
 		return one(tx.ExecContext(ctx, `UPDATE apps SET name = $2, notice = $3, alive = $4, revoked = $5, retention_days = $6 WHERE id = $1`,
-			string(a.ID), a.Name, notice, int64(a.Alive), a.Revoked, a.Notice.RetentionDays))("app")
+			string(a.ID), a.Name, t.notice, int64(a.Alive), a.Revoked, a.Notice.RetentionDays))("app")
 	})
 }
 
@@ -72,11 +72,24 @@ func (s *Store) SetDailyCalls(ctx context.Context, id faceproof.AppID, n int, ac
 // SetOrigins replaces the origins whose pages may run the SDK. Errors:
 // CodeNotFound.
 func (s *Store) SetOrigins(ctx context.Context, id faceproof.AppID, origins []string, actor string) (faceproof.App, error) {
-	_, _, text, err := appJSON(faceproof.App{Origins: origins})
+	t, err := appJSON(faceproof.App{Origins: origins})
 	if err != nil {
 		return faceproof.App{}, err
 	}
-	return s.setApp(ctx, s.entry(actor, "app.origins", string(id), strconv.Itoa(len(origins))), `UPDATE apps SET origins = $2 WHERE id = $1 RETURNING `+appColumns, string(id), text)
+	return s.setApp(ctx, s.entry(actor, "app.origins", string(id), strconv.Itoa(len(origins))), `UPDATE apps SET origins = $2 WHERE id = $1 RETURNING `+appColumns, string(id), t.origins)
+}
+
+// SetReading replaces what an app's policy says of reading digits aloud.
+// Errors: CodeInvalid, CodeNotFound.
+func (s *Store) SetReading(ctx context.Context, id faceproof.AppID, r faceproof.Reading, actor string) (faceproof.App, error) {
+	if err := r.Check(); err != nil {
+		return faceproof.App{}, err
+	}
+	t, err := appJSON(faceproof.App{Reading: r})
+	if err != nil {
+		return faceproof.App{}, err
+	}
+	return s.setApp(ctx, s.entry(actor, "app.reading", string(id), t.reading), `UPDATE apps SET reading = $2 WHERE id = $1 RETURNING `+appColumns, string(id), t.reading)
 }
 
 // setApp runs a statement that changes one app and gives it.
@@ -160,14 +173,14 @@ func (s *Store) ListApps(ctx context.Context) ([]faceproof.App, error) {
 type scanner interface{ Scan(...any) error }
 
 func scanApp(row scanner) (a faceproof.App, hash []byte, err error) {
-	var notice, permissions, origins []byte
-	if err = row.Scan(&a.ID, &a.Name, &hash, &notice, &permissions, &origins, &a.Alive, &a.DailyCalls, &a.Revoked, &a.CreatedAt); err != nil {
+	var notice, permissions, origins, reading []byte
+	if err = row.Scan(&a.ID, &a.Name, &hash, &notice, &permissions, &origins, &a.Alive, &reading, &a.DailyCalls, &a.Revoked, &a.CreatedAt); err != nil {
 		return faceproof.App{}, nil, err
 	}
 	for _, f := range []struct {
 		text []byte
 		to   any
-	}{{notice, &a.Notice}, {permissions, &a.Permissions}, {origins, &a.Origins}} {
+	}{{notice, &a.Notice}, {permissions, &a.Permissions}, {origins, &a.Origins}, {reading, &a.Reading}} {
 		if err = json.Unmarshal(f.text, f.to); err != nil {
 			return faceproof.App{}, nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "an app's row is damaged", Err: err}
 		}
@@ -175,16 +188,24 @@ func scanApp(row scanner) (a faceproof.App, hash []byte, err error) {
 	return a, hash, nil
 }
 
-func appJSON(a faceproof.App) (notice, permissions, origins string, err error) {
-	var out [3]string
-	for i, v := range []any{a.Notice, append([]faceproof.Permission{}, a.Permissions...), append([]string{}, a.Origins...)} {
-		b, err := json.Marshal(v)
+// appTexts are the columns of an app that hold JSON.
+type appTexts struct{ notice, permissions, origins, reading string }
+
+func appJSON(a faceproof.App) (t appTexts, err error) {
+	for _, c := range []struct {
+		column *string
+		value  any
+	}{
+		{&t.notice, a.Notice}, {&t.permissions, append([]faceproof.Permission{}, a.Permissions...)},
+		{&t.origins, append([]string{}, a.Origins...)}, {&t.reading, a.Reading},
+	} {
+		b, err := json.Marshal(c.value)
 		if err != nil {
-			return "", "", "", &faceproof.Error{Code: faceproof.CodeInternal, Message: "an app cannot be stored", Err: err}
+			return appTexts{}, &faceproof.Error{Code: faceproof.CodeInternal, Message: "an app cannot be stored", Err: err}
 		}
-		out[i] = string(b)
+		*c.column = string(b)
 	}
-	return out[0], out[1], out[2], nil
+	return t, nil
 }
 
 // one wants exactly one row changed; the function it gives says what is missing

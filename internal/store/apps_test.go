@@ -23,9 +23,15 @@ func TestSetApp(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 	want(t, second(s.SetOrigins(ctx, "wx0", nil, "cli")), faceproof.CodeNotFound)
-	a.DailyCalls, a.Origins, a.Name = 0, nil, "other" // quota and origins are left alone
+	reading := faceproof.Reading{MinLevel: faceproof.LevelStandard}
+	if a, err = s.SetReading(ctx, app1, reading, "cli"); err != nil || a.Reading != reading || a.DailyCalls != 7 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	want(t, second(s.SetReading(ctx, app1, faceproof.Reading{AtOnce: true, MinLevel: faceproof.LevelStandard}, "cli")), faceproof.CodeInvalid)
+	want(t, second(s.SetReading(ctx, "wx0", reading, "cli")), faceproof.CodeNotFound)
+	a.DailyCalls, a.Origins, a.Name, a.Reading = 0, nil, "other", faceproof.Reading{} // quota, origins and reading are left alone
 	must(t, s.UpdateApp(ctx, a))
-	if a, _, err := s.App(ctx, app1); err != nil || a.Name != "other" || fmt.Sprint(a.Origins) != "[https://a.example]" {
+	if a, _, err := s.App(ctx, app1); err != nil || a.Name != "other" || fmt.Sprint(a.Origins) != "[https://a.example]" || a.Reading != reading {
 		t.Errorf("%+v, %v", a, err)
 	}
 	for id, n := range map[faceproof.AppID]int{app1: 7, app2: 0} {
@@ -33,7 +39,7 @@ func TestSetApp(t *testing.T) {
 			t.Errorf("%s: %+v, %v", id, a, err)
 		}
 	}
-	audited(t, s, app1, "app.create ", "app.quota 7", "app.origins 1", "app.update ")
+	audited(t, s, app1, "app.create ", "app.quota 7", "app.origins 1", `app.reading {"min_level":"standard"}`, "app.update ")
 }
 
 // audited compares the audit rows of an app, without its tokens'.

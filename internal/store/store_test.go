@@ -232,6 +232,7 @@ func TestNoAuditNoChange(t *testing.T) {
 		"create app":   s.CreateApp(ctx, faceproof.App{ID: "wx00000000000000a3"}, nil),
 		"update app":   s.UpdateApp(ctx, faceproof.App{ID: app1, Revoked: true}),
 		"quota":        second(s.SetDailyCalls(ctx, app1, 7, "cli")),
+		"reading":      second(s.SetReading(ctx, app1, faceproof.Reading{}, "cli")),
 		"origins":      second(s.SetOrigins(ctx, app1, []string{"https://new.example"}, "cli")),
 		"secret":       s.ReplaceSecret(ctx, app1, []byte("new"), true, "cli"),
 		"end tokens":   s.EndTokens(ctx, app1, "access", t0),

@@ -19,7 +19,8 @@ func person(id string, index byte) faceproof.Person {
 func TestApps(t *testing.T) {
 	s := open(t)
 	a := faceproof.App{ID: "wx00000000000000a3", Name: "店", Notice: faceproof.Notice{Handler: "h", Contact: "c", Purpose: "p", Necessity: "n", Alternative: "a", RetentionDays: 7},
-		Permissions: faceproof.DefaultPermissions(), Origins: []string{"https://a.example"}, Alive: faceproof.AliveAuto, CreatedAt: t0}
+		Permissions: faceproof.DefaultPermissions(), Origins: []string{"https://a.example"}, Alive: faceproof.AliveAuto, CreatedAt: t0,
+		Reading: faceproof.Reading{AtOnce: true, MinLevel: faceproof.LevelLow}}
 	must(t, s.CreateApp(ctx, a, []byte("secret")))
 	want(t, s.CreateApp(ctx, a, []byte("other")), faceproof.CodeConflict)
 	got, hash, err := s.App(ctx, a.ID)
