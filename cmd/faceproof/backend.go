@@ -57,12 +57,18 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, budget 
 	if b.registry, err = registry.New(registry.Config{Store: b.store, Keys: b.keys, Enroller: engineEnroller{b.engine}}); err != nil {
 		return nil, err
 	}
+	speech, done, err := speechOf(b.engine)
+	if err != nil {
+		return nil, err
+	}
+	b.closers = append(b.closers, done)
 	policy := policyOf(b.engine, liveness)
-	analyzer := analysis.New(analysis.Config{Engine: b.engine, Candidates: policy.Candidates})
+	analyzer := analysis.New(analysis.Config{Engine: b.engine, Speech: speech, Candidates: policy.Candidates})
 	b.verify, err = verify.New(verify.Config{
 		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Budget: budget,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return analyzer.Begin() }),
 		Policy:   policy,
+		Digits:   speech != nil,
 		CheckFrame: func(jpeg []byte) error {
 			_, err := imaging.CheckJPEG(jpeg, imaging.FrameLimits)
 			return err

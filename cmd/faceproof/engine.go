@@ -2,6 +2,8 @@ package main
 
 import (
 	"faceproof"
+	"faceproof/internal/digits"
+	"faceproof/internal/digits/asr"
 	"faceproof/internal/face"
 	"faceproof/internal/modelpack"
 	"faceproof/internal/onnx"
@@ -27,6 +29,25 @@ func openEngine(g *globals, packID string) (*face.Engine, func(), error) {
 		_ = engine.Close()
 		_ = runtime.Close()
 	}, nil
+}
+
+// speechOf opens the recogniser of digits of the engine's pack; nil, and nothing
+// to close, when the pack has none: then no digits are offered.
+func speechOf(e *face.Engine) (digits.Recogniser, func(), error) {
+	model, ok := e.Pack().Models[modelpack.RoleSpeech]
+	if !ok {
+		return nil, func() {}, nil
+	}
+	runtime, err := onnx.Open(e.Pack().Runtime)
+	if err != nil {
+		return nil, nil, err
+	}
+	speech, err := asr.Open(asr.Config{Model: model, Runtime: runtime})
+	if err != nil {
+		_ = runtime.Close()
+		return nil, nil, err
+	}
+	return speech, func() { _ = runtime.Close() }, nil // with its networks
 }
 
 // The values of --liveness.
