@@ -143,7 +143,8 @@ func (all assets) pages(folder string) http.Handler {
 var hostForm = regexp.MustCompile(`^[0-9A-Za-z.:\[\]-]{1,255}$`)
 
 // pageHeaders binds a page: scripts and styles of this server only, nothing
-// inline, no frames around it, and the camera for itself alone.
+// inline, no frames around it, and camera and microphone for itself alone.
+// script-src stands for the part of the SDK that runs in the audio thread, too.
 func pageHeaders(h http.Header, host string) {
 	connect := "'self'"
 	if hostForm.MatchString(host) {
@@ -153,5 +154,5 @@ func pageHeaders(h http.Header, host string) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "+
 		"media-src 'self' blob: mediastream:; font-src 'self'; connect-src "+connect+
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	h.Set("Permissions-Policy", "camera=(self), microphone=(), geolocation=(), display-capture=(), payment=(), usb=()")
+	h.Set("Permissions-Policy", "camera=(self), microphone=(self), geolocation=(), display-capture=(), payment=(), usb=()")
 }

@@ -52,6 +52,7 @@ func (a *analysis) Preview(context.Context, []byte) (faceproof.Guidance, error) 
 	return faceproof.Guidance{OK: true, Box: [4]float64{.3, .2, .4, .5}}, nil
 }
 func (a *analysis) Frame(context.Context, capture.Frame) error { return nil }
+func (a *analysis) Sound(context.Context, capture.Audio) error { return nil }
 func (a *analysis) Reset()                                     {}
 func (a *analysis) Approach(bool)                              {}
 
@@ -127,12 +128,13 @@ func testNotice() faceproof.Notice {
 }
 
 var testAssets = fstest.MapFS{
-	"faceproof.js":    {Data: []byte("var faceproof = {}" + strings.Repeat(" // sdk", 400))},
-	"faceproof.mjs":   {Data: []byte("export const wx = {}")},
-	"faceproof.d.ts":  {Data: []byte("export declare const wx: {}")},
-	"demo/index.html": {Data: []byte("<!doctype html><title>demo</title>")},
-	"demo/demo.css":   {Data: []byte("body{}")},
-	"placeholder.txt": {Data: []byte("not for the web")},
+	"faceproof.js":       {Data: []byte("var faceproof = {}" + strings.Repeat(" // sdk", 400))},
+	"faceproof.mjs":      {Data: []byte("export const wx = {}")},
+	"faceproof-sound.js": {Data: []byte("registerProcessor('x', X)")},
+	"faceproof.d.ts":     {Data: []byte("export declare const wx: {}")},
+	"demo/index.html":    {Data: []byte("<!doctype html><title>demo</title>")},
+	"demo/demo.css":      {Data: []byte("body{}")},
+	"placeholder.txt":    {Data: []byte("not for the web")},
 }
 
 func newFixture(t *testing.T, change ...func(*Config)) *fixture {

@@ -38,7 +38,7 @@ type Config struct {
 	// LimitedPaths are those of them that browsers call, so that each address
 	// is limited in its rate.
 	LimitedPaths []string
-	Web          fs.FS        // built assets: faceproof.js, faceproof.mjs, demo/…; what is missing answers 404
+	Web          fs.FS        // built assets: faceproof.js, faceproof.mjs, faceproof-sound.js, demo/…; what is missing answers 404
 	Ready        func() error // nil, or why the server can't serve yet
 	Version      string
 	Demo         *Demo  // nil: no demo
@@ -134,6 +134,7 @@ func (s *Server) routes() ([]route, error) {
 		{"GET /v1/capture", http.HandlerFunc(s.capture)},
 		{"GET /sdk/faceproof.js", assets.script("faceproof.js")},
 		{"GET /sdk/faceproof.mjs", assets.script("faceproof.mjs")},
+		{"GET /sdk/faceproof-sound.js", assets.script("faceproof-sound.js")},
 		{"GET /sdk/faceproof.d.ts", assets.script("faceproof.d.ts")},
 		{"/", http.HandlerFunc(s.notFound)},
 	}

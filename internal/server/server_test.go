@@ -45,7 +45,7 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 	resp, _ := f.do("GET", "/demo/", "")
 	csp := resp.Header.Get("Content-Security-Policy")
-	if !strings.Contains(csp, "script-src 'self';") || !strings.Contains(resp.Header.Get("Permissions-Policy"), "camera=(self)") {
+	if !strings.Contains(csp, "script-src 'self';") || !strings.Contains(resp.Header.Get("Permissions-Policy"), "camera=(self), microphone=(self), ") {
 		t.Errorf("%v", resp.Header)
 	}
 	if resp, _ = f.do("GET", "/demo/", "", "Host", "a;script-src *"); strings.Contains(resp.Header.Get("Content-Security-Policy"), "script-src *") {
@@ -75,13 +75,13 @@ func TestAssets(t *testing.T) {
 		t.Error("the plain script differs, or shares its tag with the zipped one")
 	}
 	for path, status := range map[string]int{"/": 302, "/demo/": 200, "/demo/demo.css": 200, "/demo": 301, "/demo/none.js": 404, "/demo/../placeholder.txt": 301,
-		"/placeholder.txt": 404, "/demo/%2e%2e/placeholder.txt": 404, "/sdk/": 404, "/sdk/faceproof.mjs": 200, "/sdk/faceproof.d.ts": 200} {
+		"/placeholder.txt": 404, "/demo/%2e%2e/placeholder.txt": 404, "/sdk/": 404, "/sdk/faceproof.mjs": 200, "/sdk/faceproof-sound.js": 200, "/sdk/faceproof.d.ts": 200} {
 		if resp, _ := f.do("GET", path, ""); resp.StatusCode != status && !(status == 301 && resp.StatusCode == 307) {
 			t.Errorf("%s: %d, want %d", path, resp.StatusCode, status)
 		}
 	}
 	empty := newFixture(t, func(c *Config) { c.Web = fstest.MapFS{"placeholder.txt": {}} })
-	for _, path := range []string{"/demo/", "/sdk/faceproof.js"} {
+	for _, path := range []string{"/demo/", "/sdk/faceproof.js", "/sdk/faceproof-sound.js"} {
 		if resp, body := empty.do("GET", path, ""); resp.StatusCode != 503 || !strings.Contains(body, "make build") {
 			t.Errorf("%s without assets: %d %s", path, resp.StatusCode, body)
 		}
