@@ -12,7 +12,7 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// FS gives the built assets: faceproof.js, faceproof.mjs, demo/index.html and
+// FS gives the built assets: the SDK (faceproof*.js, .mjs), demo/index.html and
 // what it needs. When Placeholder is true none of them is there.
 func FS() fs.FS {
 	sub, err := fs.Sub(dist, "dist")

@@ -38,6 +38,8 @@ export interface State {
   /** the person has read the warning of the light, the explanation of the digits */
   warned: boolean;
   explained: boolean;
+  /** the person wants to read digits instead of seeing colours */
+  chosen: boolean;
   /** the camera runs */
   camera: boolean;
   microphone: 'off' | 'asking' | 'on' | MicrophoneFault;
@@ -56,7 +58,7 @@ export interface State {
 
 export type Event =
   // the person
-  | { type: 'agree' } | { type: 'decline' } | { type: 'back' } | { type: 'continue' }
+  | { type: 'agree' } | { type: 'decline' } | { type: 'back' } | { type: 'continue' } | { type: 'read_instead' }
   | { type: 'retry' } | { type: 'cancel' } | { type: 'done' }
   // the camera
   | { type: 'camera_on' } | { type: 'camera_off'; fault: CameraFault }
@@ -109,7 +111,7 @@ export const WAIT: Record<Timer, number> = {
 export function begin(method: Method = 'flash'): State {
   return {
     screen: 'consent', back: null, attempt: 1, attemptsLeft: 0, hint: '', good: false,
-    method, switched: false, warned: false, explained: false, camera: false, microphone: 'off', prompt: null, coming: [], reading: null,
+    method, switched: false, warned: false, explained: false, chosen: false, camera: false, microphone: 'off', prompt: null, coming: [], reading: null,
     socket: 'none', welcome: null, fault: null, trouble: null, outcome: null,
   };
 }
@@ -122,6 +124,8 @@ export function reduce(s: State, e: Event): Step {
     case 'decline': return decline(s);
     case 'back': return s.screen === 'alternative' && s.back ? [{ ...s, screen: s.back, back: null }, []] : [s, []];
     case 'continue': return go(s);
+    case 'read_instead': // only before a session has begun: the server must begin with it
+      return s.screen === 'warning' && !s.camera ? [{ ...s, screen: 'digits', method: 'digits', chosen: true }, []] : [s, []];
     case 'retry': return retry(s);
     case 'cancel': return cancel(s);
     case 'done': return s.outcome ? finish(s, s.outcome) : [s, []];

@@ -14,6 +14,8 @@ export interface Notice {
   alternative_to: string;
   /** one face image is kept for the app to fetch */
   keeps_image?: boolean;
+  /** the voice may be recorded: reading digits may come, now or at a later attempt */
+  sound?: boolean;
 }
 
 /** A session that waits for its capture. */
@@ -25,8 +27,6 @@ export interface Session {
   app: { name: string };
   /** of the first attempt: "flash" or "digits" */
   method?: string;
-  /** reading digits aloud may come, now or at a later attempt: the person must know of the sound */
-  digits?: boolean;
   masked_name: string;
   /** the recording is kept for the app, which the person must be told */
   upload_video?: boolean;

@@ -15,6 +15,8 @@ export interface Setting {
   cameras: { id: string; label: string }[];
   cameraId: string;
   chooseCamera: (id: string) => void;
+  /** the person may read digits instead of seeing colours */
+  mayRead: boolean;
 }
 
 /** The content of a screen; its first element is the heading. */
@@ -129,7 +131,7 @@ function consent(_: State, c: Setting): HTMLElement[] {
 }
 
 /** Whether the person may be asked to read aloud. */
-function sound(c: Setting): boolean { return c.session.method === 'digits' || c.session.digits === true; }
+function sound(c: Setting): boolean { return c.session.method === 'digits' || c.session.notice.sound === true; }
 
 /** The fields that a notice must have, each under its own name. */
 function details(c: Setting, retention: string): HTMLElement {
@@ -171,7 +173,11 @@ function warning(s: State, c: Setting): HTMLElement[] {
       h('p', {}, c.say('warn.body')), still() ? h('p', { class: 'bad' }, c.say('warn.motion')) : null),
     h('ul', {}, h('li', {}, c.say('warn.step1')), h('li', {}, c.say('warn.step2')), h('li', {}, c.say('warn.step3'))),
     ...(s.camera ? [] : [h('p', { class: 'note' }, c.say('warn.camera'))]),
-    row(button(c, 'warn.continue', 'fp-warning-continue', { type: 'continue' }), other(c)),
+    row(
+      button(c, 'warn.continue', 'fp-warning-continue', { type: 'continue' }),
+      ...(c.mayRead && !s.camera ? [button(c, 'warn.digits', 'fp-digits', { type: 'read_instead' }, 'other')] : []),
+      other(c),
+    ),
   ];
 }
 

@@ -22,6 +22,8 @@ export interface Job {
   session: Session;
   /** asks for a fresh session when reading took long; the notice must be the same */
   renew: () => Promise<Session>;
+  /** asks for one that begins with digits; absent: the app leaves no choice */
+  digits?: () => Promise<Session>;
 }
 
 /** A session older than this share of its life is renewed before the capture. */
@@ -108,7 +110,7 @@ class Run {
   private render(): void {
     this.view.render(this.state, {
       session: inLanguage(this.session, this.job.lang), cameras: this.cameras, cameraId: this.camera?.deviceId ?? '',
-      chooseCamera: (id) => void this.startCamera(id),
+      chooseCamera: (id) => void this.startCamera(id), mayRead: this.job.digits !== undefined && this.session.notice.sound === true,
     });
   }
 
@@ -216,11 +218,12 @@ class Run {
     this.view.video.srcObject = null;
   }
 
-  /** Opens the socket, with a session that has enough time left. */
+  /** Opens the socket, with a session that has enough time left and begins as the person chose. */
   private async open(): Promise<void> {
-    if (performance.now() - this.born > this.session.expires_in * 1000 * RENEW_AT) {
+    const chosen = this.state.chosen ? this.job.digits : undefined;
+    if (chosen || performance.now() - this.born > this.session.expires_in * 1000 * RENEW_AT) {
       try {
-        const fresh = await this.job.renew();
+        const fresh = await (chosen ?? this.job.renew)();
         // What the person agreed to must be what they are told now.
         if (fresh.notice_hash !== this.session.notice_hash || fresh.upload_video !== this.session.upload_video) return this.send({ type: 'broken', message: 'the notice has changed' });
         this.session = fresh;

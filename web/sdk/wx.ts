@@ -9,6 +9,7 @@ import { allowed, API, CHECK, generationOf, KNOWN, LOGIN, type Api } from './api
 import { BRIDGE_CHECK, BRIDGE_VERIFY, notThere, offline, readAlive, readVerify, snake, type BridgeAnswer, type Invoke } from './bridge';
 import { cameraPossible } from './camera';
 import type { Device } from './device';
+import type { Job } from './session';
 
 /** wx.config's argument; beta: true brings wx.invoke. */
 export interface ConfigOptions {
@@ -96,7 +97,7 @@ export interface Ground {
   device(): Promise<Device | null>;
   /** what this device lacks: null, or the text of WeChat's answer 10001 */
   lacks(): Promise<string | null>;
-  run(job: { server: string; lang: Lang; session: Session; renew: () => Promise<Session> }): Promise<Outcome>;
+  run(job: Job): Promise<Outcome>;
   log(text: string): void;
 }
 
@@ -257,9 +258,12 @@ class Page {
       // An openid of wx.login is its browser's alone: this one proves that it is the one.
       const visitor = 'verify_id' in body ? this.g.visitor(this.options?.appId ?? '') : '';
       const proof = visitor ? { visitor } : {};
-      const open = async (): Promise<Session> => this.signed<Session>(api, '/v1/sdk/sessions', await this.here({ api, ...body, ...proof }));
+      const open = async (more: object = {}): Promise<Session> => this.signed<Session>(api, '/v1/sdk/sessions', await this.here({ api, ...body, ...proof, ...more }));
       const session = await open();
-      return await this.g.run({ server: this.g.server(), lang: this.g.lang(), session, renew: open });
+      const job: Job = { server: this.g.server(), lang: this.g.lang(), session, renew: () => open() };
+      // 2.0 gives the caller no choice of the method.
+      if (generationOf(api) === 1) job.digits = () => open({ check_alive_type: 0 });
+      return await this.g.run(job);
     } catch (e) {
       return refused(e);
     } finally {

@@ -35,7 +35,7 @@ function consent(session: Session, lang: 'zh' | 'en'): { all: Element; sent: Eve
   const sent: Event[] = [];
   Object.assign(globalThis, { document: { createElement: (tag: string) => new Element(tag) }, location: { href: 'https://app/' } });
   const all = new Element('main');
-  const setting = { session, say: words(lang), send: (e: Event) => { sent.push(e); }, cameras: [], cameraId: '', chooseCamera: () => undefined };
+  const setting = { session, say: words(lang), send: (e: Event) => { sent.push(e); }, cameras: [], cameraId: '', chooseCamera: () => undefined, mayRead: false };
   all.append(...content(begin(), setting) as unknown as Element[]);
   return { all, sent };
 }

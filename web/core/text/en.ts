@@ -59,6 +59,7 @@ export const en: Record<TextKey, string> = {
   'warn.step3': 'Look at the screen and hold still until the end',
   'warn.camera': 'Next, the browser will ask whether this page may use the camera.',
   'warn.continue': 'I understand, continue',
+  'warn.digits': 'Read digits aloud instead',
 
   'digits.title': 'Read digits aloud',
   'digits.why': 'In this light the colours of the screen do not show on your face. So this time you read digits aloud instead.',

@@ -59,6 +59,7 @@ export const zh = {
   'warn.step3': '看着屏幕，保持不动，直到结束',
   'warn.camera': '继续后，浏览器会询问是否允许使用摄像头。',
   'warn.continue': '我知道了，继续',
+  'warn.digits': '改为朗读数字',
 
   'digits.title': '朗读数字',
   'digits.why': '在当前光线下，屏幕的颜色在您脸上看不清楚，所以这次改为朗读数字，不再显示变化的彩色光。',
