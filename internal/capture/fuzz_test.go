@@ -1,10 +1,12 @@
 package capture
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 
 	"faceproof"
@@ -97,8 +99,27 @@ func testRecording() Recording {
 		[]Frame{{Attempt: 2, Seq: 0, T: 101.25, JPEG: []byte{0xff, 0xd8, 0xff, 1}}, {Attempt: 2, Seq: 4, T: 160, JPEG: []byte{0xff, 0xd8, 0xff, 2}}})
 }
 
-func TestRecordingRoundTrip(t *testing.T) {
+// aloudRecording has a gap in its sound.
+func aloudRecording() Recording {
 	r := testRecording()
+	tr := Transcript{Attempt: 2, Method: faceproof.MethodDigits, Digits: testDigits, Audio: AudioCounts{Messages: 2, Samples: 720, T0: 90, EndT: 435, GapMS: 300},
+		Display: []DisplayEvent{{DisplayPreroll, 0, 100}, {DisplayPrompt, 0, 1300}}, Received: 2}
+	pcm := make([]byte, 640, 800)
+	for i := range pcm {
+		pcm[i] = byte(i)
+	}
+	return NewRecording(ClientHello{SDK: "0.1.0", Camera: Camera{640, 480, 30}, Screen: Screen{390, 844, 3}}, tr, r.Frames).WithSound([]Audio{
+		{Attempt: 2, Seq: 0, T: 90, PCM: pcm}, {Attempt: 2, Seq: 3, T: 410, PCM: pcm[:800]}})
+}
+
+func TestRecordingRoundTrip(t *testing.T) {
+	for _, r := range []Recording{testRecording(), aloudRecording()} {
+		recordingRoundTrip(t, r)
+	}
+}
+
+func recordingRoundTrip(t *testing.T, r Recording) {
+	t.Helper()
 	var a, b bytes.Buffer
 	if err := r.Write(&a); err != nil {
 		t.Fatal(err)
@@ -115,6 +136,71 @@ func TestRecordingRoundTrip(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, r) || !reflect.DeepEqual(got.Transcript(), r.Transcript()) || got.Transcript().Screen != (Screen{390, 844, 3}) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// Recordings from before there was sound say nothing of a method, and are read.
+func TestOldRecordingIsRead(t *testing.T) {
+	r := testRecording()
+	var b bytes.Buffer
+	if err := r.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta, err := readEntry(z.File[0], "meta.json", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"method", "digits", "audio", "sounds"} {
+		if strings.Contains(string(meta), `"`+word+`"`) {
+			t.Errorf("a recording without sound says %q: an older reader would refuse it", word)
+		}
+	}
+}
+
+// audio.wav is a file that a player opens.
+func TestRecordingSoundIsWAV(t *testing.T) {
+	wav := aloudRecording().wav()
+	if len(wav) != 44+1440 || string(wav[:4]) != "RIFF" || string(wav[8:16]) != "WAVEfmt " || wav[24] != 0x80 || wav[25] != 0x3e || wav[44+5] != 5 || wav[44+640+7] != 7 {
+		t.Errorf("% x", wav[:48])
+	}
+}
+
+func TestAloudRecordingIsRefused(t *testing.T) {
+	write := func(change func(r *Recording)) []byte {
+		r := aloudRecording()
+		change(&r)
+		var b bytes.Buffer
+		if err := r.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	good := write(func(*Recording) {})
+	for name, data := range map[string][]byte{
+		"method":        write(func(r *Recording) { r.Meta.Transcript.Method = "song" }),
+		"more samples":  write(func(r *Recording) { r.Meta.Sounds[1].Samples++ }),
+		"fewer samples": write(func(r *Recording) { r.Meta.Sounds[1].Samples-- }),
+		"negative":      write(func(r *Recording) { r.Meta.Sounds[0].Samples = -320 }),
+		"huge":          write(func(r *Recording) { r.Meta.Sounds[0].Samples = 1 << 40 }),
+		"seq repeats":   write(func(r *Recording) { r.Meta.Sounds[1].Seq = 0 }),
+		"time":          write(func(r *Recording) { r.Meta.Sounds[1].T = -1 }),
+		"many digits":   write(func(r *Recording) { r.Meta.Transcript.Digits.Digits = strings.Repeat("1", 17) }),
+		"count":         write(func(r *Recording) { r.Meta.Transcript.Audio.Samples = -1 }),
+		"no sound":      bytes.ReplaceAll(good, []byte("audio.wav"), []byte("audio.mp3")),
+		"not described": write(func(r *Recording) { r.Meta.Sounds[0].Samples, r.Meta.Sounds[1].Samples = 400, 321 }),
+	} {
+		if _, err := ReadRecording(bytes.NewReader(data), int64(len(data))); faceproof.ErrorCode(err) != faceproof.CodeInvalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r := aloudRecording()
+	r.Sounds = r.Sounds[:1]
+	if err := r.Write(&bytes.Buffer{}); err == nil {
+		t.Error("wrote a recording that does not fit its description")
 	}
 }
 
@@ -161,6 +247,11 @@ func FuzzReadRecording(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
+	var c bytes.Buffer
+	if err := aloudRecording().Write(&c); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(c.Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := ReadRecording(bytes.NewReader(data), int64(len(data)))
 		if err != nil {
@@ -169,8 +260,8 @@ func FuzzReadRecording(f *testing.F) {
 			}
 			return
 		}
-		if len(r.Frames) > maxRecordingFrames {
-			t.Fatal("too many frames")
+		if len(r.Frames) > maxRecordingFrames || len(r.Sounds) > maxRecordingSounds {
+			t.Fatal("too many frames or sounds")
 		}
 		var again bytes.Buffer
 		if err := r.Write(&again); err != nil {

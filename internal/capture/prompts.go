@@ -95,10 +95,11 @@ func (s *Session) audio(now time.Time, data []byte) ([]Effect, error) {
 	if err := s.clock.check(now, a.EndT(), s.lim.AheadMS, "audio.t"); err != nil {
 		return nil, err
 	}
-	if err := s.attempt.sound.next(a); err != nil {
+	heard := &s.attempt.sound
+	if err := heard.next(a); err != nil {
 		return nil, err
 	}
-	if float64(s.attempt.sound.Samples) > s.lim.AudioMS*audioPerMS {
+	if heard.EndT-heard.T0 > s.lim.AudioMS {
 		return nil, limited("audio", "too much sound")
 	}
 	return append([]Effect{Sound{a}}, s.proceed(now)...), nil

@@ -72,6 +72,9 @@ func (s *Service) methods(app faceproof.App, asked faceproof.AliveType) (facepro
 	return faceproof.MethodsOf(app.Alive, asked, s.cfg.Digits)
 }
 
+// ReadsDigits says whether digits can be read aloud here.
+func (s *Service) ReadsDigits() bool { return s.cfg.Digits }
+
 // Create adds a 2.0 verification. The same request again gives the same
 // verify_id; the same out_seq_no with anything else is CodeConflict.
 func (s *Service) Create(ctx context.Context, r CreateRequest) (Created, error) {

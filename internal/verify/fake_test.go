@@ -396,12 +396,14 @@ type fakeAnalysis struct {
 	busy     sync.Mutex // held while working: not for concurrent use
 	previews int
 	frames   []capture.Frame
+	sounds   []capture.Audio
 	finished []capture.Transcript
 	resets   int
 	asked    []bool                                    // to come closer
 	delay    time.Duration                             // of every frame
 	frameErr error                                     // of every challenge frame
-	panics   string                                    // "preview", "frame", "light", "finish", "reset"
+	soundErr error                                     // of every piece of sound
+	panics   string                                    // "preview", "frame", "sound", "light", "finish", "reset"
 	light    func(attempt int) faceproof.LightEvidence // nil: enough
 	lights   []capture.Transcript
 	evidence func(attempt int) faceproof.Evidence // nil: a pass
@@ -454,6 +456,12 @@ func (a *fakeAnalysis) Frame(ctx context.Context, f capture.Frame) error {
 	return a.frameErr
 }
 
+func (a *fakeAnalysis) Sound(ctx context.Context, s capture.Audio) error {
+	defer a.enter("sound")()
+	a.sounds = append(a.sounds, s)
+	return a.soundErr
+}
+
 func (a *fakeAnalysis) Finish(_ context.Context, t capture.Transcript, r faceproof.Reference) (faceproof.Evidence, []byte, error) {
 	defer a.enter("finish")()
 	a.finished = append(a.finished, t)
@@ -471,7 +479,7 @@ func (a *fakeAnalysis) Finish(_ context.Context, t capture.Transcript, r facepro
 func (a *fakeAnalysis) Reset() {
 	defer a.enter("reset")()
 	a.resets++
-	a.frames, a.released = nil, true
+	a.frames, a.sounds, a.released = nil, nil, true
 }
 
 // fakeKeys seals by naming the place in clear, so that a test sees a value that

@@ -11,6 +11,14 @@ func firstMethod(asked faceproof.AliveType) faceproof.AliveType {
 	return asked
 }
 
+// methodWord is a method as evidence and the protocol name it.
+func methodWord(m faceproof.AliveType) string {
+	if m == faceproof.AliveDigits {
+		return faceproof.MethodDigits
+	}
+	return faceproof.MethodFlash
+}
+
 // Method is the liveness test that was used: the decision's, or before there is
 // one what the capture begins with.
 func (i Info) Method() faceproof.AliveType {

@@ -93,11 +93,12 @@ func (l *Live) Close(reason faceproof.Reason) {
 // pump is the state that the owner goroutine needs.
 type pump struct {
 	*Live
-	session *capture.Session
-	preview *capture.Frame // the newest one that waits
-	queue   []job          // frames and verdicts that wait, in order
-	pending [][]byte       // messages that wait for out
-	ended   bool
+	session  *capture.Session
+	preview  *capture.Frame // the newest one that waits
+	queue    []job          // frames, sound and verdicts that wait, in order
+	pictures int            // of them
+	pending  [][]byte       // messages that wait for out
+	ended    bool
 }
 
 // run owns the session until it ends, then lets nothing behind.
@@ -106,8 +107,9 @@ func (l *Live) run(w *worker) {
 	if w.video { // somebody may look at it
 		limits.CaptureAsk, limits.PortraitAsk = limits.VideoAsk, capture.Picture{}
 	}
-	p := &pump{Live: l, session: capture.New(capture.Config{Attempts: l.s.cfg.Policy.MaxAttempts,
-		Opening: l.s.cfg.Opening, NewChallenge: l.s.cfg.NewChallenge, Forecast: true, CheckFrame: l.s.cfg.CheckFrame, Limits: limits})}
+	p := &pump{Live: l, session: capture.New(capture.Config{Attempts: l.s.cfg.Policy.MaxAttempts, Method: methodWord(w.methods.First),
+		NewDigits: func() (faceproof.DigitsChallenge, error) { return l.s.cfg.NewDigits(w.atOnce) },
+		Opening:   l.s.cfg.Opening, NewChallenge: l.s.cfg.NewChallenge, Forecast: true, CheckFrame: l.s.cfg.CheckFrame, Limits: limits})}
 	workerDone := make(chan struct{})
 	go func() {
 		defer close(workerDone)
@@ -143,9 +145,16 @@ func (p *pump) guard(w *worker, f func()) {
 func (p *pump) loop(w *worker) {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
+	prompt := time.NewTimer(tickEvery) // a prompt is due to the millisecond
+	defer prompt.Stop()
 	for !p.ended {
+		var due <-chan time.Time
+		if next := p.session.Next(); !next.IsZero() {
+			prompt.Reset(next.Sub(p.s.now()))
+			due = prompt.C
+		}
 		in := p.in
-		if len(p.queue) >= queueLen {
+		if p.pictures >= queueLen {
 			in = nil
 		}
 		jobs, next := p.next()
@@ -160,6 +169,8 @@ func (p *pump) loop(w *worker) {
 		case out <- first:
 			p.pending = p.pending[1:]
 		case <-tick.C:
+			p.apply(p.session.Tick(p.s.now()))
+		case <-due:
 			p.apply(p.session.Tick(p.s.now()))
 		case <-p.closed:
 			p.stop(p.closeCause)
@@ -194,6 +205,9 @@ func (p *pump) took(j job) {
 	if j.frame != nil && j.frame.Preview {
 		p.preview = nil
 		return
+	}
+	if j.frame != nil {
+		p.pictures--
 	}
 	p.queue[0] = job{} // frees the picture
 	p.queue = p.queue[1:]
@@ -238,11 +252,14 @@ func (p *pump) apply(effects []capture.Effect) {
 		case capture.Record:
 			p.preview = nil
 			p.queue = append(p.queue, job{frame: &e.Frame})
+			p.pictures++
+		case capture.Sound:
+			p.queue = append(p.queue, job{sound: &e.Audio})
 		case capture.Forecast:
 			p.queue = append(p.queue, job{forecast: &e})
 		case capture.Analyse:
 			if !e.Complete {
-				p.queue = nil // not to be measured
+				p.queue, p.pictures = nil, 0 // not to be measured
 			}
 			p.queue = append(p.queue, job{analyse: &e})
 		case capture.End:

@@ -12,6 +12,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/capture"
+	"faceproof/internal/digits"
 	"faceproof/internal/flash"
 	"faceproof/internal/keys"
 )
@@ -68,6 +69,12 @@ func New(c Config) (*Service, error) {
 	if c.NewChallenge == nil {
 		random := c.Rand
 		c.NewChallenge = func(p faceproof.Plan) (faceproof.FlashChallenge, error) { return flash.New(random, p) }
+	}
+	if c.NewDigits == nil {
+		random := c.Rand
+		c.NewDigits = func(atOnce bool) (faceproof.DigitsChallenge, error) {
+			return digits.New(random, digits.Options{Paced: !atOnce, Light: !atOnce})
+		}
 	}
 	if c.Opening.PrerollMS == 0 {
 		c.Opening = flash.Opening()

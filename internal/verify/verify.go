@@ -73,6 +73,7 @@ func (f AnalyzerFunc) Begin() Analysis { return f() }
 type Analysis interface {
 	Preview(ctx context.Context, jpeg []byte) (faceproof.Guidance, error)
 	Frame(ctx context.Context, f capture.Frame) error
+	Sound(ctx context.Context, a capture.Audio) error   // of digits
 	Light(t capture.Transcript) faceproof.LightEvidence // from the frames so far
 	Finish(ctx context.Context, t capture.Transcript, r faceproof.Reference) (faceproof.Evidence, []byte, error)
 	Reset()           // forgets the frames
@@ -111,6 +112,7 @@ type Config struct {
 	Policy       faceproof.Policy                                       // zero: faceproof.DefaultPolicy
 	Opening      faceproof.FlashChallenge                               // of every challenge; zero: flash.Opening
 	NewChallenge func(faceproof.Plan) (faceproof.FlashChallenge, error) // nil: flash.New with Rand
+	NewDigits    func(atOnce bool) (faceproof.DigitsChallenge, error)   // nil: digits.New with Rand
 	Digits       bool                                                   // the Analyzer reads digits aloud; false: only colours are offered
 	CheckFrame   func(jpeg []byte) error                                // header check of every frame, such as imaging.CheckJPEG; nil: first bytes only
 	Limits       capture.Limits                                         // zero: capture.DefaultLimits

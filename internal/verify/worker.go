@@ -12,14 +12,15 @@ import (
 	"faceproof/internal/keys"
 )
 
-// job is one piece of work: a frame, a choice, or an attempt to judge.
+// job is one piece of work: a frame, sound, a choice, or an attempt to judge.
 type job struct {
 	frame    *capture.Frame
+	sound    *capture.Audio
 	forecast *capture.Forecast
 	analyse  *capture.Analyse
 }
 
-// report is the outcome of a job; empty after a frame of the challenge.
+// report is the outcome of a job; empty after a frame of the challenge, or sound.
 type report struct {
 	guidance *faceproof.Guidance
 	plan     *faceproof.Plan // of the colours; zero: none
@@ -40,7 +41,8 @@ type worker struct {
 	video    bool // keep the capture for getvideo
 	hello    capture.ClientHello
 	frames   []capture.Frame          // of this attempt, for the video
-	light    *faceproof.LightEvidence // of this attempt, by which the choice was made
+	sounds   []capture.Audio          // of this attempt, for the video
+	light    *faceproof.LightEvidence // by which the method or the colours of this attempt were chosen
 	caller   Caller                   // for the budget of failures
 	state    faceproof.State          // as far as this process knows
 	analysis Analysis
@@ -86,6 +88,11 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 	case j.forecast != nil:
 		plan := w.choose(j.forecast.Transcript)
 		return report{plan: &plan}
+	case j.sound != nil:
+		if w.video {
+			w.sounds = append(w.sounds, *j.sound)
+		}
+		return report{err: w.analysis.Sound(ctx, *j.sound)}
 	case j.frame.Preview:
 		g, err := w.analysis.Preview(ctx, j.frame.JPEG)
 		return report{guidance: &g, err: err}
@@ -127,26 +134,45 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 	}
 	policy := w.policy
 	d := faceproof.Decide(policy, evidence)
-	w.s.log.Info("attempt judged", "session", w.v.ID, "attempt", evidence.Attempt, "outcome", d.Outcome, "reason", d.Reasons[0])
+	if mute(a) && d.Outcome == faceproof.OutcomeInconclusive {
+		d.Hint, d.Reasons = faceproof.HintMicrophone, []faceproof.Reason{faceproof.ReasonNoSound}
+	}
+	w.s.log.Info("attempt judged", "session", w.v.ID, "attempt", evidence.Attempt, "method", evidence.Method, "outcome", d.Outcome, "reason", d.Reasons[0])
 	if d.Outcome == faceproof.OutcomeInconclusive && evidence.Attempt < policy.MaxAttempts {
 		if err := w.advance(ctx, faceproof.StateCapturing, numbers, d.Reasons[0]); err != nil {
 			return capture.Verdict{}, err
 		}
 		w.analysis.Reset()
 		w.analysis.Approach(faceproof.AskApproach(policy, d.Reasons[0]))
-		w.frames, w.light = nil, nil
-		return capture.Verdict{Outcome: capture.ResultRetry, Hint: d.Hint}, nil
+		w.frames, w.sounds = nil, nil
+		next := evidence.Method
+		if a.Declined && w.methods.Digits {
+			next = faceproof.MethodDigits // where colours do not show, reading does
+		}
+		if next == faceproof.MethodFlash {
+			w.light = nil // to be measured again; what led to the digits stays
+		}
+		return capture.Verdict{Outcome: capture.ResultRetry, Hint: d.Hint, Method: next}, nil
 	}
 	if d, err = w.s.charge(ctx, w.v, w.caller, d); err != nil {
 		return capture.Verdict{}, err
 	}
+	if d.Pass() && evidence.Method == faceproof.MethodDigits {
+		d.Digits = a.Transcript.Digits.Digits
+	}
 	return w.decide(ctx, d, numbers, portrait, a.Transcript)
 }
 
+// mute says that the pictures of a digits attempt came and no sound did.
+func mute(a capture.Analyse) bool {
+	t := a.Transcript
+	return t.Method == faceproof.MethodDigits && !a.Complete && t.Received > 0 && t.Audio.Messages == 0
+}
+
 // choose says by what was measured before the colours how long they last and,
-// of checkAliveType 2, whether they are shown: the zero plan shows none. Reading
-// digits will take the attempt over then; until it does, the person hears what to
-// change and tries again.
+// of checkAliveType 2, whether they are shown: the zero plan shows none. The next
+// attempt reads digits then; of a server or an app that has only the colours, the
+// person hears what to change and tries again.
 func (w *worker) choose(t capture.Transcript) faceproof.Plan {
 	e := w.analysis.Light(t)
 	w.light = &e
@@ -165,11 +191,11 @@ func (w *worker) choose(t capture.Transcript) faceproof.Plan {
 func (w *worker) measure(ctx context.Context, a capture.Analyse, ref faceproof.Reference) (faceproof.Evidence, []byte, error) {
 	t := a.Transcript
 	if !a.Complete {
-		return faceproof.Evidence{Method: "flash", Light: w.light, Declined: a.Declined, Assurance: faceproof.AssuranceWebUnattested, Attempt: t.Attempt, Reference: ref.State,
+		return faceproof.Evidence{Method: t.Method, Light: w.light, Declined: a.Declined, Assurance: faceproof.AssuranceWebUnattested, Attempt: t.Attempt, Reference: ref.State,
 			Capture: faceproof.CaptureEvidence{Captured: t.Captured, Received: t.Received, Dropped: t.Dropped, Bytes: t.Bytes, ServerMS: t.ServerMS}}, nil, nil
 	}
 	e, portrait, err := w.analysis.Finish(ctx, t, ref)
-	e.Attempt = t.Attempt
+	e.Attempt, e.Method = t.Attempt, t.Method // what was asked, whatever was found
 	if w.light != nil {
 		e.Light = w.light
 	}
@@ -228,7 +254,7 @@ func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, port
 // nothing else needs to know of it.
 func (w *worker) keepVideo(ctx context.Context, t capture.Transcript) error {
 	var b bytes.Buffer
-	if err := capture.NewRecording(w.hello, t, w.frames).Write(&b); err != nil {
+	if err := capture.NewRecording(w.hello, t, w.frames).WithSound(w.sounds).Write(&b); err != nil {
 		return err
 	}
 	return w.s.cfg.Blob.Put(ctx, videoPrefix+w.v.ID, b.Bytes())
@@ -267,7 +293,7 @@ func (w *worker) finish(r faceproof.Reason) {
 		w.analysis.Reset()
 		w.analysis = nil
 	}
-	w.frames = nil
+	w.frames, w.sounds = nil, nil
 	if w.state == faceproof.StateDecided {
 		return
 	}
