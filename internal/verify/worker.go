@@ -146,8 +146,10 @@ func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict,
 		w.analysis.Approach(faceproof.AskApproach(policy, d.Reasons[0]))
 		w.frames, w.sounds = nil, nil
 		next := evidence.Method
-		if a.Declined && w.methods.Digits {
-			next = faceproof.MethodDigits // where colours do not show, reading does
+		// Where colours do not show, reading does; but the light under the digits
+		// shows no better, and a level that needs it is not to be had so.
+		if a.Declined && w.methods.Digits && faceproof.LevelLow.AtLeast(policy.MinLevel) {
+			next = faceproof.MethodDigits
 		}
 		if next == faceproof.MethodFlash {
 			w.light = nil // to be measured again; what led to the digits stays
