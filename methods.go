@@ -53,7 +53,15 @@ func (r Reading) Check() error {
 // an app never gets less than the operator asks for.
 func (r Reading) Policy(p Policy) Policy {
 	if !p.MinLevel.AtLeast(r.MinLevel) {
-		p.MinLevel = r.MinLevel
+		return p.WithMinLevel(r.MinLevel)
+	}
+	return p
+}
+
+// WithMinLevel is the policy with another MinLevel, and a name that says so.
+func (p Policy) WithMinLevel(l Level) Policy {
+	if p.MinLevel != l {
+		p.ID, p.MinLevel = p.ID+"/"+string(l), l
 	}
 	return p
 }

@@ -63,8 +63,9 @@ func TestReading(t *testing.T) {
 	} {
 		p := DefaultPolicy()
 		p.MinLevel = c.server
-		if got := (Reading{MinLevel: c.app}).Policy(p).MinLevel; got != c.want {
-			t.Errorf("server %q, app %q: %q", c.server, c.app, got)
+		got := Reading{MinLevel: c.app}.Policy(p)
+		if got.MinLevel != c.want || (got.ID == p.ID) != (c.want == c.server) {
+			t.Errorf("server %q, app %q: %q, %s", c.server, c.app, got.MinLevel, got.ID)
 		}
 	}
 }

@@ -47,11 +47,12 @@ func PlanColours(p Policy, l Light, e LightEvidence) Plan {
 
 // Strict makes a policy one for what must not be guessed: a freshness FAR of
 // 1e-4 a verification instead of 1e-3, at least 12 colours, ten times the
-// candidates, without which so small a p could not be told, and the shape of a
-// face beyond doubt. A live person in weak light is asked to try again more
+// candidates, without which so small a p could not be told, the shape of a
+// face beyond doubt, and no pass by digits without the light under them. A live person in weak light is asked to try again more
 // often.
 func (p Policy) Strict() Policy {
 	p.ID, p.Alpha, p.Candidates, p.MinSegments = "strict-1", min(p.Alpha, 1e-4), 100_000, PlanStrict.Segments
 	p.MinL, p.SureL = max(p.MinL, 3.5), max(p.SureL, 5)
+	p.MinLevel = LevelStandard
 	return p
 }

@@ -47,7 +47,7 @@ func TestPlanColours(t *testing.T) {
 func TestStrict(t *testing.T) {
 	usual := DefaultPolicy()
 	s := usual.Strict()
-	if s.ID == usual.ID || s.Alpha != 1e-4 || s.MinL <= usual.MinL || s.SureL <= s.MinL || s.Strict() != s {
+	if s.ID == usual.ID || s.Alpha != 1e-4 || s.MinL <= usual.MinL || s.SureL <= s.MinL || s.MinLevel != LevelStandard || s.Strict() != s {
 		t.Errorf("%+v", s)
 	}
 	for _, p := range []Policy{usual, s} {

@@ -48,6 +48,7 @@ type appJSON struct {
 	Permissions []faceproof.Permission `json:"permissions"`
 	Origins     []string               `json:"origins"`
 	Alive       string                 `json:"alive"`
+	Reading     faceproof.Reading      `json:"reading"`
 	DailyCalls  int                    `json:"daily_calls"` // 0: the server's
 	Revoked     bool                   `json:"revoked"`
 	CreatedAt   int64                  `json:"created_at"` // unix milliseconds
@@ -55,12 +56,13 @@ type appJSON struct {
 
 func printable(a faceproof.App) appJSON {
 	return appJSON{AppID: a.ID, Name: a.Name, Notice: a.Notice, Permissions: append([]faceproof.Permission{}, a.Permissions...),
-		Origins: append([]string{}, a.Origins...), Alive: aliveWord(a.Alive), DailyCalls: a.DailyCalls, Revoked: a.Revoked, CreatedAt: a.CreatedAt}
+		Origins: append([]string{}, a.Origins...), Alive: aliveWord(a.Alive), Reading: a.Reading, DailyCalls: a.DailyCalls, Revoked: a.Revoked, CreatedAt: a.CreatedAt}
 }
 
 func appCreateCommand(g *globals) *cobra.Command {
 	var a faceproof.App
 	var alive string
+	var reading readingFlags
 	var grant []string
 	c := &cobra.Command{
 		Use:   "create",
@@ -76,6 +78,9 @@ func appCreateCommand(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if a.Alive, err = parseAlive(alive); err != nil {
+				return err
+			}
+			if a.Reading, err = reading.change(cmd, a.Reading); err != nil {
 				return err
 			}
 			if a.Permissions, err = parsePermissions(grant); err != nil {
@@ -98,6 +103,7 @@ func appCreateCommand(g *globals) *cobra.Command {
 	f.IntVar(&a.Notice.RetentionDays, "retention-days", 30, "days that results are kept")
 	f.StringArrayVar(&a.Origins, "origin", nil, originUsage)
 	f.StringVar(&alive, "alive", "flash", "liveness methods allowed: flash, digits or auto (both)")
+	reading.add(f)
 	f.IntVar(&a.DailyCalls, "daily-calls", 0, dailyCallsUsage)
 	f.StringSliceVar(&grant, "grant", []string{"default"}, "permissions: all, default (none that hands out face images), or names")
 	return c
@@ -269,48 +275,6 @@ const (
 	dailyCallsUsage = "calls of each interface on one day (0: what serve --daily-calls says)"
 	originUsage     = "a site whose pages may run the SDK, https://host[:port]; may be repeated"
 )
-
-func appSetCommand(g *globals) *cobra.Command {
-	var n int
-	var origins []string
-	c := &cobra.Command{
-		Use:   "set APPID [--daily-calls N] [--origin ORIGIN]...",
-		Short: "Change an app's quota, or its origins, all of them; a running server follows at once",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, quota, sites := faceproof.AppID(args[0]), cmd.Flags().Changed("daily-calls"), cmd.Flags().Changed("origin")
-			if !quota && !sites {
-				return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "say --daily-calls or --origin")
-			}
-			if err := faceproof.CheckDailyCalls(n, "--daily-calls"); err != nil {
-				return err // before the origins are changed
-			}
-			return atDesk(g, func(d *onboarding.Desk) (err error) {
-				var a faceproof.App
-				if sites {
-					if a, err = d.SetOrigins(cmd.Context(), id, slices.DeleteFunc(origins, func(o string) bool { return o == "" }), "cli"); err != nil {
-						return err
-					}
-				}
-				if quota {
-					if a, err = d.SetDailyCalls(cmd.Context(), id, n, "cli"); err != nil {
-						return err
-					}
-				}
-				return answer(g, printable(a), func(w io.Writer) {
-					calls := "as the server says"
-					if a.DailyCalls > 0 {
-						calls = fmt.Sprint(a.DailyCalls)
-					}
-					fmt.Fprintf(w, "%s\ndaily calls  %s\norigins      %s\n", a.ID, calls, strings.Join(append([]string{"this server's"}, a.Origins...), " "))
-				})
-			})
-		},
-	}
-	c.Flags().IntVar(&n, "daily-calls", 0, dailyCallsUsage)
-	c.Flags().StringArrayVar(&origins, "origin", nil, originUsage+"; \"\" for this server's alone")
-	return c
-}
 
 func appSecretCommand(g *globals) *cobra.Command {
 	var revoke bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"faceproof"
 	"faceproof/internal/analysis"
 	"faceproof/internal/blob"
 	"faceproof/internal/face"
@@ -34,7 +35,7 @@ func (b *backend) close() {
 	}
 }
 
-func openBackend(ctx context.Context, g *globals, pack, liveness string, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
+func openBackend(ctx context.Context, g *globals, pack, liveness string, minLevel faceproof.Level, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
 	b := &backend{}
 	defer func() {
 		if err != nil {
@@ -63,6 +64,9 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, budget 
 	}
 	b.closers = append(b.closers, done)
 	policy := policyOf(b.engine, liveness)
+	if minLevel != "" {
+		policy = policy.WithMinLevel(minLevel)
+	}
 	analyzer := analysis.New(analysis.Config{Engine: b.engine, Speech: speech, Candidates: policy.Candidates})
 	b.verify, err = verify.New(verify.Config{
 		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Budget: budget,

@@ -36,6 +36,7 @@ type serveFlags struct {
 	selfSigned   bool
 	pack         string
 	liveness     string
+	minLevel     string
 	publicOrigin string
 	hosts        []string
 	proxies      []string
@@ -75,6 +76,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
 	fs.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
+	fs.StringVar(&f.minLevel, "min-level", "", levelUsage+" (default low; standard with --liveness strict)")
 	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
 	fs.StringSliceVar(&f.hosts, "host", nil, "host name under which this server may be asked, beside localhost; may be repeated\n"+
 		"(default: any, but with --demo on localhost none; --public-origin's is one)")
@@ -137,6 +139,11 @@ func (f *serveFlags) check() ([]netip.Prefix, error) {
 	if err := checkLiveness(f.liveness); err != nil {
 		return nil, err
 	}
+	if f.minLevel != "" {
+		if err := checkLevel(f.minLevel); err != nil {
+			return nil, err
+		}
+	}
 	if f.dailyCalls < 0 {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "must be 0 or more")
 	}
@@ -175,7 +182,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	b, err := openBackend(ctx, g, f.pack, f.liveness, failures(f.personFailures), log)
+	b, err := openBackend(ctx, g, f.pack, f.liveness, faceproof.Level(f.minLevel), failures(f.personFailures), log)
 	if err != nil {
 		return err
 	}
@@ -185,7 +192,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return err
 	}
 	api, err := wechat.New(wechat.Config{Compat: compat, Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log,
-		DailyCalls: f.dailyCalls, Calls: b.store})
+		DailyCalls: f.dailyCalls, Calls: b.store, Digits: b.verify.ReadsDigits()})
 	if err != nil {
 		return err
 	}

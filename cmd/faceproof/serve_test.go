@@ -172,6 +172,7 @@ func TestServeRefusals(t *testing.T) {
 		"proxy":     {serveFlags{proxies: []string{"10.0.0.1"}}, "--trust-proxy"},
 		"addr":      {serveFlags{addr: "localhost:99999"}, "--addr"},
 		"liveness":  {serveFlags{liveness: "lax"}, "--liveness"},
+		"level":     {serveFlags{minLevel: "high"}, "--min-level"},
 		"host":      {serveFlags{addr: "localhost:0", hosts: []string{"https://face.example"}}, "--host"},
 		"no models": {serveFlags{addr: "localhost:0"}, "pack"},
 	} {
