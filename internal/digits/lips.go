@@ -154,7 +154,7 @@ func sync160(mouth, voice []float64, turn int) (best float64, lag int) {
 		if a > 1e-12*count && b > 1e-12*count {
 			r = (mv - sm*sv/count) / math.Sqrt(a*b)
 		}
-		if r > best {
+		if r > best || r == best && max(l, -l) < max(lag, -lag) {
 			best, lag = r, l
 		}
 	}

@@ -46,7 +46,7 @@ func TestLips(t *testing.T) {
 		t.Errorf("another rhythm: %+v", e)
 	}
 	constant := make([]float64, 100)
-	if e := Lips(constant, at[:100], s, onsets); e.Sync != 0 || e.Range != 0 || e.Onsets != 0 || e.Null != 0 {
+	if e := Lips(constant, at[:100], s, onsets); e.Sync != 0 || e.LagMS != 0 || e.Range != 0 || e.Onsets != 0 || e.Null != 0 {
 		t.Errorf("constant: %+v", e)
 	}
 	o, at = mouthOf(sixTimes, 9, 12, 0, .004, 7)
