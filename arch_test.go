@@ -46,7 +46,7 @@ var imports = map[string][]string{
 	"internal/registry":   {"."},
 	// level 2
 	"internal/analysis": {".", "internal/capture", "internal/digits", "internal/face", "internal/flash", "internal/imaging", "internal/provenance"},
-	"internal/verify":   {".", "internal/capture", "internal/flash", "internal/keys"},
+	"internal/verify":   {".", "internal/capture", "internal/digits", "internal/flash", "internal/keys"},
 	// one desk for the command line and the admin API: the same steps, in the same order
 	"internal/onboarding": {"."},
 	// level 3

@@ -42,6 +42,12 @@ func readEvidence() faceproof.Evidence {
 	return e
 }
 
+func (a *fakeAnalysis) Sound(ctx context.Context, s capture.Audio) error {
+	defer a.enter("sound")()
+	a.sounds = append(a.sounds, s)
+	return a.soundErr
+}
+
 func (w *world) startDigits(asked faceproof.AliveType, video bool) *player {
 	w.t.Helper()
 	st, err := w.s.Start1(ctx, w.app, w.subject, asked, "", video)

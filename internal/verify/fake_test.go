@@ -456,12 +456,6 @@ func (a *fakeAnalysis) Frame(ctx context.Context, f capture.Frame) error {
 	return a.frameErr
 }
 
-func (a *fakeAnalysis) Sound(ctx context.Context, s capture.Audio) error {
-	defer a.enter("sound")()
-	a.sounds = append(a.sounds, s)
-	return a.soundErr
-}
-
 func (a *fakeAnalysis) Finish(_ context.Context, t capture.Transcript, r faceproof.Reference) (faceproof.Evidence, []byte, error) {
 	defer a.enter("finish")()
 	a.finished = append(a.finished, t)
