@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"faceproof"
@@ -20,6 +21,14 @@ const (
 // wavRates are those that a file may have: their ratios to Rate are of small
 // numbers.
 var wavRates = []int{8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
+
+var resamplers = sync.OnceValue(func() map[int]*signal.Resampler {
+	all := map[int]*signal.Resampler{}
+	for _, rate := range wavRates {
+		all[rate] = signal.NewResampler(rate, Rate)
+	}
+	return all
+})
 
 // The formats of samples (RFC 2361).
 const (
@@ -141,7 +150,7 @@ func (f wavFormat) sound(b []byte, longest time.Duration) (Sound, error) {
 		mono[i] = float32(sum / float64(f.channels))
 	}
 	if f.rate != Rate {
-		mono = signal.NewResampler(f.rate, Rate).Apply(mono)
+		mono = resamplers()[f.rate].Apply(mono)
 	}
 	s := Sound{Samples: make([]int16, len(mono))}
 	for i, v := range mono {
