@@ -84,6 +84,7 @@ func rootCommand(g *globals) *cobra.Command {
 		inspectCommand(g),
 		simulateCommand(g),
 		redteamCommand(g),
+		evalCommand(g),
 		versionCommand(g),
 	)
 	return root

@@ -155,7 +155,7 @@ func redteam(ctx context.Context, g *globals, f *redteamFlags) (*eval.Report, er
 	if err := prepare(ctx, g, &c, f, e); err != nil {
 		return nil, err
 	}
-	c.Progress = progress(g.Err)
+	c.Progress = progress(g.Err, "sessions")
 	if err := c.Run(ctx); err != nil {
 		return nil, err
 	}
@@ -233,9 +233,9 @@ func prepare(ctx context.Context, g *globals, c *eval.Campaign, f *redteamFlags,
 	return nil
 }
 
-// progress prints how far a campaign is and when it will end: over and over on
+// progress prints how far a measurement is and when it will end: over and over on
 // one line of a terminal, else now and then.
-func progress(w io.Writer) func(done, total int) {
+func progress(w io.Writer, unit string) func(done, total int) {
 	start, first, last := time.Now(), -1, time.Time{}
 	end, every := "\n", 30*time.Second
 	if f, ok := w.(*os.File); ok {
@@ -256,7 +256,7 @@ func progress(w io.Writer) func(done, total int) {
 		if done == total {
 			end = "\n"
 		}
-		fmt.Fprintf(w, "%d of %d sessions, %3.0f %%, %s left        %s", done, total, 100*float64(done)/float64(total), left, end)
+		fmt.Fprintf(w, "%d of %d %s, %3.0f %%, %s left        %s", done, total, unit, 100*float64(done)/float64(total), left, end)
 	}
 }
 

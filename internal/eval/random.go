@@ -14,3 +14,8 @@ func stream(seed uint64, purpose, detail string) *rand.ChaCha8 {
 	h.Write([]byte("faceproof/eval/" + purpose + "\x00" + detail))
 	return rand.NewChaCha8([32]byte(h.Sum(nil)))
 }
+
+// newNormal gives normal random numbers, for one purpose.
+func newNormal(seed uint64, name string) func() float64 {
+	return rand.New(stream(seed, "still", name)).NormFloat64
+}

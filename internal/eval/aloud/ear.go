@@ -63,19 +63,26 @@ type judged struct {
 	near      int       // strings with one other digit that do
 }
 
+// scoreBeforeMS is how much sound before the first prompt the product scores.
+const scoreBeforeMS = 300
+
 // judge hears a string in one room.
 func (e *ear) judge(ctx context.Context, s *spoken, samples []int16, rivals, alike []string) (judged, error) {
-	logp, err := e.listen(ctx, samples)
+	whole := digits.Sound{Samples: samples}
+	read := whole
+	if len(s.prompts) > 0 {
+		read = whole.From(s.prompts[0] - scoreBeforeMS)
+	}
+	logp, err := e.listen(ctx, read.Samples)
 	if err != nil {
 		return judged{}, err
 	}
 	j := judged{voice: s.voice.id, n: len(s.expect), fault: e.fault(samples)}
 	var rows []int
 	j.a, j.better, j.heard, rows = digits.Score(logp, e.classes, s.expect)
-	onsets := make([]float64, len(rows))
-	for i, row := range rows {
-		onsets[i] = float64(row) * e.info.FrameMS
-		j.lags = append(j.lags, onsets[i]-s.onsets[i])
+	onsets := digits.Times(rows, read, e.info)
+	for i, at := range onsets {
+		j.lags = append(j.lags, at-s.onsets[i])
 	}
 	j.inTime = digits.InTime(onsets, s.prompts)
 	j.impostors = digits.Likelihoods(logp, e.classes, rivals)

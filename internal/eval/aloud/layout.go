@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -196,4 +197,23 @@ func LoadOther(dir string) (others []Other, err error) {
 		err = faceproof.Errorf(faceproof.CodeInvalid, "garbage", "%s has no WAV file", dir)
 	}
 	return others, err
+}
+
+// TrainedVoices are those that a calibration file names as heard in training:
+// "data": {"trained": [{"voice": …}, …]}.
+func TrainedVoices(calibration []byte) (out []string) {
+	var c struct {
+		Data struct {
+			Trained []struct {
+				Voice string `json:"voice"`
+			} `json:"trained"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(calibration, &c) != nil {
+		return nil
+	}
+	for _, v := range c.Data.Trained {
+		out = append(out, v.Voice)
+	}
+	return out
 }
