@@ -57,9 +57,9 @@ type DigitsPolicy struct {
 // recogniser errs in fewer than 3 % of the digits. MinMouthRange: real talkers
 // .085 to .28, still pictures .004 to .013. MinSync .30 and SpoofSync .20: of 6 s
 // at .30, 84 to 96 % of matching clips, 10 to 22 % of others; read off the same
-// clips, so optimistic. SpoofScore: two nepers a digit below the threshold, where
-// no clean reading of the prototype's voices was. docs/evaluation.md has the
-// measurement of the product.
+// clips, so optimistic. MinLipFrames: 5 s at 8 a second. SpoofMouth and SpoofScore
+// are margins of ours, not measured: half of MinMouthRange, and two nepers a digit
+// below the threshold. docs/evaluation.md has the measurement of the product.
 func DefaultDigitsPolicy() DigitsPolicy {
 	return DigitsPolicy{
 		MinLevel: LevelLow, MinDigits: 6, MinAtOnce: 4, MaxDigitsFAR: 1e-3, FewerHeard: 2, MoreHeard: 3, MaxBeaten: -1, MaxOffTime: 1,
@@ -162,17 +162,26 @@ func decideLips(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 
 // decideGentle asks what the light under the digits says of freshness. It raises
 // the level where it shows and is ours, and takes none away where the room
-// outshines it; MinLevel says whether what is left is enough. Its colours are too
-// weak and too slow for the shape of a face, which is not judged.
+// outshines it; MinLevel says whether what is left is enough. It is seldom strong
+// enough to show the shape of a face, so that no shape is asked for; where it
+// shows something flat, or that glows by itself, there is no standard level, and in
+// light that is not weak no pass. It accuses nobody: those bounds were set for faces
+// that do not speak.
 func decideGentle(p Policy, e Evidence, out outcomeFunc) (Decision, Level, bool) {
 	f, level := e.Flash, LevelLow
 	h, r := HintReadClearly, ReasonFreshUnsure // digits all at once are never fresh enough
 	if e.Digits.LightOn && f != nil && f.Measurable {
 		ours := f.P <= p.Alpha/float64(max(p.MaxAttempts, 1)) && f.Z >= p.MinZ
 		prompt := f.LatencyMS >= p.LatencyMinMS && f.LatencyMS <= p.LatencyMaxMS
+		s := f.Shape
+		flat := ours && s.Cells > 0 && (f.L < p.SpoofL || s.HeadCells > 0 && s.Kappa < p.SpoofKappa && f.L < p.MinL)
 		switch {
 		case !ours && f.P > p.SpoofP && max(f.Amplitude, f.Flicker) >= p.SpoofAmplitude:
 			return out(OutcomeReject, HintNone, ReasonNotFresh), LevelNone, true
+		case flat && f.Amplitude >= p.AccuseAmplitude:
+			return out(OutcomeInconclusive, shapeHint(e), ReasonShapeUnsure), LevelNone, true
+		case flat:
+			h, r = shapeHint(e), ReasonShapeUnsure
 		case ours && prompt && f.Amplitude >= p.MinAmplitude && e.Digits.Paced:
 			level = LevelStandard
 		case f.Amplitude < p.MinAmplitude:

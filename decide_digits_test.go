@@ -50,6 +50,11 @@ func TestDecideDigits(t *testing.T) {
 		{"coloured light that ours does not explain", func(e *Evidence) { e.Flash.P, e.Flash.Flicker = .4, .06 }, OutcomeReject, ReasonNotFresh, HintNone, LevelNone},
 		{"weak light never accuses", func(e *Evidence) { e.Flash.P = .9 }, OutcomePass, ReasonPass, HintNone, LevelLow},
 		{"light that comes late", func(e *Evidence) { e.Flash.LatencyMS = 320 }, OutcomePass, ReasonPass, HintNone, LevelLow},
+		{"a flat thing in strong light", func(e *Evidence) { flat(e); e.Flash.Amplitude = .05 }, OutcomeInconclusive, ReasonShapeUnsure, HintRaiseBrightness, LevelNone},
+		{"a flat thing in weak light", func(e *Evidence) { flat(e); e.Flash.Amplitude = .02 }, OutcomePass, ReasonPass, HintNone, LevelLow},
+		{"a thing that glows", func(e *Evidence) { glows(e); e.Flash.Amplitude = .1 }, OutcomeInconclusive, ReasonShapeUnsure, HintHoldStill, LevelNone},
+		{"a face that seems to glow", func(e *Evidence) { glows(e); e.Flash.L = 3 }, OutcomePass, ReasonPass, HintNone, LevelStandard},
+		{"a shape of light that is not ours", func(e *Evidence) { flat(e); e.Flash.P = .02 }, OutcomePass, ReasonPass, HintNone, LevelLow},
 		{"four at once", func(e *Evidence) { atOnce(e); noLight(e) }, OutcomePass, ReasonPass, HintNone, LevelLow},
 		{"four at once under a light that showed", atOnce, OutcomePass, ReasonPass, HintNone, LevelLow},
 		{"three at once", func(e *Evidence) { atOnce(e); e.Digits.Expect = 3 }, OutcomeInconclusive, ReasonMisread, HintReadClearly, LevelNone},
@@ -120,6 +125,12 @@ func atOnce(e *Evidence) {
 	e.Digits.Paced, e.Digits.Expect, e.Digits.Heard, e.Digits.InTime = false, 4, 4, 0
 }
 
+func flat(e *Evidence) { e.Flash.Shape.Cells, e.Flash.L = 90, -4 }
+
+func glows(e *Evidence) {
+	e.Flash.Shape.Cells, e.Flash.Shape.HeadCells, e.Flash.Shape.Kappa, e.Flash.L = 90, 200, -.9, 1
+}
+
 // A policy that asks for more than low says what would help to get it, and never
 // passes for less.
 func TestMinLevel(t *testing.T) {
@@ -137,6 +148,7 @@ func TestMinLevel(t *testing.T) {
 		{"weak light again", func(e *Evidence) { e.Flash.Amplitude, e.Attempt = .004, 2 }, OutcomeInconclusive, ReasonWeakLight, HintTooBright},
 		{"light that is perhaps ours", func(e *Evidence) { e.Flash.P = .01 }, OutcomeInconclusive, ReasonFreshUnsure, HintRaiseBrightness},
 		{"late light", func(e *Evidence) { e.Flash.LatencyMS = 320 }, OutcomeInconclusive, ReasonFreshUnsure, HintRaiseBrightness},
+		{"a flat thing in weak light", func(e *Evidence) { flat(e); e.Flash.Amplitude = .02 }, OutcomeInconclusive, ReasonShapeUnsure, HintRaiseBrightness},
 		{"no light", func(e *Evidence) { e.Digits.LightOn = false }, OutcomeInconclusive, ReasonWeakLight, HintRaiseBrightness},
 		{"light that was not measured", func(e *Evidence) { e.Flash = nil }, OutcomeInconclusive, ReasonWeakLight, HintRaiseBrightness},
 		{"at once", func(e *Evidence) { atOnce(e); e.Digits.LightOn = false }, OutcomeInconclusive, ReasonFreshUnsure, HintReadClearly},
