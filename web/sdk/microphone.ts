@@ -35,7 +35,6 @@ const START_MS = 8000;
 
 interface Recording {
   attempt: number;
-  resampler: Resampler;
   pieces: Pieces;
   /** index of the first sample, in the microphone's own count */
   from: number;
@@ -48,6 +47,7 @@ export class Microphone {
   private recording: Recording | null = null;
   private closed = false;
   private readonly rate: number;
+  private readonly resampler: Resampler; // made early: it takes a few ms
   private readonly clock: SoundClock;
   /** of the device, ms: its sound is older than its message */
   private readonly latency: number;
@@ -56,6 +56,7 @@ export class Microphone {
     private readonly stream: MediaStream, private readonly context: AudioContext, private readonly send: (piece: ArrayBuffer) => void,
   ) {
     this.rate = Math.round(context.sampleRate);
+    this.resampler = new Resampler(this.rate);
     this.clock = new SoundClock(this.rate);
     const s = stream.getAudioTracks()[0]?.getSettings?.() as { latency?: number } | undefined;
     this.latency = s?.latency !== undefined && s.latency > 0 && s.latency < 0.5 ? s.latency * 1000 : 0;
@@ -74,16 +75,17 @@ export class Microphone {
     } catch (e) {
       throw new MicrophoneError(faultOf(e));
     }
-    const context = new AudioContext();
-    const m = new Microphone(stream, context, send);
+    let m: Microphone | null = null;
     try {
-      await inTime(m.start(worklet));
+      const opened = m = new Microphone(stream, new AudioContext(), send);
+      await inTime(opened.start(worklet));
+      stream.getAudioTracks()[0]?.addEventListener('ended', () => { if (!opened.closed) lost(); });
+      return opened;
     } catch (e) {
-      m.close();
+      m?.close();
+      for (const t of stream.getTracks()) t.stop();
       throw e instanceof MicrophoneError ? e : new MicrophoneError('busy');
     }
-    stream.getAudioTracks()[0]?.addEventListener('ended', () => { if (!m.closed) lost(); });
-    return m;
   }
 
   private async start(worklet: string): Promise<void> {
@@ -114,7 +116,7 @@ export class Microphone {
     const r = this.recording;
     if (!r) return;
     if (r.from < 0) r.from = from;
-    for (const piece of r.pieces.push(pcm16(r.resampler.push(part)))) this.deliver(r, piece);
+    for (const piece of r.pieces.push(pcm16(this.resampler.push(part)))) this.deliver(r, piece);
   }
 
   private deliver(r: Recording, piece: { from: number; samples: Int16Array }): void {
@@ -123,11 +125,11 @@ export class Microphone {
     this.sent += piece.samples.length;
   }
 
-  /** Sends what is heard from now on, as sound of an attempt. */
+  /** Sends what is heard from now on, as sound of an attempt; each has a microphone of its own. */
   record(attempt: number): void {
     this.sent = 0;
     this.clock.fix(true);
-    this.recording = { attempt, resampler: new Resampler(this.rate), pieces: new Pieces(), from: -1, seq: 0 };
+    this.recording = { attempt, pieces: new Pieces(), from: -1, seq: 0 };
   }
 
   /** Sends the rest, and gives the number of samples that were sent. */

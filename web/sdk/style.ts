@@ -66,10 +66,10 @@ select{font:inherit;min-height:44px;padding:6px 10px;border-radius:10px;border:2
 [data-screen=flash] h1{font-size:1.1em;background:rgba(0,0,0,.72);color:#fff;border-radius:999px;padding:6px 18px;max-width:92%;text-align:center}
 [data-lit=true] .cam{position:fixed;z-index:1;top:max(8px,env(safe-area-inset-top));left:50%;margin-left:-36px;width:72px;height:96px;opacity:1;border-radius:50%;border-style:solid;border-width:2px;border-color:rgba(0,0,0,.5)}
 [data-screen=reading] .main{top:0;bottom:calc(max(10px,env(safe-area-inset-bottom)) + 54px);align-items:center;justify-content:center;gap:1.5vh;pointer-events:none}
-/* always the same size: the light from it must not change with the digit */
-.plate{box-sizing:content-box;font:700 min(42vh,64vw)/1 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums lining-nums;width:.75em;height:1em;
- padding:.04em .1em;border-radius:.12em;background:#fff;color:#000;text-align:center;white-space:nowrap;overflow:hidden}
-.plate.all{font-size:min(42vh,30vw);width:2.6em}
+/* always the same size: the light from it must not change with the digit; no larger than the digit, 30vh high, needs: it covers colours */
+.plate{box-sizing:content-box;font:700 min(42vh,100vw)/.88 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums lining-nums;width:.7em;height:.88em;
+ padding:0 .06em;border-radius:.1em;background:#fff;color:#000;text-align:center;white-space:nowrap}
+.plate.all{font-size:min(42vh,30vw);width:auto;min-width:2.8em}
 .progress,.pill{background:rgba(0,0,0,.72);color:#fff;border-radius:999px;padding:4px 18px;max-width:92%;text-align:center}
 .progress:empty{display:none}
 .progress{font-size:1.3em;font-weight:700;font-variant-numeric:tabular-nums}

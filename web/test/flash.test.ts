@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { dark, edge, mix, picture, prepare, start, step, type Light, type LightEvent } from '../core/flash';
-import type { Challenge, RGB } from '../core/protocol';
+import { ask, dark, edge, mix, picture, prepare, rest, start, step, type Light, type LightEvent } from '../core/flash';
+import type { Challenge, Prepare, RGB } from '../core/protocol';
 
 const GREY: RGB = [200, 200, 200];
 const PAGE: RGB = [244, 246, 249];
@@ -143,6 +143,61 @@ test('the first wipe covers the neutral colour', () => {
   const { lights } = play(challenge(), () => 16.7);
   const [l, t] = lights.find(([x]) => x.phase === 'segment')!;
   assert.deepEqual(picture(l, t)?.below, GREY);
+});
+
+const READ: Prepare = { type: 'prepare', attempt: 1, method: 'digits', reading: { digits: 6, paced: true, light: true }, neutral: GREY, lead_ms: 0, fade_ms: 400, preroll_ms: 1000 };
+const GENTLE: RGB[] = [[225, 190, 190], [190, 222, 190], [190, 190, 230]];
+
+/** Plays prompts that come at these times (ms from the start of the fade), and the end of listening. */
+function playDigits(come: number[], end: number, gap: (i: number) => number, rgb: (i: number) => RGB | null): { events: LightEvent[]; seen: [number, RGB | undefined, Light][] } {
+  let l = prepare(dark(PAGE), READ);
+  const events: LightEvent[] = [];
+  const seen: [number, RGB | undefined, Light][] = [];
+  let asked = 0;
+  for (let t = 5000, i = 0; i < 5000; i++, t += gap(i)) {
+    for (; asked < come.length && t >= 5000 + come[asked]!; asked++) l = ask(l, { type: 'prompt', attempt: 1, index: asked, digits: '7', rgb: rgb(asked) });
+    if (t >= 5000 + end && !l.listened) l = rest(l, { type: 'listened', attempt: 1 });
+    let found: LightEvent[];
+    [l, found] = step(l, t);
+    events.push(...found);
+    seen.push([t - 5000, picture(l, t)?.below, l]);
+    if (l.phase === 'done') return { events, seen };
+  }
+  throw new Error('the light never ends');
+}
+
+test('each digit comes with its colour, faded, in the frame that is reported', () => {
+  const come = [1500, 2500, 3700];
+  const { events, seen } = playDigits(come, 5000, () => 1000 / 60, (i) => GENTLE[i]!);
+  assert.deepEqual(events.map((e) => [e.event, e.index]), [['preroll', 0], ['prompt', 0], ['prompt', 1], ['prompt', 2], ['postroll', 0]]);
+  for (const [i, at] of come.entries()) assert(events[1 + i]!.t - 5000 - at < 17, `${i} at ${events[1 + i]!.t}`);
+  for (const [t, c, l] of seen) {
+    if (t > 410 && t < 1500) assert.deepEqual(c, GREY, `neutral at ${t}`);
+    if (l.phase !== 'prompt') continue;
+    const share = (t + 5000 - l.since) / 400;
+    const before = l.index === 0 ? GREY : GENTLE[l.index - 1]!;
+    assert.deepEqual(c, share >= 1 ? GENTLE[l.index] : mix(before, GENTLE[l.index]!, share), `${t}`);
+  }
+  const post = events[4]!.t - 5000;
+  const after = seen.filter(([t, c]) => t > post && c?.join() === GREY.join());
+  assert(after.at(-1)![0] - after[0]![0] > 280, 'neutral for 300 ms');
+  assert.equal(seen.at(-1)![2].phase, 'done');
+});
+
+test('prompts that a stalled page gets at once are all drawn, apart as light must be', () => {
+  const { events } = playDigits([1500, 1501, 1502, 1503], 1504, (i) => (i === 20 ? 900 : 1000 / 60), (i) => GENTLE[i % 3]!);
+  assert.deepEqual(events.map((e) => e.index), [0, 0, 1, 2, 3, 0]);
+  for (let i = 2; i < events.length; i++) assert(events[i]!.t - events[i - 1]!.t >= 330, `${events[i]!.t - events[i - 1]!.t} ms`); // under three a second
+});
+
+test('a fade that the next prompt cuts short goes on from where it is, and digits without colours leave the light alone', () => {
+  const { seen } = playDigits([1500, 1850], 5000, () => 10, (i) => GENTLE[i]!);
+  for (let i = 1; i < seen.length; i++) {
+    const [a, b] = [seen[i - 1]![1], seen[i]![1]];
+    if (a && b && seen[i]![0] > 20) for (const k of [0, 1, 2] as const) assert(Math.abs(a[k] - b[k]) <= 3, `${seen[i]![0]}: ${a} → ${b}`);
+  }
+  const plain = playDigits([1500, 2500], 4000, () => 10, () => null);
+  for (const [t, c] of plain.seen) if (t > 410 && c) assert.deepEqual(c, GREY, String(t));
 });
 
 test('mixing is even in linear light', () => {

@@ -385,6 +385,13 @@ test('digits: a bright room changes the method, and the person hears why before 
   assert.deepEqual([back.s.switched, back.s.screen, did(back.last)[0]], [true, 'guide', 'send ready'], 'the warning was read');
 });
 
+test('digits: chosen instead of colours, before anything began', () => {
+  const { s } = go([{ type: 'agree' }, { type: 'read_instead' }]);
+  assert.deepEqual([s.screen, s.method, s.chosen, s.switched], ['digits', 'digits', true, false]);
+  assert.deepEqual(did(go([{ type: 'continue' }, { type: 'camera_on' }, { type: 'microphone_on' }], s).effects), ['camera_start', 'microphone_start', 'open', 'timer']);
+  for (const way of [[], toGuide, toFlash, WAYS.retry!]) assert.equal(go([...way, { type: 'read_instead' }]).s.chosen, false);
+});
+
 test('a camera that stops ends the session, one that never started does not', () => {
   assert.equal(go([...toGuide, { type: 'camera_off', fault: 'lost' }]).s.trouble, 'camera.lost');
   const { s } = go(WAYS.camera_error!);

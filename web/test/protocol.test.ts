@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { captureShape, encodeFrame, FRAME_HEADER, parse, ProtocolError } from '../core/protocol';
+import { captureShape, encodeFrame, encodeSound, FRAME_HEADER, parse, ProtocolError, SOUND_PIECE } from '../core/protocol';
 
 const welcome = {
   type: 'welcome', v: 1, attempt: 1, attempts: 3, expires_ms: 120000,
@@ -29,8 +29,20 @@ test('a frame is 16 bytes and the JPEG', () => {
   assert.deepEqual([...out], [1, 2, 0, 1, 1, 2, 3, 4, 0x40, 0x93, 0x4a, 0, 0, 0, 0, 0, 0xff, 0xd8]);
 });
 
+test('sound is 16 bytes and the samples, little-endian', () => {
+  const samples = new Int16Array(SOUND_PIECE.min);
+  samples.set([1, -2, 32767, -32768]);
+  const out = new Uint8Array(encodeSound({ attempt: 2, seq: 0x01020304, t: 1234.5 }, samples));
+  assert.equal(out.length, FRAME_HEADER + 2 * SOUND_PIECE.min);
+  assert.deepEqual([...out.slice(0, 26)], [2, 2, 0, 0, 1, 2, 3, 4, 0x40, 0x93, 0x4a, 0, 0, 0, 0, 0, 1, 0, 0xfe, 0xff, 0xff, 0x7f, 0, 0x80, 0, 0]);
+  for (const n of [0, SOUND_PIECE.min - 1, SOUND_PIECE.max + 1]) assert.throws(() => encodeSound({ attempt: 1, seq: 0, t: 0 }, new Int16Array(n)), RangeError, String(n));
+});
+
 test('a head without an encoding is refused', () => {
   const jpeg = new Uint8Array(1);
+  for (const h of [{ attempt: 0 }, { attempt: 256 }, { seq: -1 }, { seq: 2 ** 32 }, { t: NaN }, { t: Infinity }]) {
+    assert.throws(() => encodeSound({ attempt: 1, seq: 0, t: 0, ...h }, new Int16Array(SOUND_PIECE.min)), RangeError, JSON.stringify(h));
+  }
   for (const h of [{ attempt: 0 }, { attempt: 256 }, { seq: -1 }, { seq: 2 ** 32 }, { t: NaN }, { t: Infinity }]) {
     assert.throws(() => encodeFrame({ attempt: 1, preview: false, seq: 0, t: 0, ...h }, jpeg), RangeError, JSON.stringify(h));
   }
@@ -49,6 +61,30 @@ test('what the server says is read with all its members', () => {
   assert.deepEqual(parse('{"type":"guide","ok":true,"box":[0.1,0.2,0.3,0.4]}'), { type: 'guide', ok: true, hint: '', box: [0.1, 0.2, 0.3, 0.4] });
   assert.deepEqual(parse('{"type":"result","outcome":"fail","hint":"","attempt":1,"attempts_left":0,"err_code":10004,"verify_result":"x"}'),
     { type: 'result', outcome: 'fail', hint: '', attempt: 1, attempts_left: 0, method: 'flash', err_code: 10004, verify_result: 'x' });
+});
+
+test('digits are read with all their members, and what may be absent', () => {
+  const prepare = { type: 'prepare', attempt: 1, neutral: [200, 200, 200], lead_ms: 0, fade_ms: 400, preroll_ms: 1000 };
+  const p = parse(JSON.stringify({ ...prepare, method: 'digits', digits: 6, paced: true, light: true }));
+  assert(p?.type === 'prepare' && p.method === 'digits');
+  assert.deepEqual(p.reading, { digits: 6, paced: true, light: true });
+  const plain = parse(JSON.stringify({ ...prepare, method: 'digits', digits: 4 }));
+  assert(plain?.type === 'prepare');
+  assert.deepEqual(plain.reading, { digits: 4, paced: false, light: false });
+  const flash = parse(JSON.stringify(prepare));
+  assert(flash?.type === 'prepare' && flash.method === 'flash' && flash.reading === null);
+  assert.deepEqual(parse('{"type":"prompt","attempt":1,"index":2,"digits":"7","rgb":[210,190,190]}'), { type: 'prompt', attempt: 1, index: 2, digits: '7', rgb: [210, 190, 190] });
+  assert.deepEqual(parse('{"type":"prompt","attempt":1,"index":0,"digits":"0712"}'), { type: 'prompt', attempt: 1, index: 0, digits: '0712', rgb: null });
+  assert.deepEqual(parse('{"type":"listened","attempt":1}'), { type: 'listened', attempt: 1 });
+  const method = (m: object): unknown => { const got = parse(JSON.stringify(m)); return got && 'method' in got && got.method; };
+  assert.deepEqual([method(welcome), method({ ...welcome, method: 'digits' })], ['flash', 'digits']);
+  assert.equal(method({ type: 'result', outcome: 'retry', attempt: 1, attempts_left: 2, method: 'digits' }), 'digits');
+  for (const [m, field] of [
+    [{ ...welcome, method: 'dance' }, 'method'], [{ type: 'result', outcome: 'retry', attempt: 1, method: 1 }, 'method'], [{ ...prepare, method: 'digits' }, 'digits'],
+    [{ ...prepare, method: 'digits', digits: 17 }, 'digits'], [{ ...prepare, method: 'digits', digits: 6, paced: 1 }, 'paced'], [{ type: 'listened' }, 'attempt'],
+    ...['', 'x', '１', '7 ', '1'.repeat(17), 7].map((digits) => [{ type: 'prompt', attempt: 1, index: 0, digits }, 'digits'] as [object, string]),
+    [{ type: 'prompt', attempt: 1, index: 16, digits: '7' }, 'index'], [{ type: 'prompt', attempt: 1, index: 0, digits: '7', rgb: [1, 2] }, 'rgb'],
+  ] as [object, string][]) assert.equal(fieldOf(m), field, JSON.stringify(m));
 });
 
 test('a newer server is understood as far as possible', () => {
@@ -82,7 +118,9 @@ test('no text whatever makes the reader do anything but read or refuse', () => {
   const random = (n: number): number => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed % n; };
   const seeds = [welcome, challenge, { type: 'guide', ok: true, hint: 'closer', box: [0, 0, 1, 1] }, { type: 'result', outcome: 'retry', attempt: 1 },
     { type: 'prepare', attempt: 1, neutral: [1, 2, 3], fade_ms: 1, preroll_ms: 1 },
-    { type: 'prepare', attempt: 1, neutral: [1, 2, 3], lead_ms: 600, fade_ms: 300, preroll_ms: 1 }, { type: 'error', code: 'x' }].map((m) => JSON.stringify(m));
+    { type: 'prepare', attempt: 1, neutral: [1, 2, 3], lead_ms: 600, fade_ms: 300, preroll_ms: 1 }, { type: 'error', code: 'x' },
+    { type: 'prepare', attempt: 1, method: 'digits', neutral: [1, 2, 3], fade_ms: 1, preroll_ms: 1, digits: 6, paced: true },
+    { type: 'prompt', attempt: 1, index: 3, digits: '7', rgb: [1, 2, 3] }].map((m) => JSON.stringify(m));
   const bits = ['null', '-1', '1e999', '""', '[]', '{}', 'true', '"__proto__"', ',', '}', '\\u0000', '9'.repeat(400)];
   let refused = 0;
   for (let i = 0; i < 20_000; i++) {

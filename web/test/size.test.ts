@@ -12,7 +12,7 @@ test('the built SDK is small and stands alone', (t) => {
   const dist = mkdtempSync(join(tmpdir(), 'faceproof-dist-'));
   try {
     execFileSync(process.execPath, [join(WEB_DIR, 'build.mjs'), dist]);
-    for (const name of ['faceproof.js', 'faceproof.mjs']) {
+    for (const name of ['faceproof.js', 'faceproof.mjs', 'faceproof-sound.js']) {
       const code = readFileSync(join(dist, name));
       const size = gzipSync(code, { level: 9 }).length;
       t.diagnostic(`${name}: ${size} bytes gzip`);

@@ -38,9 +38,9 @@ function gcd(a: number, b: number): number { return b === 0 ? a : gcd(b, a % b);
 const dB = (x: number): number => 20 * Math.log10(Math.max(x, 1e-9));
 
 test('a tone of speech comes through as it is, and when it was', () => {
-  for (const rate of [16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000]) {
-    for (const hz of [100, 440, 1000, 4000, 6500]) {
-      const { tone: left, rest } = fitTone(resample(rate, tone(rate, hz, 1000)), hz);
+  for (const rate of [16_000, 22_050, 44_100, 48_000, 96_000]) {
+    for (const hz of [100, 1000, 4000, 6500]) {
+      const { tone: left, rest } = fitTone(resample(rate, tone(rate, hz, 300)), hz);
       assert(Math.abs(dB(left / 0.5)) < 0.05, `${rate}: ${hz} Hz is ${dB(left / 0.5)} dB`);
       assert(dB(rest / 0.5) < -50, `${rate}: ${hz} Hz with ${dB(rest / 0.5)} dB of something else`); // a shift of 10 µs at 1 kHz is −24 dB
     }
@@ -48,14 +48,14 @@ test('a tone of speech comes through as it is, and when it was', () => {
 });
 
 test('a telephone\'s rate is brought up, without echoes above it', () => {
-  const { tone: left, rest } = fitTone(resample(8000, tone(8000, 1000, 1000)), 1000);
+  const { tone: left, rest } = fitTone(resample(8000, tone(8000, 1000, 300)), 1000);
   assert(Math.abs(dB(left / 0.5)) < 0.05 && dB(rest / 0.5) < -50, `${dB(left / 0.5)} ${dB(rest / 0.5)}`);
 });
 
 test('what 16 kHz cannot hold is gone, not folded into the voice', () => {
   for (const rate of [44_100, 48_000, 96_000]) {
     for (const hz of [8500, 10_000, 15_500, 20_000]) {
-      const out = resample(rate, tone(rate, hz, 500)).slice(400, -400);
+      const out = resample(rate, tone(rate, hz, 200)).slice(400, -400);
       const rms = Math.sqrt(out.reduce((s, v) => s + v * v, 0) / out.length);
       assert(dB(rms / 0.354) < -65, `${rate}: ${hz} Hz left at ${dB(rms / 0.354)} dB`);
     }
@@ -65,18 +65,18 @@ test('what 16 kHz cannot hold is gone, not folded into the voice', () => {
 test('how the sound is cut makes no difference', () => {
   let seed = 5;
   const random = (): number => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed % 700; };
-  const input = Float32Array.from({ length: 44_100 }, (_, i) => Math.sin(i * i * 1e-6));
+  const input = Float32Array.from({ length: 22_050 }, (_, i) => Math.sin(i * i * 1e-6));
   const whole = resample(44_100, input, () => input.length);
   assert.deepEqual(resample(44_100, input, random), whole);
   assert.deepEqual(resample(44_100, input, () => 1), whole);
-  assert(Math.abs(whole.length - 16_000) < 100, `${whole.length} samples`);
+  assert(Math.abs(whole.length - 8000) < 100, `${whole.length} samples`);
 });
 
-test('no sample is lost or made up over a minute', () => {
+test('no sample is lost or made up over ten seconds', () => {
   const r = new Resampler(44_100);
   let n = 0;
-  for (let i = 0; i < 60 * 44_100; i += 1024) n += r.push(new Float32Array(1024)).length;
-  assert(Math.abs(n - 60 * 16_000) < 500, String(n));
+  for (let i = 0; i < 10 * 44_100; i += 1024) n += r.push(new Float32Array(1024)).length;
+  assert(Math.abs(n - 10 * 16_000) < 500, String(n));
 });
 
 test('a rate that no device has is refused', () => {

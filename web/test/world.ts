@@ -3,6 +3,7 @@
 import type { Outcome } from '../core/errors';
 import type { Session } from '../sdk/api';
 import type { Device } from '../sdk/device';
+import type { Job } from '../sdk/session';
 import { makeWx, type ConfigOptions, type Ground, type Wx } from '../sdk/wx';
 
 export const ALL = ['checkIsSupportFacialRecognition', 'startFacialRecognitionVerify', 'requestFacialVerify',
@@ -18,6 +19,7 @@ export interface Call { url: string; body: Record<string, unknown>; token: strin
 /** A server in memory: answers by path, or throws what it is given. */
 export function world(
   answers: Record<string, unknown> = {}, outcome: Outcome = { kind: 'pass', verifyResult: 'R' }, lacks: string | null = null, device: Device | null = null,
+  ran: (job: Job) => void = () => undefined,
 ): { wx: Wx; calls: Call[] } {
   const calls: Call[] = [];
   const kept = new Map<string, string>();
@@ -29,7 +31,7 @@ export function world(
   const ground: Ground = {
     server: () => 'https://s',
     visitor: (appId, value) => { if (value !== undefined) kept.set(appId, value); return kept.get(appId) ?? ''; }, lang: () => 'zh', page: () => 'https://app/page?x=1', device: async () => device, lacks: async () => lacks, log: () => undefined,
-    run: async () => outcome,
+    run: async (job) => { ran(job); return outcome; },
     call: async <T>(url: string, body: unknown, token?: string): Promise<T> => {
       calls.push({ url, body: body as Record<string, unknown>, token });
       let a = all[url.slice('https://s'.length)];

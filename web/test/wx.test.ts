@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import type { Outcome } from '../core/errors';
 import { ApiError } from '../sdk/api';
+import type { Job } from '../sdk/session';
 import { baseOf } from '../sdk/sdk';
 import type { Wx } from '../sdk/wx';
 import { ALL, ask, OPTIONS, SESSION, world } from './world';
@@ -244,6 +245,24 @@ test('checkJsApi knows the face interfaces under both kinds of name', async () =
   assert.deepEqual([how, res], ['success', {
     errMsg: 'checkJsApi:ok', checkResult: { ...Object.fromEntries(names.map((n) => [n, true])), chooseImage: false, constructor: false },
   }]);
+});
+
+test('a 1.0 page may ask for digits, and its person may choose them', async () => {
+  const { wx, calls } = world();
+  wx.config(OPTIONS);
+  assert.equal((await start(wx, { checkAliveType: 0 }))[0], 'success');
+  assert.equal(calls[1]!.body['check_alive_type'], 0);
+  await ask((cb) => wx.checkIsSupportFacialRecognition({ checkAliveType: 0, ...cb }));
+  assert.equal(calls[2]!.body['check_alive_type'], 0);
+  const jobs: Job[] = [];
+  const choosing = world({}, undefined, null, null, (job) => jobs.push(job));
+  choosing.wx.config(OPTIONS);
+  await start(choosing.wx, { checkAliveType: 2 });
+  await ask((cb) => choosing.wx.requestFacialVerify({ verifyId: 'V', ...cb }));
+  await jobs[0]!.digits!();
+  await jobs[0]!.renew();
+  assert.deepEqual(choosing.calls.slice(1).map((c) => c.body['check_alive_type']), [2, undefined, 0, 2]);
+  assert.equal(jobs[1]!.digits, undefined, '2.0 leaves no choice');
 });
 
 test('the server is where the script came from', () => {
