@@ -225,14 +225,14 @@ func (s *Session) checkEvent(d DisplayEvent) error {
 		if s.phase != phaseFlash {
 			return invalid("display.event", "a segment before the challenge")
 		}
-		if d.Index != shown || shown == all {
+		if d.Index != shown || shown >= all { // after the post-roll shown is all + 1
 			return invalid("display.index", "the segments come in order, each once")
 		}
 	case DisplayPrompt:
 		if s.phase != phasePrompts && s.phase != phaseListened {
 			return invalid("display.event", "a prompt before one was sent")
 		}
-		if d.Index != shown || shown == a.prompted {
+		if d.Index != shown || shown >= a.prompted {
 			return invalid("display.index", "the prompts come in order, each once, none before it was sent")
 		}
 	case DisplayPostroll:
