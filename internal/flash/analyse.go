@@ -3,6 +3,7 @@ package flash
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"faceproof"
 	"faceproof/internal/signal"
@@ -72,29 +73,34 @@ func Analyse(ch faceproof.FlashChallenge, tl Timeline, s Series, n int, rng *ran
 		ev.Hint = faceproof.HintSlowNetwork
 		return ev, nil
 	}
-	f, hint := newFrames(ch, tl, s)
+	f, hint := newFrames(tl, float64(ch.PostMS)/1000, trendOrder, s)
 	if hint != faceproof.HintNone {
 		ev.Hint = hint
 		return ev, nil
 	}
-	t := newTest(ch, tl, f)
-	ev.Measurable = true
+	t := newTest(&palette, ch.Neutral, len(actual), tl.wiped(ch), f)
 	res := t.run(actual, n, rng)
-	ev.P, ev.Candidates, ev.Z, ev.R2 = res.p, n, res.z, res.r2
+	t.describe(&ev, f, s, res, actual)
+	ev.L, ev.Shape = t.shape(tl.moments(ch, f.times, res.latency, f.trend), f, s, res, actual)
+	if s.Surface != nil && s.Surface.valid(len(s.Times)) {
+		ev.Cut = s.Surface.cut(tl, s.Times, res.latency)
+	}
+	return ev, nil
+}
+
+// describe fills in what the test says (S5, S6) and what the background does (S7).
+func (t *test) describe(ev *faceproof.FlashEvidence, f frames, s Series, res outcome, actual []uint8) {
+	ev.Measurable = true
+	ev.P, ev.Candidates, ev.Z, ev.R2 = res.p, res.n, res.z, res.r2
 	ev.LatencyMS = 1000 * res.latency
 	ev.Amplitude = (res.q[0] + res.q[1] + res.q[2]) / 3
 	ev.Flicker = t.flicker(f, actual, res.latency)
 	if s.BackgroundCells > 0 {
 		ev.BackgroundRatio, ev.BackgroundCells = backgroundRatio(f, res, ev.BackgroundCells)
 	}
-	ev.L, ev.Shape = t.shape(ch, tl, f, s, res, actual)
-	if s.Surface != nil && s.Surface.valid(len(s.Times)) {
-		ev.Cut = s.Surface.cut(tl, s.Times, res.latency)
-	}
 	if max(f.sigma1, f.sigma2) > restlessSigma && res.r2 < restlessFit {
 		ev.Hint = faceproof.HintHoldStill
 	}
-	return ev, nil
 }
 
 // indexes translates the colours of a challenge to the palette and checks that
@@ -110,26 +116,37 @@ func indexes(ch faceproof.FlashChallenge) ([]uint8, error) {
 	if ch.SegmentMS < minSegmentMS || ch.WipeMS < 0 || ch.WipeMS > ch.SegmentMS {
 		return nil, bad("timing")
 	}
-	seq := make([]uint8, n)
-	var seen uint8
+	colors := make([]faceproof.RGB, n)
 	for k, s := range ch.Segments {
-		i := 0
-		for i < len(palette) && palette[i] != s.Color {
-			i++
-		}
-		if i == len(palette) {
-			return nil, bad("colour")
+		colors[k] = s.Color
+	}
+	seq, why := indexesOf(colors, &palette)
+	if why != "" {
+		return nil, bad(why)
+	}
+	return seq, nil
+}
+
+// indexesOf translates colours to a palette; why says what rule of drawColors
+// they break.
+func indexesOf(colors []faceproof.RGB, from *[len(palette)]faceproof.RGB) (seq []uint8, why string) {
+	seq = make([]uint8, len(colors))
+	var seen uint8
+	for k, c := range colors {
+		i := slices.Index(from[:], c)
+		if i < 0 {
+			return nil, "colour"
 		}
 		if k > 0 && seq[k-1] == uint8(i) {
-			return nil, bad("a repeat")
+			return nil, "a repeat"
 		}
 		seq[k] = uint8(i)
 		seen |= 1 << i
 	}
 	if distinct(seen) < minColors {
-		return nil, bad("too few colours")
+		return nil, "too few colours"
 	}
-	return seq, nil
+	return seq, ""
 }
 
 // frames are the usable frames and their log ratios without trend (step S2).
@@ -142,18 +159,21 @@ type frames struct {
 	bg             [][3]float64
 }
 
-// newFrames selects the frames from the first segment to the end of the
-// post-roll; the hint says why there are too few. The pre-roll would keep the
+// trendOrder is the order of the trend of a capture that lasts so many seconds.
+func trendOrder(duration float64) int { return min(max(int(math.Round(duration)), 3), maxTrend) }
+
+// newFrames selects the frames from the first segment to post seconds after the
+// last one's end and takes off a trend of an order; the hint says why there are too few. The pre-roll would keep the
 // test exact too, but its one long step from neutral light to colours is the
 // same for every candidate and makes them harder to tell apart: with .7 s of it
 // the mean z of weak answers (1 % of the ambient light) is 4.2 instead of 4.4,
 // without the post-roll 4.0 (simulated, 100 sessions).
-func newFrames(ch faceproof.FlashChallenge, tl Timeline, s Series) (frames, faceproof.Hint) {
+func newFrames(tl Timeline, post float64, order func(duration float64) int, s Series) (frames, faceproof.Hint) {
 	var f frames
 	if len(s.Face) != len(s.Times) || len(s.Times) > maxFrames {
 		return f, faceproof.HintSlowNetwork
 	}
-	from, to := tl.Segment[0], tl.Post+float64(ch.PostMS)/1000
+	from, to := tl.Segment[0], tl.Post+post
 	perSegment := make([]int, len(tl.Segment))
 	shown, k, last := 0, -1, math.Inf(-1)
 	for i, t := range s.Times {
@@ -190,7 +210,7 @@ func newFrames(ch faceproof.FlashChallenge, tl Timeline, s Series) (frames, face
 	f.sigma1 = max(signal.DifferenceNoise(f.y1), sigmaFloor)
 	f.sigma2 = max(signal.DifferenceNoise(f.y2), sigmaFloor)
 	duration := f.times[len(f.times)-1] - f.times[0]
-	f.trend = signal.NewTrend(f.times, min(max(int(math.Round(duration)), 3), maxTrend))
+	f.trend = signal.NewTrend(f.times, order(duration))
 	f.trend.Detrend(f.y1)
 	f.trend.Detrend(f.y2)
 	if len(s.Background) == len(s.Times) {

@@ -16,11 +16,11 @@ func freshness(t testing.TB, ch faceproof.FlashChallenge, tl Timeline, s Series,
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, hint := newFrames(ch, tl, s)
+	f, hint := newFrames(tl, float64(ch.PostMS)/1000, trendOrder, s)
 	if hint != faceproof.HintNone {
 		t.Fatalf("not measurable: %s", hint)
 	}
-	return newTest(ch, tl, f).run(seq, n, r)
+	return newTest(&palette, ch.Neutral, len(seq), tl.wiped(ch), f).run(seq, n, r)
 }
 
 // The p-value of videos that know nothing of the challenge is uniform

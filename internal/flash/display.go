@@ -84,6 +84,12 @@ func (tl Timeline) regressors(times []float64, latency, wipe float64, trend sign
 	return tl.series(times, latency, trend, func(share []float64, t float64) { tl.shares(share, t, wipe) })
 }
 
+// wiped gives the regressors of a challenge's wipes.
+func (tl Timeline) wiped(ch faceproof.FlashChallenge) func(f frames, latency float64) [][]float64 {
+	wipe := float64(ch.WipeMS) / 1000
+	return func(f frames, latency float64) [][]float64 { return tl.regressors(f.times, latency, wipe, f.trend) }
+}
+
 // series evaluates one number a segment, state, at each time.
 func (tl Timeline) series(times []float64, latency float64, trend signal.Trend, state func(out []float64, t float64)) [][]float64 {
 	m := len(tl.Segment)

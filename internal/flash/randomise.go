@@ -39,21 +39,22 @@ type test struct {
 // outcome of the test for the true sequence.
 type outcome struct {
 	p, z, r2 float64
+	n        int     // candidates
 	latency  float64 // s, of the best fit
 	q        [3]float64
 	x1, x2   []float64 // the fitted signal
 }
 
-func newTest(ch faceproof.FlashChallenge, tl Timeline, f frames) *test {
-	wipe := float64(ch.WipeMS) / 1000
-	t := &test{m: len(ch.Segments), w: f.weights()}
-	n := linearRGB(ch.Neutral)
-	for i, c := range palette {
+// newTest prepares the fit of m colours of a palette, shown as regress has them.
+func newTest(colors *[len(palette)]faceproof.RGB, neutral faceproof.RGB, m int, regress func(f frames, latency float64) [][]float64, f frames) *test {
+	t := &test{m: m, w: f.weights()}
+	n := linearRGB(neutral)
+	for i, c := range colors {
 		for k, v := range linearRGB(c) {
 			t.colors[i][k] = v - n[k]
 		}
 	}
-	t.regress = func(latency float64) [][]float64 { return tl.regressors(f.times, latency, wipe, f.trend) }
+	t.regress = func(latency float64) [][]float64 { return regress(f, latency) }
 	for i := range t.grams {
 		t.grams[i] = newGram(t.regress(latencyStep*float64(i)), f.y1, f.y2)
 	}
@@ -82,30 +83,40 @@ func (t *test) score(s *sequence) (best float64) {
 // generator, on the same frames with the same timing and wipes. Ties count
 // against it.
 func (t *test) run(actual []uint8, n int, rng *rand.Rand) outcome {
-	var s sequence
+	draw := &wordBytes{rng: rng}
+	return t.rank(actual, 1, func(score func(seq []uint8)) {
+		seq := make([]uint8, t.m)
+		for range n {
+			drawColors(seq, draw.next)
+			score(seq)
+		}
+	})
+}
+
+// rank is the rank of the true sequence among those that others scores; more of
+// them do as well as it beside those.
+func (t *test) rank(actual []uint8, more int, others func(score func(seq []uint8))) outcome {
+	var s, c sequence
 	t.load(&s, actual)
 	o := outcome{r2: t.score(&s)}
 	t.estimate(&s, &o)
-
-	draw := &wordBytes{rng: rng}
-	seq := make([]uint8, t.m)
-	var c sequence
 	var sum, squares float64
-	better := 0
-	for range n {
-		drawColors(seq, draw.next)
+	better, all := more, more
+	others(func(seq []uint8) {
 		t.load(&c, seq)
 		r2 := t.score(&c)
-		if r2 >= o.r2 {
+		if all++; r2 >= o.r2 {
 			better++
 		}
 		a := fisher(r2)
 		sum += a
 		squares += a * a
-	}
-	o.p = float64(1+better) / float64(n+1)
-	mean := sum / float64(n)
-	if sd := math.Sqrt(max(squares/float64(n)-mean*mean, 0)); sd > 0 {
+	})
+	o.n = all - 1
+	o.p = float64(better) / float64(all)
+	n := float64(all - more)
+	mean := sum / n
+	if sd := math.Sqrt(max(squares/n-mean*mean, 0)); sd > 0 {
 		o.z = (fisher(o.r2) - mean) / sd
 	}
 	return o

@@ -27,8 +27,9 @@ const (
 
 // shape is steps S8 and S9: the map of the answer over the face against the
 // shape that the face should have, and against its own brightness. Zero Cells:
-// nothing could be measured, L is 0.
-func (t *test) shape(ch faceproof.FlashChallenge, tl Timeline, f frames, ser Series, res outcome, actual []uint8) (l float64, ev faceproof.ShapeEvidence) {
+// nothing could be measured, L is 0. moments are the first moments of the colours;
+// nil: nothing moved over the screen, and no difference along it is asked for.
+func (t *test) shape(moments [][]float64, f frames, ser Series, res outcome, actual []uint8) (l float64, ev faceproof.ShapeEvidence) {
 	s := ser.Surface
 	if s == nil || !s.valid(len(ser.Times)) || (res.q[0]+res.q[1]+res.q[2])/3 < minStrength {
 		return 0, ev
@@ -38,10 +39,10 @@ func (t *test) shape(ch faceproof.FlashChallenge, tl Timeline, f frames, ser Ser
 			return 0, ev
 		}
 	}
-	x := t.display(ch, tl, f, res, actual)
+	x := t.display(moments, f, res, actual)
 	skin := s.answers(s.Skin, f, ser.Face, x)
 	spreadAndVeil(skin, s.answers(s.Head, f, ser.Face, x), &ev)
-	l = likelihood(skin, s.templates(), &ev)
+	l = likelihood(skin, s.templates(), moments != nil, &ev)
 	if !signal.Finite(l) {
 		return 0, faceproof.ShapeEvidence{}
 	}
@@ -51,8 +52,8 @@ func (t *test) shape(ch faceproof.FlashChallenge, tl Timeline, f frames, ser Ser
 // display gives the regressors of each channel at its strength, without trend:
 // the mean of the screen, its first moment along the long axis (band 0 at −1),
 // and the change of the mean within changeTime.
-func (t *test) display(ch faceproof.FlashChallenge, tl Timeline, f frames, res outcome, actual []uint8) (x [3]regressor) {
-	mean, moment := t.regress(res.latency), tl.moments(ch, f.times, res.latency, f.trend)
+func (t *test) display(moments [][]float64, f frames, res outcome, actual []uint8) (x [3]regressor) {
+	mean := t.regress(res.latency)
 	before, after := t.regress(res.latency+changeTime/2), t.regress(res.latency-changeTime/2)
 	for c := range x {
 		for j := range x[c] {
@@ -62,7 +63,9 @@ func (t *test) display(ch faceproof.FlashChallenge, tl Timeline, f frames, res o
 			u := res.q[c] * t.colors[color][c]
 			for i := range f.times {
 				x[c][0][i] += u * mean[k][i]
-				x[c][1][i] += u * moment[k][i]
+				if moments != nil {
+					x[c][1][i] += u * moments[k][i]
+				}
 				x[c][2][i] += u * (after[k][i] - before[k][i])
 			}
 		}
@@ -75,8 +78,8 @@ const changeTime = .02
 
 // likelihood is L: how much likelier the slopes are for a live face than for a
 // flat thing, natural logarithm. It goes to 0 by itself when the light is too
-// weak to know.
-func likelihood(skin []answer, tm []template, ev *faceproof.ShapeEvidence) (l float64) {
+// weak to know. slanted: the difference along the screen was measured too.
+func likelihood(skin []answer, tm []template, slanted bool, ev *faceproof.ShapeEvidence) (l float64) {
 	var x, z [][]float64
 	var alpha, beta, wa, wb []float64
 	var light []float64
@@ -109,6 +112,9 @@ func likelihood(skin []answer, tm []template, ev *faceproof.ShapeEvidence) (l fl
 	ev.B, ev.BSE, ev.Spec, ev.SpecSE = a.b[0], math.Sqrt(a.cov[0][0]), a.b[1], math.Sqrt(a.cov[1][1])
 	l = normal2(a.b[0]-liveB, a.b[1]-liveSpec, a.cov, liveBSD, liveSpecSD) -
 		mixed(normal2(a.b[0], a.b[1], a.cov, flatBSD, flatSpecSD), normal2(a.b[0], a.b[1], a.cov, bentBSD, bentSpecSD))
+	if !slanted {
+		return l
+	}
 	for i := range z { // the difference, too, is a share of the answer
 		z[i][0] *= math.Exp(min(max(signal.Dot(x[i], a.b), least), most))
 	}

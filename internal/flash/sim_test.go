@@ -85,6 +85,11 @@ var srgbTable = func() (t [256]float64) {
 // film takes the series of a capture: what a camera sees of a face under the
 // challenge shown, from the pre-roll to the post-roll. times are those of tl.
 func (w world) film(shown faceproof.FlashChallenge, tl Timeline, r *rand.Rand) Series {
+	return w.filmUnder(func(t float64) [3]float64 { return light(shown, tl, t) }, tl, .3, r)
+}
+
+// filmUnder is film for any screen and length of what follows, s.
+func (w world) filmUnder(screen func(t float64) [3]float64, tl Timeline, after float64, r *rand.Rand) Series {
 	s := Series{BackgroundCells: 60, SkinCells: 140}
 	var walk float64
 	var wb [3]float64
@@ -93,14 +98,14 @@ func (w world) film(shown faceproof.FlashChallenge, tl Timeline, r *rand.Rand) S
 	}
 	phase, hz := 2*math.Pi*r.Float64(), 1+4*r.Float64()
 	start := tl.Segment[0] - 1
-	for t := start; t < tl.Post+.3; t += 1 / w.fps {
+	for t := start; t < tl.Post+after; t += 1 / w.fps {
 		if r.Float64() < w.drop {
 			continue
 		}
 		walk = .9*walk + w.motion*r.NormFloat64()
 		var l [3]float64
 		for i := range 4 {
-			x := light(shown, tl, t-w.latency-w.exposure*float64(i)/4)
+			x := screen(t - w.latency - w.exposure*float64(i)/4)
 			for c := range l {
 				l[c] += x[c] / 4
 			}
