@@ -96,14 +96,30 @@ func (r *Run) finishFlash(t capture.Transcript, ev *faceproof.Evidence) (first f
 	return first, nil
 }
 
-// finishDigits judges what was read aloud, and tells when that began.
+// finishDigits judges what was read aloud and the light under it, if there was
+// any, and tells when that began.
 func (r *Run) finishDigits(ctx context.Context, t capture.Transcript, ev *faceproof.Evidence) (first float64, err error) {
 	if ev.Digits, err = r.aloud(ctx, t); err != nil {
 		return 0, err
 	}
-	if prompts, _, _ := r.listened(t); len(prompts) > 0 {
+	prompts, _, _ := r.listened(t)
+	if len(prompts) > 0 {
 		first = prompts[0]
 	}
+	if !ev.Digits.LightOn {
+		return first, nil
+	}
+	rng, err := flash.NewRand(r.a.random)
+	if err != nil {
+		return 0, err
+	}
+	series := r.series()
+	series.Surface = r.surface(t)
+	fl, err := flash.AnalyseCode(t.Digits, timeline(t.Display), series, r.a.tries, rng)
+	if err != nil {
+		return 0, err
+	}
+	ev.Flash = &fl
 	return first, nil
 }
 
@@ -135,7 +151,7 @@ func timeline(d []capture.DisplayEvent) flash.Timeline {
 	var tl flash.Timeline
 	for _, e := range d {
 		switch e.Event {
-		case capture.DisplaySegment:
+		case capture.DisplaySegment, capture.DisplayPrompt:
 			tl.Segment = append(tl.Segment, e.T/1000)
 		case capture.DisplayPostroll:
 			tl.Post = e.T / 1000

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"faceproof"
+	"faceproof/internal/flash"
 )
 
 // The timing of a challenge in milliseconds.
@@ -26,6 +27,7 @@ const (
 	maxCount    = 8
 	usualCount  = 6
 	atOnceCount = 4
+	lightCount  = 6 // fewer colours are no code
 )
 
 // neutral lights the pre-roll and, where there is no light code, everything.
@@ -35,7 +37,7 @@ var neutral = faceproof.RGB{200, 200, 200}
 type Options struct {
 	Count int  // of digits, 4 to 8; 0: 6, and 4 where not Paced
 	Paced bool // one by one; false: all at once, a weaker test
-	Light bool // with gentle colours
+	Light bool // with gentle colours; only of lightCount and more, one by one
 }
 
 // New draws a challenge: digits uniform over the strings without the same digit
@@ -69,6 +71,15 @@ func New(random io.Reader, o Options) (faceproof.DigitsChallenge, error) {
 	if b.err != nil {
 		return faceproof.DigitsChallenge{}, &faceproof.Error{
 			Code: faceproof.CodeInternal, Message: "the random source failed", Err: b.err}
+	}
+	if o.Light && o.Paced && o.Count >= lightCount {
+		var err error
+		if ch.Light, err = flash.Gentle(random, o.Count); err != nil {
+			return faceproof.DigitsChallenge{}, err
+		}
+	}
+	if err := flash.CheckGentle(ch); err != nil {
+		return faceproof.DigitsChallenge{}, err
 	}
 	return ch, nil
 }

@@ -18,11 +18,20 @@ func TestChallenges(t *testing.T) {
 	const n = 10_000
 	var count [6][10]float64
 	var gaps [7]float64
-	nonces := map[string]bool{}
+	nonces, colors := map[string]bool{}, map[faceproof.RGB]float64{}
 	for range n {
-		ch, err := New(rand.Reader, Options{Paced: true})
+		ch, err := New(rand.Reader, Options{Paced: true, Light: true})
 		if err != nil {
 			t.Fatal(err)
+		}
+		for i, c := range ch.Light {
+			colors[c]++
+			if i > 0 && c == ch.Light[i-1] {
+				t.Fatalf("the same colour twice: %v", ch.Light)
+			}
+		}
+		if len(ch.Light) != 6 {
+			t.Fatalf("%d colours", len(ch.Light))
 		}
 		if len(ch.Nonce) != 32 || nonces[ch.Nonce] {
 			t.Fatalf("nonce %q", ch.Nonce)
@@ -59,6 +68,11 @@ func TestChallenges(t *testing.T) {
 			t.Errorf("place %d: χ² = %.1f, %v", i, chi, count[i])
 		}
 	}
+	for c, k := range colors {
+		if len(colors) != 6 || math.Abs(k/(6*n)-1./6) > .01 {
+			t.Errorf("colour %v: %.3f of %d", c, k/(6*n), len(colors))
+		}
+	}
 	for i, c := range gaps { // not quite uniform: the whole has its bounds
 		if math.Abs(c/(5*n)-1./7) > .02 {
 			t.Errorf("gaps from %d ms on: %.3f", minGapMS+101*i, c/(5*n))
@@ -73,8 +87,8 @@ func TestChallengeOptions(t *testing.T) {
 	}
 	for n := minCount; n <= maxCount; n++ {
 		for _, paced := range []bool{false, true} {
-			ch, err := New(rand.Reader, Options{Count: n, Paced: paced})
-			if err != nil || len(ch.Digits) != n || ch.PrerollMS+ch.EndMS > 1000*MaxSeconds-2000 {
+			ch, err := New(rand.Reader, Options{Count: n, Paced: paced, Light: true})
+			if lit := paced && n >= lightCount; err != nil || len(ch.Digits) != n || (len(ch.Light) == n) != lit || ch.PrerollMS+ch.EndMS > 1000*MaxSeconds-2000 {
 				t.Errorf("%d, %v: %+v, %v", n, paced, ch, err)
 			}
 		}
