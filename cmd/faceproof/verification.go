@@ -103,7 +103,7 @@ func writeVerification(w io.Writer, v verificationJSON) {
 			reasons[i] = string(r)
 		}
 		fmt.Fprintf(w, "decision: %s (%s), policy %s\n", d.Outcome, strings.Join(reasons, ", "), d.PolicyID)
-		fmt.Fprintf(w, "method: %s, asked for %s, light %s\n", d.Method, v.Alive, cmp.Or(string(d.Light), "not measured"))
+		fmt.Fprintf(w, "method: %s, asked for %s, light %s, level %s\n", d.Method, v.Alive, cmp.Or(string(d.Light), "not measured"), cmp.Or(string(d.Level), "none"))
 	}
 	e := v.Evidence
 	if e == nil {
@@ -119,6 +119,9 @@ func writeVerification(w io.Writer, v verificationJSON) {
 		fmt.Fprintf(w, "light: amplitude %.3f ± %.3f predicted (%t), face brightness %.2f, clipped %.2f, %.1f frames a second\n",
 			l.Amplitude, l.Error, l.Predicted, l.Brightness, l.Clipped, l.FPS)
 	}
+	if d := e.Digits; d != nil {
+		showDigits(w, d)
+	}
 	if f := e.Flash; f != nil {
 		fmt.Fprintf(w, "flash: p %.2g, amplitude %.3f, background %.2f, latency %.0f ms, measurable %t\n",
 			f.P, f.Amplitude, f.BackgroundRatio, f.LatencyMS, f.Measurable)
@@ -128,6 +131,15 @@ func writeVerification(w io.Writer, v verificationJSON) {
 		fmt.Fprintf(w, "match: similarity %.3f, threshold %.3f (FMR %.2g), %d against %d frames, model %s\n",
 			m.Similarity, m.Threshold, m.FMR, m.ProbeFrames, m.ReferenceFrames, m.ModelID)
 	}
+}
+
+func showDigits(w io.Writer, d *faceproof.DigitsEvidence) {
+	a, l := d.Audio, d.Lips
+	fmt.Fprintf(w, "sound: %s, %.1f s, speech in %.1f s of it, %.0f dB above the rest, peak %.0f dBFS\n",
+		cmp.Or(string(a.Fault), "good"), a.DurationMS/1000, a.ActiveMS/1000, a.SNRDB, a.PeakDB)
+	fmt.Fprintf(w, "digits: score %.2f, at least %.2f (FAR %.2g), %d heard of %d, %d in time, paced %t, model %s\n",
+		d.Score, d.MinA, d.MinFAR, d.Heard, d.Expect, d.InTime, d.Paced, d.Model)
+	fmt.Fprintf(w, "lips: sync %.2f, range %.3f, lag %.0f ms, %d frames\n", l.Sync, l.Range, l.LagMS, l.Frames)
 }
 
 // joined lists signals behind their score.

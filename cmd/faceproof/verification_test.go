@@ -88,6 +88,27 @@ func TestVerificationShow(t *testing.T) {
 	}
 }
 
+func TestVerificationShowDigits(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	evidence, err := json.Marshal(faceproof.Evidence{PackID: "standard", Method: faceproof.MethodDigits, Attempt: 1, Digits: &faceproof.DigitsEvidence{Model: "m", Expect: 6, Paced: true,
+		Audio: faceproof.AudioEvidence{Fault: faceproof.AudioNoisy, DurationMS: 9100, ActiveMS: 2600, SNRDB: 4, PeakDB: -12},
+		Score: -3.1, MinA: -2.5, MinFAR: 1e-3, Heard: 5, InTime: 4, Lips: faceproof.LipsEvidence{Frames: 90, Range: .151, Sync: .45, LagMS: -20}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := storeVerification(t, dir, evidence)
+	var out, errOut bytes.Buffer
+	if code := run([]string{"--data", dir, "verification", "show", v.ID}, &out, &errOut); code != codeOK {
+		t.Fatalf("exit %d: %s", code, errOut.String())
+	}
+	for _, line := range []string{"level none\n", "sound: noisy, 9.1 s, speech in 2.6 s of it, 4 dB above the rest, peak -12 dBFS\n",
+		"digits: score -3.10, at least -2.50 (FAR 0.001), 5 heard of 6, 4 in time, paced true, model m\n", "lips: sync 0.45, range 0.151, lag -20 ms, 90 frames\n"} {
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("%q is not in %s", line, out.String())
+		}
+	}
+}
+
 func TestVerificationShowBroken(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	v := storeVerification(t, dir, []byte("{"))

@@ -60,6 +60,11 @@ var reasonTexts = map[faceproof.Reason]Text{
 	faceproof.ReasonSplice:           {"the face jumps where the colours change", "颜色变化处人脸跳动"},
 	faceproof.ReasonFlat:             {"the light falls on a flat thing", "光落在平面物体上"},
 	faceproof.ReasonShapeUnsure:      {"shape between pass and attack, or not measured", "形状介于通过与攻击之间，或未测出"},
+	faceproof.ReasonNoSound:          {"nothing heard that could be speech", "没有听到说话"},
+	faceproof.ReasonNoise:            {"sound clipped, or a noisy room", "声音失真或环境太吵"},
+	faceproof.ReasonMisread:          {"digits not understood, or others", "读出的数字不符或听不清"},
+	faceproof.ReasonOffTime:          {"digits not read when they were shown", "读数字的时间与显示不符"},
+	faceproof.ReasonLips:             {"the mouth did not say what was heard", "唇动与声音不符"},
 	faceproof.ReasonFaceMismatch:     {"not the claimed person's face", "不是所声明的人"},
 }
 
