@@ -99,7 +99,7 @@ func (rd reading) record(tb testing.TB, s *scene, l [468][3]float64) (frames []c
 		if rd.still {
 			open = 0
 		}
-		j := encode(talk(m, l, .3*open, r))
+		j := encode(talk(m, l, .3*open, rd.gains(ms-60), r))
 		frames = append(frames, capture.Frame{Seq: uint32(len(frames)), T: ms, JPEG: j})
 		t.Captured, t.Sent, t.Received, t.Bytes = t.Captured+1, t.Sent+1, t.Received+1, t.Bytes+len(j)
 	}
@@ -117,10 +117,40 @@ func (rd reading) record(tb testing.TB, s *scene, l [468][3]float64) (frames []c
 	return frames, sound, t
 }
 
+// gains are what the screen's light at a time (ms) makes of the channels, a tenth
+// of the room's at full light.
+func (rd reading) gains(ms float64) (g [3]float64) {
+	const strength = .1
+	screen := [3]float64{}
+	for c := range screen {
+		screen[c] = float64(imaging.Linear(rd.ch.Neutral[c]))
+	}
+	now, rest := screen, screen
+	first := readingStart + 1200
+	for i, color := range rd.ch.Light {
+		share := max(0, min(1, (ms-first-float64(rd.ch.ShowMS[i]))/float64(rd.ch.FadeMS)))
+		for c := range now {
+			now[c] += share * (float64(imaging.Linear(color[c])) - now[c])
+		}
+	}
+	share := max(0, min(1, (ms-first-float64(rd.ch.EndMS))/float64(rd.ch.FadeMS)))
+	for c := range g {
+		now[c] += share * (rest[c] - now[c])
+		g[c] = (1 + strength*now[c]) / (1 + strength*rest[c])
+	}
+	return g
+}
+
 // talk opens the mouth of a picture by a share of the distance between the eyes:
-// what is below the lips moves down, and the gap is dark.
-func talk(m *imaging.Image, l [468][3]float64, open float64, r *rand.Rand) *imaging.Image {
+// what is below the lips moves down, and the gap is dark. gains light the whole.
+func talk(m *imaging.Image, l [468][3]float64, open float64, gains [3]float64, r *rand.Rand) *imaging.Image {
 	out := imaging.New(m.W, m.H)
+	var lit [3][256]float64
+	for c := range lit {
+		for v := range lit[c] {
+			lit[c][v] = 255 * math.Pow(float64(imaging.Linear(uint8(v)))*gains[c], 1/2.2)
+		}
+	}
 	eyes := math.Hypot(l[263][0]-l[33][0], l[263][1]-l[33][1])
 	left, right, lips, chin := l[78][0], l[308][0], (l[13][1]+l[14][1])/2, l[152][1]
 	middle, half := (left+right)/2, (right-left)/2
@@ -134,7 +164,7 @@ func talk(m *imaging.Image, l [468][3]float64, open float64, r *rand.Rand) *imag
 				from = y - int(down*(1-d/(chin-lips)))
 			}
 			for c := range 3 {
-				v := float64(m.Pix[3*(from*m.W+x)+c])
+				v := lit[c][m.Pix[3*(from*m.W+x)+c]]
 				if dark {
 					v *= .25
 				}
@@ -183,7 +213,11 @@ func TestAloud(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ch := faceproof.DigitsChallenge{Digits: "314159", ShowMS: []int{0, 1250, 2240, 3700, 4650, 6000}, EndMS: 7800, Paced: true, FadeMS: 300, PrerollMS: 1000}
+	ch, err := digits.New(rand.NewChaCha8([32]byte{7}), digits.Options{Paced: true, Light: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch.Digits, ch.ShowMS, ch.EndMS = "314159", []int{0, 1250, 2240, 3700, 4650, 6000}, 7800
 	r := New(Config{Engine: e, Speech: bursts("314159")}).Begin()
 	deaf := New(Config{Engine: e, Speech: bursts("999999")}).Begin()
 	ref := reference(t, e, s)
@@ -214,8 +248,11 @@ func TestAloud(t *testing.T) {
 			frames, sound, tr := c.rd.record(t, s, l.Points)
 			ev := play(t, c.run, frames, sound, tr, ref)
 			t.Logf("simulated: %+v", *ev.Digits)
-			if ev.Method != faceproof.MethodDigits || ev.Flash != nil || ev.Match == nil || !c.ok(ev.Digits) {
+			if ev.Method != faceproof.MethodDigits || ev.Match == nil || !c.ok(ev.Digits) {
 				t.Errorf("%+v", *ev.Digits)
+			}
+			if f := ev.Flash; !ev.Digits.LightOn || f == nil || f.Measurable && (f.P > 1e-3/3 || f.Amplitude < .05) || !f.Measurable && c.rd.fps > 5 {
+				t.Errorf("light %+v", f)
 			}
 			if ev.Match != nil && ev.Match.Similarity < ev.Match.Threshold || ev.Face.Continuity < e.Pack().Continuity {
 				t.Errorf("match %+v, continuity %.2f", ev.Match, ev.Face.Continuity)
