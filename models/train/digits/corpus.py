@@ -1,0 +1,55 @@
+"""The sounds of a training run, by voice: recordings and synthetic speech."""
+import json
+import os
+
+import numpy as np
+
+from features import CLASSES, read_wav
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SPLITS = json.load(open(os.path.join(HERE, "splits.json")))
+INDEX = {c: i for i, c in enumerate(CLASSES)}
+
+
+def ids(lang, labels):
+    """Class numbers of the labels of a recording: 'y' is yao, 'o' is oh."""
+    return [INDEX[lang + c] for c in labels]
+
+
+def recordings(root, voices):
+    """voice -> [(labels, samples)] of the named voices; root holds manifest.json."""
+    out = {}
+    for item in json.load(open(os.path.join(root, "manifest.json")))["items"]:
+        if item["speaker"] in voices:
+            out.setdefault(item["speaker"], []).append((ids(item["lang"], item["labels"]), read_wav(os.path.join(root, item["file"]))))
+    return out
+
+
+class Synthetic:
+    """voice -> digit clips, and speech that is not digits, from synth.py and formant.py."""
+
+    def __init__(self, *paths):
+        self.digits, self.other = {}, {}
+        for path in paths:
+            d = np.load(path)
+            pcm, at, voice, kind, labels = (d[k] for k in ("pcm", "at", "voice", "kind", "labels"))
+            for i in range(len(voice)):
+                x = pcm[at[i]:at[i + 1]].astype(np.float32) / 32768
+                if kind[i] == "digit":
+                    cs = [INDEX[c] for c in labels[i].split()]
+                    self.digits.setdefault(str(voice[i]), []).append((cs, x))
+                else:
+                    self.other.setdefault(str(voice[i]), []).append(x)
+        self.speech = [x for v in self.other.values() for x in v]
+
+    def babble(self, rng, n):
+        y = np.zeros(n, np.float32)
+        for _ in range(rng.integers(1, 8)):
+            at = 0
+            g = rng.uniform(0.3, 1)
+            while at < n:
+                x = self.speech[rng.integers(len(self.speech))]
+                m = min(len(x), n - at)
+                y[at:at + m] += g * x[:m]
+                at += m + int(rng.uniform(0, 4000))
+        return y
