@@ -66,7 +66,7 @@ func (r *Run) aloud(ctx context.Context, t capture.Transcript) (*faceproof.Digit
 	var onsets []float64 // ms
 	if ev.Audio.Fault == faceproof.AudioNone {
 		read := s.From(prompts[0] - scoreBeforeMS)
-		classes, err := digits.NewClasses(info.Classes, digits.AnyLanguage)
+		classes, err := digits.NewClasses(info.Classes, digits.OneLanguage)
 		if err != nil {
 			return nil, err
 		}

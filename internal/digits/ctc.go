@@ -21,6 +21,7 @@ type Classes struct {
 	blank int
 	digit [10][]int
 	n     int
+	one   [2]*Classes // of OneLanguage: each language by itself
 }
 
 // NewClasses reads the names of a recogniser's classes: "_" for the blank, "zh0"
@@ -28,9 +29,20 @@ type Classes struct {
 // CodeInvalid, field "classes", for an unknown name, for two of one name, and
 // for a digit that no class means.
 func NewClasses(names []string, l Language) (Classes, error) {
-	c := Classes{blank: -1, n: len(names)}
-	bad := func(why string) (Classes, error) {
-		return Classes{}, faceproof.Errorf(faceproof.CodeInvalid, "classes", "%s", why)
+	if l == OneLanguage {
+		return oneLanguage(names)
+	}
+	c, err := newClasses(names, l)
+	if err != nil {
+		return Classes{}, err
+	}
+	return *c, nil
+}
+
+func newClasses(names []string, l Language) (*Classes, error) {
+	c := &Classes{blank: -1, n: len(names)}
+	bad := func(why string) (*Classes, error) {
+		return nil, faceproof.Errorf(faceproof.CodeInvalid, "classes", "%s", why)
 	}
 	seen := map[string]bool{}
 	for i, name := range names {
@@ -120,6 +132,9 @@ func (c Classes) merge(logp [][]float32) []merged {
 // how many digits a greedy reading finds; onsets are the rows in which each
 // expected digit begins on the best path (nil when there are too few rows).
 func Score(logp [][]float32, classes Classes, expect string) (a float64, better, heard int, onsets []int) {
+	if classes.one[0] != nil {
+		return scoreOne(logp, classes, expect)
+	}
 	rows := classes.merge(logp)
 	heard = greedy(rows)
 	digits := make([]int, len(expect))

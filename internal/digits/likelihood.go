@@ -8,6 +8,9 @@ import (
 // Likelihoods gives Score's a of many strings for one sound: what others than
 // the expected digits would have scored, without the rest of Score.
 func Likelihoods(logp [][]float32, classes Classes, expect []string) []float64 {
+	if classes.one[0] != nil {
+		return likelihoodsOne(logp, classes, expect)
+	}
 	rows := classes.merge(logp)
 	out := make([]float64, len(expect))
 	for i, s := range expect {
