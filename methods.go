@@ -58,6 +58,17 @@ func (r Reading) Policy(p Policy) Policy {
 	return p
 }
 
+// gentleCodes are the codes of the six colours under the digits, all of which the
+// freshness test tries (internal/flash): its p cannot be smaller than their inverse.
+const gentleCodes = 16_920
+
+// CanRead says whether any reading aloud could pass. Where nothing below standard
+// does, and the freshness that is asked for is more than six colours can tell, as
+// Strict does, none can, and digits must not be offered.
+func (p Policy) CanRead() bool {
+	return LevelLow.AtLeast(p.MinLevel) || p.MinLevel == LevelStandard && p.Alpha/float64(max(p.MaxAttempts, 1)) >= 1./gentleCodes
+}
+
 // WithMinLevel is the policy with another MinLevel, and a name that says so.
 func (p Policy) WithMinLevel(l Level) Policy {
 	if p.MinLevel != l {

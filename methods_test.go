@@ -70,6 +70,23 @@ func TestReading(t *testing.T) {
 	}
 }
 
+// Digits are offered only where one could pass.
+func TestCanRead(t *testing.T) {
+	usual := DefaultPolicy()
+	for _, c := range []struct {
+		p    Policy
+		want bool
+	}{
+		{usual, true}, {usual.WithMinLevel(LevelStandard), true}, {usual.Strict(), false}, {usual.Strict().WithMinLevel(LevelLow), true}, {usual.WithMinLevel("high"), false},
+	} {
+		e := genuineDigits()
+		e.Flash.P = 1. / gentleCodes
+		if got := c.p.CanRead(); got != c.want || Decide(c.p, e).Pass() != c.want {
+			t.Errorf("%s: %v, %+v", c.p.ID, got, Decide(c.p, e))
+		}
+	}
+}
+
 // The notice speaks of sound where sound may be recorded, and the consent is to
 // that very notice.
 func TestShownSound(t *testing.T) {

@@ -76,7 +76,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
 	fs.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
-	fs.StringVar(&f.minLevel, "min-level", "", levelUsage+" (default low; standard with --liveness strict)")
+	fs.StringVar(&f.minLevel, "min-level", "", levelUsage+" (default low; with --liveness strict standard, and no digits)")
 	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
 	fs.StringSliceVar(&f.hosts, "host", nil, "host name under which this server may be asked, beside localhost; may be repeated\n"+
 		"(default: any, but with --demo on localhost none; --public-origin's is one)")

@@ -69,7 +69,8 @@ const IdentityCard = "IDENTITY_CARD"
 // methods are the liveness tests of a verification: never more than the app's
 // policy allows today, whatever was asked for when it was created.
 func (s *Service) methods(app faceproof.App, asked faceproof.AliveType) (faceproof.Methods, error) {
-	return faceproof.MethodsOf(app.Alive, asked, s.cfg.Digits)
+	possible := s.cfg.Digits && (!app.Reading.AtOnce || faceproof.LevelLow.AtLeast(app.Reading.Policy(s.cfg.Policy).MinLevel))
+	return faceproof.MethodsOf(app.Alive, asked, possible)
 }
 
 // ReadsDigits says whether digits can be read aloud here.

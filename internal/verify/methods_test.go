@@ -64,6 +64,31 @@ func TestInfoMethod(t *testing.T) {
 	}
 }
 
+// Digits that could never pass are not offered: under a policy too strict for
+// them, and all at once where more than low is asked for.
+func TestImpossibleDigitsAreNotOffered(t *testing.T) {
+	usual := faceproof.DefaultPolicy()
+	for _, c := range []struct {
+		policy faceproof.Policy
+		atOnce bool
+		want   bool
+	}{
+		{usual, false, true}, {usual, true, true}, {usual.Strict(), false, false}, {usual.Strict(), true, false},
+		{usual.Strict().WithMinLevel(faceproof.LevelLow), false, true}, {usual.WithMinLevel(faceproof.LevelStandard), false, true},
+		{usual.WithMinLevel(faceproof.LevelStandard), true, false},
+	} {
+		w := newWorld(t, func(g *Config) { g.Digits, g.Policy = true, c.policy })
+		app := w.app
+		app.Reading.AtOnce = c.atOnce
+		if m, err := w.s.methods(app, faceproof.AliveDigits); (err == nil) != c.want || m.Digits != c.want {
+			t.Errorf("%s, at once %v: %+v, %v", c.policy.ID, c.atOnce, m, err)
+		}
+		if m, err := w.s.methods(app, faceproof.AliveAuto); err != nil || m.Digits != c.want || m.First != faceproof.AliveFlash {
+			t.Errorf("%s, at once %v: %+v, %v", c.policy.ID, c.atOnce, m, err)
+		}
+	}
+}
+
 // A policy that no pass could satisfy stops the start of a server.
 func TestNewRefusesLevels(t *testing.T) {
 	w := newWorld(t)

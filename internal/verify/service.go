@@ -54,6 +54,7 @@ func New(c Config) (*Service, error) {
 	if !faceproof.LevelStandard.AtLeast(c.Policy.MinLevel) {
 		return nil, errors.New("verify: a policy's MinLevel must be low or standard")
 	}
+	c.Digits = c.Digits && c.Policy.CanRead()
 	if c.Budget == (Budget{}) {
 		c.Budget = DefaultBudget()
 	}

@@ -113,7 +113,7 @@ type Config struct {
 	Opening      faceproof.FlashChallenge                               // of every challenge; zero: flash.Opening
 	NewChallenge func(faceproof.Plan) (faceproof.FlashChallenge, error) // nil: flash.New with Rand
 	NewDigits    func(atOnce bool) (faceproof.DigitsChallenge, error)   // nil: digits.New with Rand
-	Digits       bool                                                   // the Analyzer reads digits aloud; false: only colours are offered
+	Digits       bool                                                   // the Analyzer reads digits aloud; false, or under a Policy that no reading could satisfy: only colours are offered
 	CheckFrame   func(jpeg []byte) error                                // header check of every frame, such as imaging.CheckJPEG; nil: first bytes only
 	Limits       capture.Limits                                         // zero: capture.DefaultLimits
 	Now          func() time.Time                                       // nil: time.Now
