@@ -12,5 +12,5 @@ var Packs embed.FS
 
 // Weights holds digits/, the recogniser of spoken digits and its calibration.
 //
-//go:embed digits
+//go:embed digits/digits.onnx digits/digits.json
 var Weights embed.FS

@@ -2,6 +2,7 @@ package modelpack
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -173,6 +174,11 @@ func parseManifest(text string) (*manifest, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
+	for i := range m.Models {
+		if err := m.Models[i].resolve(); err != nil {
+			return nil, err
+		}
+	}
 	return &m, nil
 }
 
@@ -262,16 +268,16 @@ func (m *manifestModel) check() error {
 		return bad("kind")
 	case !filePattern.MatchString(m.File):
 		return bad("file")
-	case !isDigest(m.SHA256):
-		return bad("sha256")
-	case m.Bytes < 1 || m.Bytes > maxFile:
-		return bad("bytes")
 	case m.Licence == "":
 		return bad("licence")
 	case m.Source == "" || m.Origin == "":
 		return bad("source or origin")
 	case m.Role == RoleSpeech:
 		return m.checkEmbedded(bad)
+	case !isDigest(m.SHA256):
+		return bad("sha256")
+	case m.Bytes < 1 || m.Bytes > maxFile:
+		return bad("bytes")
 	case m.Embedded != "" || m.Calibration != "":
 		return bad("embedded or calibration (only of the role speech)")
 	case in.Width < 1 || in.Width > 4096 || in.Height < 1 || in.Height > 4096:
@@ -306,8 +312,31 @@ func (m *manifestModel) checkEmbedded(bad func(string) error) error {
 		return bad("calibration")
 	case m.Input != manifestInput{}:
 		return bad("input (of sound there is none)")
+	case m.SHA256 != "" && !isDigest(m.SHA256), m.Bytes < 0 || m.Bytes > maxFile:
+		return bad("sha256 or bytes")
 	}
 	return nil
+}
+
+// resolve fills in what the calibration of an embedded network pins: its digest.
+// The two are trained, measured and committed together.
+func (m *manifestModel) resolve() error {
+	if m.Embedded == "" || m.SHA256 != "" {
+		return nil
+	}
+	calibration, err := readEmbedded(m.Calibration)
+	if err != nil {
+		return err
+	}
+	var pin struct {
+		SHA256 string `json:"sha256"`
+	}
+	if err := json.Unmarshal(calibration, &pin); err != nil || !isDigest(pin.SHA256) {
+		return invalid("pack", "%s pins no network", m.Calibration)
+	}
+	network, err := readEmbedded(m.Embedded)
+	m.SHA256, m.Bytes = pin.SHA256, int64(len(network))
+	return err
 }
 
 // pinned is the network's file.

@@ -143,9 +143,10 @@ func TestParseManifestRefusesRolesAndAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	sections := strings.SplitAfter(string(text), "[[model]]\n")
-	if len(sections) != 4 {
-		t.Fatalf("%d models, want 3", len(sections)-1)
+	if len(sections) != 5 {
+		t.Fatalf("%d models, want 4", len(sections)-1)
 	}
+	sections[3] += sections[4]
 	for name, c := range map[string]struct{ text, says string }{
 		"missing role": {sections[0] + sections[1] + sections[3], "no model has the role landmarks"},
 		"role twice":   {sections[0] + sections[1] + sections[1] + sections[2] + sections[3], "two models have the role detector"},
@@ -231,7 +232,7 @@ func TestRealPacks(t *testing.T) {
 		}
 	}
 	s, err := Verify(data, packOffline)
-	if err != nil || !s.Ready || !s.Active || len(s.Files) != 4 {
+	if err != nil || !s.Ready || !s.Active || len(s.Files) != 5 || s.Files[4].Role != RoleSpeech {
 		t.Errorf("verify: %+v, %v", s, err)
 	}
 	change(t, p.Models[RoleEmbedder].File, damages["a flipped bit"])
@@ -248,7 +249,7 @@ func TestRealPacks(t *testing.T) {
 // A network that the program carries needs no folder, but its digest.
 func TestEmbedded(t *testing.T) {
 	w := newWorld(t)
-	const name = "digits/testdata/parity.json"
+	const name = "digits/digits.json" // any file that is carried
 	b, err := models.Weights.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -283,6 +284,19 @@ func TestEmbedded(t *testing.T) {
 		}
 	}
 	last := &w.manifest.Models[len(w.manifest.Models)-1]
+	pinned := manifestModel{Embedded: "digits/digits.onnx", Calibration: name}
+	if err := pinned.resolve(); err != nil || !isDigest(pinned.SHA256) || pinned.Bytes == 0 {
+		t.Errorf("the calibration pins %q, %d bytes, %v", pinned.SHA256, pinned.Bytes, err)
+	}
+	for what, m := range map[string]manifestModel{
+		"no calibration": {Embedded: name, Calibration: "digits/none.json"},
+		"no JSON":        {Embedded: name, Calibration: "digits/digits.onnx"},
+		"no network":     {Embedded: "digits/none.onnx", Calibration: name},
+	} {
+		if err := m.resolve(); faceproof.ErrorCode(err) != faceproof.CodeInvalid {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 	for what, m := range map[string][2]string{
 		"another digest": {strings.Repeat("0", 64), name},
 		"no such file":   {digest(b), "digits/none.onnx"},
