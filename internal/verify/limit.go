@@ -155,7 +155,8 @@ func (s *Service) charge(ctx context.Context, v faceproof.Verification, c Caller
 			return d, err
 		}
 		if !ok {
-			told = faceproof.Decision{Outcome: faceproof.OutcomeReject, Reasons: []faceproof.Reason{faceproof.ReasonLimit}, PolicyID: d.PolicyID}
+			told = faceproof.Decision{Outcome: faceproof.OutcomeReject, Reasons: []faceproof.Reason{faceproof.ReasonLimit},
+				PolicyID: d.PolicyID, Method: d.Method, Light: d.Light}
 		}
 	}
 	silent := false

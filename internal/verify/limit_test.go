@@ -206,8 +206,9 @@ func TestBudgetIsExact(t *testing.T) {
 	for i := range 200 {
 		all.Go(func() {
 			v := faceproof.Verification{ID: fmt.Sprint("v", i), AppID: w.app.ID, SubjectIndex: []byte("one person")}
-			d, err := w.s.charge(ctx, v, Caller{}, faceproof.Decision{Outcome: faceproof.OutcomePass, Reasons: []faceproof.Reason{faceproof.ReasonPass}})
-			if err != nil || d.Pass() != (d.Reasons[0] == faceproof.ReasonPass) {
+			d, err := w.s.charge(ctx, v, Caller{}, faceproof.Decision{Outcome: faceproof.OutcomePass, Reasons: []faceproof.Reason{faceproof.ReasonPass},
+				Method: faceproof.MethodDigits, Level: faceproof.LevelLow})
+			if err != nil || d.Pass() != (d.Reasons[0] == faceproof.ReasonPass) || d.Method != faceproof.MethodDigits || d.Pass() == (d.Level == "") {
 				t.Error(d, err)
 			}
 			mu.Lock()
