@@ -46,6 +46,7 @@ export interface VerifyAnswer {
 }
 
 export interface CheckOptions extends Callbacks<SupportAnswer> {
+  /** 0: digits read aloud; 1: coloured light; 2 or absent: what fits */
   checkAliveType?: number;
 }
 
@@ -54,6 +55,7 @@ export interface StartOptions extends Callbacks<VerifyAnswer> {
   name?: string;
   idCardNumber?: string;
   userIdKey?: string;
+  /** 0: digits read aloud; 1: coloured light; 2 or absent: what fits */
   checkAliveType?: number;
 }
 

@@ -33,10 +33,15 @@ export async function microphoneRefused(): Promise<boolean> {
 /** How long the browser may take to start, ms, once it may use the microphone. */
 const START_MS = 8000;
 
+/** Sound from so long before the server's word may go along, ms: the parts that were being filled. */
+const EARLY_MS = 100;
+
 interface Recording {
   attempt: number;
   pieces: Pieces;
-  /** index of the first sample, in the microphone's own count */
+  /** ms: what was heard before stays here */
+  since: number;
+  /** index of the first sample, in the microphone's own count; −1: none yet */
   from: number;
   seq: number;
 }
@@ -115,7 +120,11 @@ export class Microphone {
     this.clock.heard(this.heard, performance.now());
     const r = this.recording;
     if (!r) return;
-    if (r.from < 0) r.from = from;
+    if (r.from < 0) {
+      // After a stall of the page, what was heard before the server asked comes first.
+      if (this.clock.time(from) < r.since) return;
+      r.from = from;
+    }
     for (const piece of r.pieces.push(pcm16(this.resampler.push(part)))) this.deliver(r, piece);
   }
 
@@ -129,7 +138,7 @@ export class Microphone {
   record(attempt: number): void {
     this.sent = 0;
     this.clock.fix(true);
-    this.recording = { attempt, pieces: new Pieces(), from: -1, seq: 0 };
+    this.recording = { attempt, pieces: new Pieces(), since: performance.now() - EARLY_MS, from: -1, seq: 0 };
   }
 
   /** Sends the rest, and gives the number of samples that were sent. */

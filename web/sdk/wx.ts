@@ -9,6 +9,7 @@ import { allowed, API, CHECK, generationOf, KNOWN, LOGIN, type Api } from './api
 import { BRIDGE_CHECK, BRIDGE_VERIFY, notThere, offline, readAlive, readVerify, snake, type BridgeAnswer, type Invoke } from './bridge';
 import { cameraPossible } from './camera';
 import type { Device } from './device';
+import { soundPossible } from './microphone';
 import type { Job } from './session';
 
 /** wx.config's argument; beta: true brings wx.invoke. */
@@ -38,6 +39,7 @@ export interface SupportAnswer {
 }
 
 export interface CheckOptions extends Callbacks<SupportAnswer> {
+  /** 0: digits read aloud; 1: coloured light; 2 or absent: what fits */
   checkAliveType?: number;
 }
 
@@ -95,8 +97,8 @@ export interface Ground {
   visitor(appId: string, value?: string): string;
   /** what the page knows of its device; null: nothing */
   device(): Promise<Device | null>;
-  /** what this device lacks: null, or the text of WeChat's answer 10001 */
-  lacks(): Promise<string | null>;
+  /** what this device lacks for a checkAliveType: null, or the text of WeChat's answer 10001 */
+  lacks(alive: unknown): Promise<string | null>;
   run(job: Job): Promise<Outcome>;
   log(text: string): void;
 }
@@ -241,7 +243,7 @@ class Page {
   private async supported(name: string, body: object): Promise<SupportAnswer> {
     try {
       const s = await this.signed<Support>(CHECK, '/v1/sdk/support', await this.here(body));
-      const lacks = await this.g.lacks();
+      const lacks = await this.g.lacks((body as Record<string, unknown>)['check_alive_type']);
       if (lacks !== null) return { errMsg: `${name}:fail ${lacks}`, errCode: NO_CAMERA };
       return { errMsg: s.errCode === 0 ? `${name}:ok` : prefixed(name, s.errMsg), errCode: s.errCode, libVersionCode: s.libVersionCode };
     } catch (e) {
@@ -253,7 +255,7 @@ class Page {
     if (this.running) return { kind: 'error', errCode: Code.unknown, message: 'a face verification is already running' };
     this.running = true;
     try {
-      const lacks = await this.g.lacks();
+      const lacks = await this.g.lacks(body['check_alive_type']);
       if (lacks !== null) return { kind: 'error', errCode: Code.notSupported, message: `face detect not support: ${lacks}` };
       // An openid of wx.login is its browser's alone: this one proves that it is the one.
       const visitor = 'verify_id' in body ? this.g.visitor(this.options?.appId ?? '') : '';
@@ -342,11 +344,12 @@ function wrong(o: object | undefined, names: string[]): string | null {
 }
 
 /** What this browser lacks, in the words of WeChat's answer 10001. */
-export async function deviceLacks(): Promise<string | null> {
+export async function deviceLacks(alive: unknown): Promise<string | null> {
   if (!cameraPossible()) {
     return window.isSecureContext ? 'No front camera' : 'No front camera: this page is not secure, and browsers give the camera to HTTPS pages only';
   }
   if (typeof WebSocket === 'undefined' || typeof HTMLCanvasElement.prototype.toBlob !== 'function') return 'Not support this browser';
+  if (alive === 0 && !soundPossible()) return 'Not support this browser'; // nothing but sound will do
   try {
     const all = await navigator.mediaDevices.enumerateDevices();
     if (!all.some((d) => d.kind === 'videoinput')) return 'No front camera';
