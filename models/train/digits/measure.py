@@ -58,10 +58,22 @@ def forward(m, strings):
     return total + np.log(a[:, -1] + a[:, -2] + 1e-300)
 
 
-def greedy(logp):
+def greedy(m):
     """Digits of the best path of merged rows."""
-    best = merge(logp).argmax(1)
+    best = m.argmax(1)
     return [int(c) - 1 for c in best[np.concatenate([[True], best[1:] != best[:-1]])] if c]
+
+
+def score(logp, strings):
+    """Log-likelihood of each string in the language in which it fits better (nobody
+    changes the language half way), and the digits that a greedy reading finds in it."""
+    l, g = [], []
+    for lang in ("zh", "en"):
+        m = merge(logp, lang)
+        l.append(forward(m, strings))
+        g.append(greedy(m))
+    own = np.argmax(l, 0)
+    return np.max(l, 0), np.array([len(x) for x in g])[own], g[own[0]]
 
 
 def string(rng, tokens, n, paced):
@@ -98,9 +110,9 @@ def trial(rec, rng, x, truth, count):
     near = np.repeat(truth[None], 9 * n, 0)
     for i in range(n):
         near[9 * i:9 * i + 9, i] = [d for d in range(10) if d != truth[i]]
-    l = forward(merge(logp), np.concatenate([truth[None], near, impostors(rng, truth, count)])) / n
-    g = greedy(logp)
-    return {"a": l[0], "far": l[1 + 9 * n:], "g": len(g), "right": g == list(truth),
+    l, g, read = score(logp, np.concatenate([truth[None], near, impostors(rng, truth, count)]))
+    l = l / n
+    return {"a": l[0], "far": np.where((g >= n - 2) & (g <= n + 3), l, -99)[1 + 9 * n:], "g": g[0], "right": read == list(truth),
             "b": int((l[0] > l[1:1 + 9 * n].reshape(n, 9).max(1)).sum()), "near": l[1:1 + 9 * n]}
 
 
@@ -120,7 +132,7 @@ def tokens(rec, real):
             for k in wrong:
                 m = merge(logp, {"all": "all", "own": "zh" if l[0] < 12 else "en"}[k])
                 best = forward(m, np.arange(10)[:, None]).argmax()
-                wrong[k] += best != DIGIT[l[0]]
+                wrong[k] += int(best != DIGIT[l[0]])
                 if k == "all" and best != DIGIT[l[0]]:
                     confusions.append("%d>%d" % (DIGIT[l[0]], best))
         if n:
@@ -156,11 +168,11 @@ def verification(rec, real, syn, count, others=300):
 
 
 def garbage(rec, clips, n, count, rng):
-    """Greedy digit counts and scores of random strings on sounds that are not digits."""
+    """Scores of random strings on sounds that are not digits, -99 where the number of digits is wrong; greedy digits."""
     out = []
     for x in clips:
-        logp = rec(quiet(rng, x, -75))
-        out.append((len(greedy(logp)), forward(merge(logp), rng.integers(0, 10, (count, n))) / n))
+        l, g, read = score(rec(quiet(rng, x, -75)), rng.integers(0, 10, (count, n)))
+        out.append((len(read), np.where((g >= n - 2) & (g <= n + 3), l / n, -99)))
     return out
 
 
@@ -246,7 +258,7 @@ if __name__ == "__main__":
     for v, items in real.items():
         for l, x in items:
             if len(l) > 1:
-                print(v, "heard", greedy(rec(quiet(np.random.default_rng(1), np.concatenate([np.zeros(4800), x, np.zeros(4800)])))),
+                print(v, "heard", score(rec(quiet(np.random.default_rng(1), np.concatenate([np.zeros(4800), x, np.zeros(4800)]))), np.array([[DIGIT[c] for c in l]]))[2],
                       "of", [int(DIGIT[c]) for c in l])
     if not a.tokens_only:
         tr = verification(rec, real, Synthetic(a.other) if a.other else None, a.strings)
