@@ -1,0 +1,116 @@
+package eval
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"faceproof"
+	"faceproof/internal/analysis"
+	"faceproof/internal/digits"
+	"faceproof/internal/eval/score"
+	"faceproof/internal/face"
+	"faceproof/internal/face/facetest"
+	"faceproof/internal/imaging/imagingtest"
+	"faceproof/internal/simcam"
+)
+
+// The sessions of TestMeasureGentle: seeds of tuning, Fill less the plate of the
+// digit, pictures and rate as the server asks for.
+const (
+	gentleSeed     = 700_000
+	gentleSessions = 60 // a row; FACEPROOF_MEASURE may say another number
+	gentleFill     = .7
+)
+
+// deaf is a recogniser that is never asked: these sessions have no sound.
+type deaf struct{}
+
+func (deaf) LogProbs(context.Context, [][digits.Mels]float32) ([][]float32, error) { return nil, nil }
+func (deaf) Info() digits.Info {
+	return digits.Info{Model: "none", MinA: func(int) (a, far float64, ok bool) { return 0, 0, false }}
+}
+
+// TestMeasureGentle gives the table of docs/evaluation.md: people who are shown
+// digits with gentle colours, by the light of the room, judged by the product's own
+// analysis. Simulated; nobody speaks.
+func TestMeasureGentle(t *testing.T) {
+	n, _ := strconv.Atoi(os.Getenv("FACEPROOF_MEASURE"))
+	if n == 0 {
+		t.Skip("FACEPROOF_MEASURE=1 measures; a larger number is that of the sessions")
+	}
+	if n == 1 {
+		n = gentleSessions
+	}
+	dir := filepath.Dir(imagingtest.Shared(t, "data/02-london-neutral-smiling/info.csv"))
+	e := facetest.Open(t, "standard")
+	portraits, info, err := LoadPortraits(context.Background(), e, dir, "tune")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d photos of %d persons", info.Photos, info.Persons)
+	for _, lux := range []float64{100, 200, 300, 450, 600} {
+		var p, q, z, b, l []float64
+		unmeasured := 0
+		for i := range n {
+			f := gentle(t, e, portraits[i%len(portraits)], lux, uint64(i))
+			if !f.Measurable {
+				unmeasured++
+				continue
+			}
+			p, q, z, b, l = append(p, f.P), append(q, f.Amplitude), append(z, f.Z), append(b, f.BackgroundRatio), append(l, f.L)
+		}
+		missed := func(alpha float64) score.Rate {
+			k := unmeasured
+			for _, v := range p {
+				if v > alpha {
+					k++
+				}
+			}
+			return score.Proportion(k, n)
+		}
+		mid := func(v []float64) float64 {
+			slices.Sort(v)
+			if len(v) == 0 {
+				return 0
+			}
+			return v[len(v)/2]
+		}
+		t.Logf("| %.0f | %d | %v | %v | %.3f | %.1f | %.2f | %.1f |", lux, n, missed(1e-3), missed(1e-3/3), mid(q), mid(z), mid(b), mid(l))
+	}
+}
+
+// gentle is what the product measures of one session.
+func gentle(t *testing.T, e *face.Engine, who Portrait, lux float64, i uint64) faceproof.FlashEvidence {
+	t.Helper()
+	ctx, seed := context.Background(), gentleSeed+i
+	s, err := simcam.NewScene(simcam.Portrait{Name: who.Key, Image: who.Image, Mesh: who.Mesh}, simcam.Draw(seed, simcam.Live, func(p *simcam.Params) {
+		p.Screen, p.Nits, p.Fill, p.Lux, p.FPS, p.Quality = simcam.ScreenPhone, 350, gentleFill, lux, 12, 80
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, err := digits.New(rand.NewChaCha8([32]byte{byte(i), byte(i >> 8), 5}), digits.Options{Paced: true, Light: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := s.RecordDigits(ch, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := analysis.New(analysis.Config{Engine: e, Speech: deaf{}, Concurrency: 1}).Begin()
+	for _, f := range rec.Frames {
+		if err := run.Frame(ctx, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ev, _, err := run.Finish(ctx, rec.Transcript(), faceproof.Reference{State: faceproof.ReferenceAbsent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *ev.Flash
+}
