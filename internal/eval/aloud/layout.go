@@ -80,6 +80,9 @@ func Parse(name string) (Clip, error) {
 // that begin with a dot; anything else out of layout is CodeInvalid, field
 // "root". voices, when given, are the only ones read.
 func Load(root string, voices []string) (clips []Clip, digest string, err error) {
+	if _, err := os.Stat(root); err != nil { // else the error would name "."
+		return nil, "", err
+	}
 	tree := os.DirFS(root)
 	var names []string
 	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
@@ -171,6 +174,9 @@ type Other struct {
 // LoadOther reads every WAV under dir: speech without digits, music, whatever an
 // operator fears. A kind is the first folder; "speech" for files at the top.
 func LoadOther(dir string) (others []Other, err error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
 	tree := os.DirFS(dir)
 	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.EqualFold(path.Ext(name), ".wav") {
@@ -199,21 +205,16 @@ func LoadOther(dir string) (others []Other, err error) {
 	return others, err
 }
 
-// TrainedVoices are those that a calibration file names as heard in training:
-// "data": {"trained": [{"voice": …}, …]}.
-func TrainedVoices(calibration []byte) (out []string) {
+// TrainedVoices are those that a calibration file says were heard in training:
+// "data": {"train": ["…"]}.
+func TrainedVoices(calibration []byte) []string {
 	var c struct {
 		Data struct {
-			Trained []struct {
-				Voice string `json:"voice"`
-			} `json:"trained"`
+			Train []string `json:"train"`
 		} `json:"data"`
 	}
 	if json.Unmarshal(calibration, &c) != nil {
 		return nil
 	}
-	for _, v := range c.Data.Trained {
-		out = append(out, v.Voice)
-	}
-	return out
+	return c.Data.Train
 }

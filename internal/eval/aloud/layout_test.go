@@ -139,3 +139,14 @@ func TestLoadOther(t *testing.T) {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
+
+func TestTrainedVoices(t *testing.T) {
+	if v := TrainedVoices([]byte(`{"model": "m", "data": {"train": ["ann", "bo"], "evaluate": ["cy"]}}`)); len(v) != 2 || v[1] != "bo" {
+		t.Errorf("%v", v)
+	}
+	for _, c := range []string{"", "{}", `{"data": 1}`} {
+		if v := TrainedVoices([]byte(c)); len(v) > 0 {
+			t.Errorf("%q: %v", c, v)
+		}
+	}
+}
