@@ -75,21 +75,23 @@ func (d Decision) Pass() bool { return d.Outcome == OutcomePass }
 // Policy holds the thresholds of Decide. DefaultPolicy documents their sources.
 type Policy struct {
 	ID               string  `json:"id"`
-	MaxAttempts      int     `json:"max_attempts"`     // captures per verification
-	Alpha            float64 `json:"alpha"`            // freshness FAR per verification; each attempt gets Alpha/MaxAttempts
-	Candidates       int     `json:"candidates"`       // of the freshness test: its p cannot be smaller than 1/(Candidates+1)
-	MinSegments      int     `json:"min_segments"`     // colours of a challenge, at least
-	SpoofP           float64 `json:"spoof_p"`          // above: the light is not ours
-	SpoofAmplitude   float64 `json:"spoof_amplitude"`  // … provided that the light is this strong
-	MinAmplitude     float64 `json:"min_amplitude"`    // below: inconclusive
-	MinZ             float64 `json:"min_z"`            // 0: p is the exact quantity, z is for monitoring
-	MinR2            float64 `json:"min_r2"`           // explained share, asked for from MinR2Amplitude on: a spliced video explains less
-	MinR2Amplitude   float64 `json:"min_r2_amplitude"` //
-	LatencyMinMS     float64 `json:"latency_min_ms"`   // 0: with the camera's own capture times only the display's delay remains
-	LatencyMaxMS     float64 `json:"latency_max_ms"`   // above: inconclusive
-	LatencySpoofMS   float64 `json:"latency_spoof_ms"` // above: reject
-	BackgroundPass   float64 `json:"background_pass"`  // at most, or L must be sure
-	BackgroundSpoof  float64 `json:"background_spoof"` // above: reject what has no face's shape
+	MaxAttempts      int     `json:"max_attempts"`      // captures per verification
+	Alpha            float64 `json:"alpha"`             // freshness FAR per verification; each attempt gets Alpha/MaxAttempts
+	Candidates       int     `json:"candidates"`        // of the freshness test: its p cannot be smaller than 1/(Candidates+1)
+	MinSegments      int     `json:"min_segments"`      // colours of a challenge, at least
+	SpoofP           float64 `json:"spoof_p"`           // above: the light is not ours
+	SpoofAmplitude   float64 `json:"spoof_amplitude"`   // … provided that the light is this strong
+	MinAmplitude     float64 `json:"min_amplitude"`     // below: inconclusive
+	MinZ             float64 `json:"min_z"`             // 0: p is the exact quantity, z is for monitoring
+	MinR2            float64 `json:"min_r2"`            // explained share, asked for from MinR2Amplitude on: a spliced video explains less
+	MinR2Amplitude   float64 `json:"min_r2_amplitude"`  //
+	SureR2           float64 `json:"sure_r2"`           // … and this much from SureR2Amplitude on
+	SureR2Amplitude  float64 `json:"sure_r2_amplitude"` //
+	LatencyMinMS     float64 `json:"latency_min_ms"`    // 0: with the camera's own capture times only the display's delay remains
+	LatencyMaxMS     float64 `json:"latency_max_ms"`    // above: inconclusive
+	LatencySpoofMS   float64 `json:"latency_spoof_ms"`  // above: reject
+	BackgroundPass   float64 `json:"background_pass"`   // at most, or L must be sure
+	BackgroundSpoof  float64 `json:"background_spoof"`  // above: reject what has no face's shape
 	MinBackground    int     `json:"min_background_cells"`
 	MinFPS           float64 `json:"min_fps"`          //
 	MaxGapShare      float64 `json:"max_gap_share"`    //
@@ -112,7 +114,7 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, Candidates: 10_000, MinSegments: 10, SpoofP: .05, SpoofAmplitude: .05,
-		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .015, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
+		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .015, SureR2: .88, SureR2Amplitude: .05, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
 		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(), ParallaxPolicy: DefaultParallaxPolicy(), DigitsPolicy: DefaultDigitsPolicy(),
 		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
 		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MinReused: 2, MaxFMR: 2e-3,
@@ -248,8 +250,12 @@ func decideFlash(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 			h = lightHint(e)
 		}
 		return out(OutcomeInconclusive, h, ReasonFreshUnsure), true
-	case f.Amplitude >= p.MinR2Amplitude && f.R2 < p.MinR2:
-		return out(OutcomeInconclusive, HintHoldStill, ReasonFreshUnsure), true
+	case f.Amplitude >= p.MinR2Amplitude && f.R2 < p.MinR2, f.Amplitude >= p.SureR2Amplitude && f.R2 < p.SureR2:
+		h := HintHoldStill
+		if f.Amplitude < dimAmplitude {
+			h = lightHint(e)
+		}
+		return out(OutcomeInconclusive, h, ReasonFreshUnsure), true
 	case f.LatencyMS > p.LatencySpoofMS:
 		return out(OutcomeReject, HintNone, ReasonLatency), true
 	case f.LatencyMS < p.LatencyMinMS || f.LatencyMS > p.LatencyMaxMS:
