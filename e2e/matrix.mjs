@@ -112,7 +112,7 @@ function table(results) {
 const rows = (process.env.MODES ?? FLASH.join(',')).split(',').flatMap((m) => (m === 'digits' ? Object.keys(DIGITS) : m));
 for (const r of rows) if (!ROWS[r]) throw new Error(`unknown mode ${r}; there are ${Object.keys(ROWS)}`);
 const started = performance.now();
-const server = await startServer({ args: ['--person-failures', '0', ...(process.env.PACK ? ['--pack', process.env.PACK] : [])] });
+const server = await startServer({ args: ['--digits', '--person-failures', '0', ...(process.env.PACK ? ['--pack', process.env.PACK] : [])] });
 const browser = await launch();
 const results = [];
 try {

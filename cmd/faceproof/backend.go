@@ -7,6 +7,7 @@ import (
 	"faceproof"
 	"faceproof/internal/analysis"
 	"faceproof/internal/blob"
+	"faceproof/internal/digits"
 	"faceproof/internal/face"
 	"faceproof/internal/imaging"
 	"faceproof/internal/keys"
@@ -35,7 +36,7 @@ func (b *backend) close() {
 	}
 }
 
-func openBackend(ctx context.Context, g *globals, pack, liveness string, minLevel faceproof.Level, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
+func openBackend(ctx context.Context, g *globals, pack, liveness string, readDigits bool, minLevel faceproof.Level, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
 	b := &backend{}
 	defer func() {
 		if err != nil {
@@ -58,11 +59,13 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, minLeve
 	if b.registry, err = registry.New(registry.Config{Store: b.store, Keys: b.keys, Enroller: engineEnroller{b.engine}}); err != nil {
 		return nil, err
 	}
-	speech, done, err := speechOf(b.engine)
-	if err != nil {
-		return nil, err
+	var speech digits.Recogniser
+	if readDigits {
+		if speech, done, err = speechOf(b.engine); err != nil {
+			return nil, err
+		}
+		b.closers = append(b.closers, done)
 	}
-	b.closers = append(b.closers, done)
 	policy := policyOf(b.engine, liveness)
 	if minLevel != "" {
 		policy = policy.WithMinLevel(minLevel)

@@ -37,6 +37,7 @@ type serveFlags struct {
 	pack         string
 	liveness     string
 	minLevel     string
+	digits       bool
 	publicOrigin string
 	hosts        []string
 	proxies      []string
@@ -76,6 +77,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
 	fs.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
+	fs.BoolVar(&f.digits, "digits", false, "experimental: offer reading digits aloud to apps whose policy allows it; docs/evaluation.md has the error rates")
 	fs.StringVar(&f.minLevel, "min-level", "", levelUsage+" (default low; with --liveness strict standard, and no digits)")
 	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
 	fs.StringSliceVar(&f.hosts, "host", nil, "host name under which this server may be asked, beside localhost; may be repeated\n"+
@@ -182,7 +184,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	b, err := openBackend(ctx, g, f.pack, f.liveness, faceproof.Level(f.minLevel), failures(f.personFailures), log)
+	b, err := openBackend(ctx, g, f.pack, f.liveness, f.digits, faceproof.Level(f.minLevel), failures(f.personFailures), log)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ let server, browser;
 
 before(async () => {
   // All attacks are on one person: their budget of failures is not what is tested.
-  [server, browser] = await Promise.all([startServer({ args: ['--person-failures', '0'] }), launch()]);
+  [server, browser] = await Promise.all([startServer({ args: ['--digits', '--person-failures', '0'] }), launch()]);
   await register(server, browser, 'a', anna);
 });
 after(async () => {

@@ -12,8 +12,7 @@ const anna = person(0);
 let server, browser;
 
 before(async () => {
-  // Where a pass must be worth a test of the light, there is nothing else to go to: digits.test.mjs has the other case.
-  [server, browser] = await Promise.all([startServer({ args: ['--min-level', 'standard'] }), launch()]);
+  [server, browser] = await Promise.all([startServer(), launch()]);
   await register(server, browser, 'a', anna);
 });
 after(async () => {

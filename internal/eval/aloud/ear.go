@@ -13,8 +13,7 @@ type ear struct {
 	rec     digits.Recogniser
 	info    digits.Info
 	policy  faceproof.DigitsPolicy
-	classes digits.Classes            // of all languages, as the product scores
-	own     map[string]digits.Classes // of one language
+	classes digits.Classes // of all languages, as the product scores
 }
 
 func newEar(rec digits.Recogniser, p faceproof.DigitsPolicy) (*ear, error) {
@@ -139,15 +138,4 @@ func (e *ear) better(logp [][]float32, s string) (n int) {
 		_, n, _, _ = digits.Score(logp, e.classes, s)
 	}
 	return n
-}
-
-// likeliest of the ten digits.
-func likeliest(logp [][]float32, c digits.Classes) (best byte) {
-	a := digits.Likelihoods(logp, c, tenDigits)
-	for d := range a {
-		if a[d] > a[best] {
-			best = byte(d)
-		}
-	}
-	return '0' + best
 }
