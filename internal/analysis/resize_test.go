@@ -13,7 +13,7 @@ import (
 	"faceproof/internal/simcam"
 )
 
-// Portraits among small pictures: the face stays where it is and its cells keep
+// Large pictures before the colours, small ones in them: the face stays where it is and its cells keep
 // their light over the change of size, the match and the portrait come from the
 // large ones, and the verdict is the same (simulated).
 func TestMixedSizes(t *testing.T) {
@@ -54,7 +54,7 @@ func TestMixedSizes(t *testing.T) {
 			t.Errorf("frame %d: width jumps by %.4f, place by %.4f, light by %.4f", i, grown, moved, light)
 		}
 	}
-	if portraits < 3 || portraits > 5 {
+	if portraits < 15 || portraits > 25 { // all of 1.7 s
 		t.Errorf("%d portraits", portraits)
 	}
 	ev, portrait, err := r.Finish(context.Background(), tr, reference(t, e, anna))
@@ -65,7 +65,7 @@ func TestMixedSizes(t *testing.T) {
 	if err != nil || c.Width != sceneWidth {
 		t.Errorf("the portrait is %d wide, %v", c.Width, err)
 	}
-	if d := faceproof.Decide(faceproof.DefaultPolicy(), ev); !d.Pass() || ev.Match.ProbeFrames != portraits {
+	if d := faceproof.Decide(faceproof.DefaultPolicy(), ev); !d.Pass() || ev.Match.ProbeFrames < 3 {
 		t.Errorf("%s %v, %d frames matched of %d portraits", d.Outcome, d.Reasons, ev.Match.ProbeFrames, portraits)
 	}
 	t.Logf("simulated: %d bytes, l %.1f, similarity %.2f, continuity %.2f", tr.Bytes, ev.Flash.L, ev.Match.Similarity, ev.Face.Continuity)
