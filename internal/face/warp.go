@@ -108,6 +108,9 @@ func (w *warp) prepare(ref *field) bool {
 		}
 	}
 	for r := range columns {
+		if n[r][r] < leastPivot { // no texture at all
+			return false
+		}
 		n[r][r] = n[r][r]*(1+1e-9) + 1e-12
 	}
 	return w.chol.Factor(columns, func(r, c int) float64 { return n[r][c] }, leastPivot)
