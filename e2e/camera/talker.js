@@ -29,7 +29,7 @@ export function createTalker(reads, mouths, ms, stepMs) {
   return {
     /** What the page asks for at t: {key, digits}, or null. A key is answered once. */
     see(t, cue) {
-      const again = t - seenAt > 3000; // another attempt
+      const again = t - seenAt > 1500; // another attempt: within one there is always something to read
       if (!cue) return;
       seenAt = t;
       if (again) { words = []; key = null; started = t; }
