@@ -27,7 +27,7 @@ WEB_FILES := $(shell find web -name node_modules -prune -o -path web/dist -prune
 
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help run build web models models-all setup test lint unit bench fuzz e2e e2e-clients e2e-matrix screenshots clean
+.PHONY: help run build web models models-all setup test lint unit bench fuzz e2e e2e-all e2e-clients e2e-matrix screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -87,6 +87,9 @@ unit: $(WEB_OUT) ## Go and TypeScript tests only
 
 e2e: ## the browser tests of make test only
 	@build/test.sh e2e
+
+e2e-all: ## the browser tests, those that make test leaves out for their length too
+	@E2E_ALL=1 build/test.sh e2e
 
 e2e-clients: setup $(BIN) models ## a public SDK of WeChat, and a backend that only changes its base URL
 	@cd e2e/clients && go vet . && CI=true FACEPROOF_DATA="$(abspath $(FACEPROOF_DATA))" go test -count=1 .
