@@ -21,6 +21,7 @@ var imports = map[string][]string{
 	".": {},
 	// level 0
 	"internal/signal":            {},
+	"internal/draw":              {},
 	"internal/radiance":          {},
 	"internal/imaging":           {"."},
 	"internal/onnx":              {"."},
@@ -33,13 +34,13 @@ var imports = map[string][]string{
 	"web":                        {},
 	// level 1
 	"internal/capture": {"."},
-	"internal/flash":   {".", "internal/radiance", "internal/signal"},
+	"internal/flash":   {".", "internal/draw", "internal/radiance", "internal/signal"},
 	"internal/face":    {".", "internal/imaging", "internal/onnx", "internal/modelpack", "internal/signal"},
 	"internal/simcam":  {".", "internal/capture", "internal/flash", "internal/imaging", "internal/radiance"},
 	"internal/blob":    {".", "internal/keys"},
 	"internal/store":   {".", "internal/keys"},
 	// internal/digits is pure; its recogniser runs a network
-	"internal/digits":     {".", "internal/flash", "internal/signal"},
+	"internal/digits":     {".", "internal/draw", "internal/flash", "internal/signal"},
 	"internal/digits/asr": {".", "internal/digits", "internal/modelpack", "internal/onnx"},
 	// where frames come from
 	"internal/provenance": {".", "internal/imaging"},

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"faceproof"
+	"faceproof/internal/draw"
 	"faceproof/internal/flash"
 )
 
@@ -54,10 +55,10 @@ func New(random io.Reader, o Options) (faceproof.DigitsChallenge, error) {
 	if o.Count < minCount || o.Count > maxCount {
 		return faceproof.DigitsChallenge{}, faceproof.Errorf(faceproof.CodeInternal, "count", "%d digits are too few or too many", o.Count)
 	}
-	b := &bytesOf{r: random}
+	b := draw.From(random)
 	var nonce [16]byte
 	for i := range nonce {
-		nonce[i] = b.next()
+		nonce[i] = b.Next()
 	}
 	ch := faceproof.DigitsChallenge{
 		Nonce: hex.EncodeToString(nonce[:]), Digits: drawDigits(o.Count, b), Paced: o.Paced,
@@ -68,9 +69,9 @@ func New(random io.Reader, o Options) (faceproof.DigitsChallenge, error) {
 		ch.ShowMS = drawTimes(o.Count, b)
 		ch.EndMS = ch.ShowMS[o.Count-1] + tailMS
 	}
-	if b.err != nil {
+	if b.Err != nil {
 		return faceproof.DigitsChallenge{}, &faceproof.Error{
-			Code: faceproof.CodeInternal, Message: "the random source failed", Err: b.err}
+			Code: faceproof.CodeInternal, Message: "the random source failed", Err: b.Err}
 	}
 	if o.Light && o.Paced && o.Count >= lightCount {
 		var err error
@@ -85,12 +86,12 @@ func New(random io.Reader, o Options) (faceproof.DigitsChallenge, error) {
 }
 
 // drawDigits is uniform over the strings without three equal digits running.
-func drawDigits(n int, b *bytesOf) string {
+func drawDigits(n int, b *draw.Bytes) string {
 	d := make([]byte, n)
 	for ok := false; !ok; {
 		ok = true
 		for i := range d {
-			d[i] = '0' + byte(b.below(10))
+			d[i] = '0' + byte(below(b, 10))
 			ok = ok && !(i >= 2 && d[i] == d[i-1] && d[i] == d[i-2])
 		}
 	}
@@ -98,11 +99,11 @@ func drawDigits(n int, b *bytesOf) string {
 }
 
 // drawTimes is uniform over the gaps that keep the whole within its bounds.
-func drawTimes(n int, b *bytesOf) []int {
+func drawTimes(n int, b *draw.Bytes) []int {
 	show := make([]int, n)
 	for {
 		for i := 1; i < n; i++ {
-			show[i] = show[i-1] + minGapMS + b.below(maxGapMS-minGapMS+1)
+			show[i] = show[i-1] + minGapMS + below(b, maxGapMS-minGapMS+1)
 		}
 		if long := (show[n-1] + tailMS) * usualCount; long >= minLongMS*n && long <= maxLongMS*n {
 			return show
@@ -110,34 +111,11 @@ func drawTimes(n int, b *bytesOf) []int {
 	}
 }
 
-// bytesOf hands out the bytes of a reader. After an error it counts on, so
-// that rejection sampling ends; its owner looks at err and throws all away.
-type bytesOf struct {
-	r    io.Reader
-	buf  [64]byte
-	n, i int
-	err  error
-	fake byte
-}
-
-func (b *bytesOf) next() byte {
-	if b.i == b.n && b.err == nil {
-		b.i = 0
-		b.n, b.err = io.ReadFull(b.r, b.buf[:])
-	}
-	if b.err != nil {
-		b.fake += 43
-		return b.fake
-	}
-	b.i++
-	return b.buf[b.i-1]
-}
-
 // below gives a uniform number under n, at most 65,536, by rejection.
-func (b *bytesOf) below(n int) int {
+func below(b *draw.Bytes, n int) int {
 	top := 1 << 16 / n * n
 	for {
-		if v := int(b.next())<<8 | int(b.next()); v < top {
+		if v := int(b.Next())<<8 | int(b.Next()); v < top {
 			return v % n
 		}
 	}

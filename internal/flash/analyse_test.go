@@ -37,7 +37,7 @@ func TestCalibration(t *testing.T) {
 	for i := range sessions {
 		r := rand.New(rand.NewPCG(2026, uint64(i)))
 		w := room(r)
-		ch := draw(t, seeded(uint64(i)))
+		ch := drawOne(t, seeded(uint64(i)))
 		shown := ch // what lights the face, if anything
 		switch i % 4 {
 		case 0: // a still face under steady light
@@ -45,7 +45,7 @@ func TestCalibration(t *testing.T) {
 		case 1: // a restless one beside a television
 			w.q, w.flicker, w.drift = [3]float64{}, .02, .03
 		default: // a genuine answer to another challenge
-			shown = draw(t, seeded(uint64(i)+1e9))
+			shown = drawOne(t, seeded(uint64(i)+1e9))
 		}
 		tl := clock(ch, r)
 		p = append(p, freshness(t, ch, tl, w.film(shown, tl, r), n, r).p)
@@ -154,7 +154,7 @@ func TestPower(t *testing.T) {
 	for i := range sessions {
 		r := rand.New(rand.NewPCG(77, uint64(i)))
 		w := room(r)
-		ch := draw(t, seeded(uint64(i)))
+		ch := drawOne(t, seeded(uint64(i)))
 		tl := clock(ch, r)
 		ev, err := Analyse(ch, tl, w.film(ch, tl, r), 0, r)
 		if err != nil || !ev.Measurable {
@@ -193,7 +193,7 @@ func TestAttacks(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, uint64(i)))
 		w := room(r)
 		w.q = [3]float64{.1, .1, .1}
-		ch, other := draw(t, seeded(uint64(i))), draw(t, seeded(uint64(i)+1000))
+		ch, other := drawOne(t, seeded(uint64(i))), drawOne(t, seeded(uint64(i)+1000))
 		tl := clock(ch, r)
 		ev, err := Analyse(ch, tl, w.film(other, tl, r), 0, r)
 		if err != nil || !ev.Measurable || ev.P < 1e-3 || ev.Flicker < .05 {
@@ -216,7 +216,7 @@ func TestAttacks(t *testing.T) {
 // seeded by the system.
 func TestAnalyseSeedsItself(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 9))
-	ch := draw(t, seeded(9))
+	ch := drawOne(t, seeded(9))
 	tl := clock(ch, r)
 	s := room(r).film(ch, tl, r)
 	ev, err := Analyse(ch, tl, s, 0, nil)
@@ -230,7 +230,7 @@ func TestNotMeasurable(t *testing.T) {
 		r := rand.New(rand.NewPCG(4, 4))
 		w := room(r)
 		w.fps, w.drop = 15, 0
-		ch := draw(t, seeded(4))
+		ch := drawOne(t, seeded(4))
 		tl := clock(ch, r)
 		return ch, tl, w.film(ch, tl, r)
 	}
@@ -288,7 +288,7 @@ func fill(s [][3]float64, c [3]float64) {
 }
 
 func TestForeignChallengeIsAnError(t *testing.T) {
-	base := draw(t, seeded(4))
+	base := drawOne(t, seeded(4))
 	r := rand.New(rand.NewPCG(4, 4))
 	tl := clock(base, r)
 	s := room(r).film(base, tl, r)
@@ -318,7 +318,7 @@ func few(s []faceproof.FlashSegment) {
 // Without background nothing is said of it.
 func TestNoBackground(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
-	ch := draw(t, seeded(4))
+	ch := drawOne(t, seeded(4))
 	tl := clock(ch, r)
 	s := room(r).film(ch, tl, r)
 	for _, bg := range [][][3]float64{nil, make([][3]float64, len(s.Times))} {
@@ -345,7 +345,7 @@ func FuzzAnalyse(f *testing.F) {
 			w.fps = 15
 		}
 		w.q = [3]float64{q, q / 2, -q}
-		ch := draw(t, seeded(seed))
+		ch := drawOne(t, seeded(seed))
 		tl := clock(ch, r)
 		s := w.film(ch, tl, r)
 		for i := range tl.Segment {

@@ -29,6 +29,7 @@ import (
 	"math"
 
 	"faceproof"
+	"faceproof/internal/draw"
 )
 
 // The timing of the challenge in milliseconds. No segment may be shorter than
@@ -75,23 +76,23 @@ func New(random io.Reader, plan faceproof.Plan) (faceproof.FlashChallenge, error
 	if plan.Segments < minColors || plan.Segments > maxSegments || plan.SegmentMS < planSegmentMS {
 		return faceproof.FlashChallenge{}, unsafeError("plan", "%d segments of %d ms", plan.Segments, plan.SegmentMS)
 	}
-	b := &bytesOf{r: random}
+	b := draw.From(random)
 	ch := Opening()
 	ch.SegmentMS, ch.WipeMS = plan.SegmentMS, plan.SegmentMS/2
 	ch.Segments = make([]faceproof.FlashSegment, plan.Segments)
 	var nonce [16]byte
 	for i := range nonce {
-		nonce[i] = b.next()
+		nonce[i] = b.Next()
 	}
 	ch.Nonce = hex.EncodeToString(nonce[:])
 	var colors [maxSegments]uint8
-	drawColors(colors[:plan.Segments], b.next)
+	drawColors(colors[:plan.Segments], b.Next)
 	for i := range ch.Segments {
-		ch.Segments[i] = faceproof.FlashSegment{Color: palette[colors[i]], Forward: b.next()&1 == 1}
+		ch.Segments[i] = faceproof.FlashSegment{Color: palette[colors[i]], Forward: b.Next()&1 == 1}
 	}
-	if b.err != nil {
+	if b.Err != nil {
 		return faceproof.FlashChallenge{}, &faceproof.Error{
-			Code: faceproof.CodeInternal, Message: "the random source failed", Err: b.err}
+			Code: faceproof.CodeInternal, Message: "the random source failed", Err: b.Err}
 	}
 	if err := CheckSafety(ch); err != nil {
 		return faceproof.FlashChallenge{}, err
@@ -140,29 +141,6 @@ func below(n uint8, next func() byte) uint8 {
 			return uint8(v % int(n))
 		}
 	}
-}
-
-// bytesOf hands out the bytes of a reader. After an error it counts on, so
-// that rejection sampling ends; its owner looks at err and throws all away.
-type bytesOf struct {
-	r    io.Reader
-	buf  [64]byte
-	n, i int
-	err  error
-	fake byte
-}
-
-func (b *bytesOf) next() byte {
-	if b.i == b.n && b.err == nil {
-		b.i = 0
-		b.n, b.err = io.ReadFull(b.r, b.buf[:])
-	}
-	if b.err != nil {
-		b.fake += 43
-		return b.fake
-	}
-	b.i++
-	return b.buf[b.i-1]
 }
 
 // linear gives the share of the full light of a channel, 0 to 1, that a screen

@@ -13,7 +13,7 @@ import (
 	"faceproof"
 )
 
-func draw(t testing.TB, r io.Reader) faceproof.FlashChallenge {
+func drawOne(t testing.TB, r io.Reader) faceproof.FlashChallenge {
 	t.Helper()
 	ch, err := New(r, faceproof.PlanUsual)
 	if err != nil {
@@ -34,7 +34,7 @@ func TestGenerator(t *testing.T) {
 	var first, forward [segments][len(palette)]int
 	var follows [len(palette)][len(palette)]int
 	for i := range n {
-		ch := draw(t, r)
+		ch := drawOne(t, r)
 		seq, err := indexes(ch)
 		if err != nil {
 			t.Fatalf("challenge %d: %v", i, err)
@@ -257,7 +257,7 @@ func stripAt(ch faceproof.FlashChallenge, rest float64, bright []float64, x, t f
 
 // The analyser must be able to say no.
 func TestCheckSafetyRefuses(t *testing.T) {
-	good := draw(t, seeded(3))
+	good := drawOne(t, seeded(3))
 	strobe := func(ms int, a, b faceproof.RGB) faceproof.FlashChallenge {
 		ch := good
 		ch.SegmentMS, ch.WipeMS, ch.Segments = ms, 0, nil
@@ -343,7 +343,7 @@ func TestNewReportsABrokenSource(t *testing.T) {
 
 // A reader may return little at a time.
 func TestNewReadsSlowSources(t *testing.T) {
-	a, b := draw(t, seeded(5)), draw(t, iotest.OneByteReader(seeded(5)))
+	a, b := drawOne(t, seeded(5)), drawOne(t, iotest.OneByteReader(seeded(5)))
 	if a.Nonce != b.Nonce {
 		t.Error("the source's chunks change the challenge")
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"faceproof"
+	"faceproof/internal/draw"
 )
 
 // gentle are the colours under digits that are read aloud: the hues of palette at
@@ -39,11 +40,11 @@ func Gentle(random io.Reader, n int) ([]faceproof.RGB, error) {
 	if n < minGentle || n > maxSegments {
 		return nil, unsafeError("light", "%d colours", n)
 	}
-	b := &bytesOf{r: random}
+	b := draw.From(random)
 	seq := make([]uint8, n)
-	drawColors(seq, b.next)
-	if b.err != nil {
-		return nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "the random source failed", Err: b.err}
+	drawColors(seq, b.Next)
+	if b.Err != nil {
+		return nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "the random source failed", Err: b.Err}
 	}
 	colors := make([]faceproof.RGB, n)
 	for i, k := range seq {

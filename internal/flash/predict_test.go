@@ -45,7 +45,7 @@ func (w world) lead(ch faceproof.FlashChallenge, page float64, r *rand.Rand) (Se
 func TestPredict(t *testing.T) {
 	const n = 400
 	r := rand.New(rand.NewPCG(5, 6))
-	ch := draw(t, seeded(4))
+	ch := drawOne(t, seeded(4))
 	full := srgb(ch.Neutral[1])
 	inside, refused := 0, 0
 	for i := range n {
@@ -80,7 +80,7 @@ func TestPredict(t *testing.T) {
 // What the background gets too is lost.
 func TestPredictIsTooSmallByTheBackground(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	ch := draw(t, seeded(4))
+	ch := drawOne(t, seeded(4))
 	w := world{fps: 15, latency: .1, exposure: .02, ambient: [3]float64{.3, .2, .2}, q: [3]float64{.1, .1, .1}, bg: .5, noise: .001}
 	s, l := w.lead(ch, .9, r)
 	if p, ok := Predict(ch, l, s); !ok || math.Abs(p.Amplitude-.05) > .006 {
@@ -90,7 +90,7 @@ func TestPredictIsTooSmallByTheBackground(t *testing.T) {
 
 func TestPredictTellsWhenItCannot(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
-	ch := draw(t, seeded(4))
+	ch := drawOne(t, seeded(4))
 	w := room(r)
 	w.fps, w.latency = 15, .1
 	good, lead := w.lead(ch, .9, r)

@@ -12,7 +12,7 @@ import (
 func examine(t testing.TB, g thing, seed uint64) faceproof.FlashEvidence {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 8))
-	ch := draw(t, seeded(seed))
+	ch := drawOne(t, seeded(seed))
 	tl := clock(ch, r)
 	ev, err := Analyse(ch, tl, g.film(ch, tl, r), 0, r)
 	if err != nil || !ev.Measurable {

@@ -11,7 +11,7 @@ import (
 
 // The first moment of the screen, against its bands: forward begins at band 0.
 func TestMoment(t *testing.T) {
-	ch := draw(t, seeded(3))
+	ch := drawOne(t, seeded(3))
 	tl := clock(ch, rand.New(rand.NewPCG(1, 1)))
 	u := make([]float64, len(ch.Segments))
 	neutral := linearRGB(ch.Neutral)
@@ -95,7 +95,7 @@ func TestRegress(t *testing.T) {
 // not finite.
 func TestBadSurface(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
-	ch := draw(t, seeded(4))
+	ch := drawOne(t, seeded(4))
 	tl := clock(ch, r)
 	g := thing{kind: "head", ambient: 250, nits: 350, side: .5, noise: .004, ks: .03, skin: olive}
 	for name, spoil := range map[string]func(*Surface){
