@@ -8,6 +8,6 @@
 // the report is made from: Check makes the report again, byte for byte, without
 // a camera, a network or a picture.
 //
-// In a campaign the claimed person is enrolled from the pre-roll of the very
-// capture, so that matching always succeeds and liveness alone decides.
+// In a campaign the face is taken to match the claimed person, so that liveness
+// alone decides.
 package eval

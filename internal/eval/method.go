@@ -24,8 +24,8 @@ func (p *page) method() {
 		}[h.Portraits.Half]
 		item("Faces: %d photos of %d persons, %s. %d photos were left out for want of one face of portrait quality. Photos are dealt to sessions in turn.",
 			"人脸：%[2]d 人的 %[1]d 张照片，%[3]s。%[4]d 张因没有合格的单一人脸而未用。照片轮流分给各会话。", h.Portraits.Photos, h.Portraits.Persons, half.in(p.lang), h.Portraits.Unfit)
-		item("The claimed person is enrolled from the pre-roll of the very capture, so matching always succeeds and **liveness alone decides**: these are figures of an attacker who has the victim's portrait. False matches of other faces are measured apart.",
-			"所声明的人用该次采集自身的预备段登记，因此比对总会成功，**只由活体检测决定**：这些数字针对拥有受害者照片的攻击者。他人误识另行测量。")
+		item("The face is taken to match the claimed person, so **liveness alone decides**: these are figures of an attacker who has the victim's portrait. False matches of other faces are measured apart.",
+			"一律视为与所声明的人相符，**只由活体检测决定**：这些数字针对拥有受害者照片的攻击者。他人误识另行测量。")
 		item("Seeds decide everything: the conditions, the challenge, the noise and the candidates of the randomisation test. Seeds from %d on are for reports only.", "一切由种子决定：条件、挑战、噪声与随机化检验的候选。自 %d 起的种子仅用于报告。", score.FirstReportSeed)
 	} else {
 		item("%d recordings, with the labels that were given. The reference is the face of the recording's own pre-roll, so **liveness alone decides**.", "%d 个录制会话，标签由提供者给出。参照为录像自身预备段的人脸，因此**只由活体检测决定**。", p.r.Sessions)
