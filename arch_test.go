@@ -28,6 +28,7 @@ var imports = map[string][]string{
 	"internal/modelpack":         {".", "internal/modelpack/convert", "models"},
 	"internal/modelpack/convert": {"."},
 	"internal/eval/score":        {},
+	"internal/eval/svg":          {},
 	"internal/keys":              {"."},
 	"models":                     {},
 	"eval/protocols":             {},
@@ -55,7 +56,7 @@ var imports = map[string][]string{
 	"internal/wechat": {".", "internal/verify"},
 	// strings of digits against the recogniser; pure, so that its tests need no networks
 	"internal/eval/aloud": {".", "internal/digits", "internal/eval/score"},
-	"internal/eval":       {".", "internal/analysis", "internal/capture", "internal/eval/aloud", "internal/eval/score", "internal/face", "internal/flash", "internal/imaging", "internal/simcam"},
+	"internal/eval":       {".", "internal/analysis", "internal/capture", "internal/eval/aloud", "internal/eval/score", "internal/eval/svg", "internal/face", "internal/flash", "internal/imaging", "internal/simcam"},
 	// level 4
 	"cmd/faceproof": {"*"},
 }

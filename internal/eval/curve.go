@@ -7,6 +7,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/eval/score"
+	"faceproof/internal/eval/svg"
 )
 
 // CurveRow is one room of a protocol that compares plans: genuine persons at one
@@ -106,29 +107,29 @@ func (r *Report) curvePlot() []byte {
 		}
 	}
 	slices.Sort(lux)
-	p := newPicture(1040, 700, "Genuine persons in bright rooms: 10 colours (orange), as many as the light asks for (blue)",
+	p := svg.New(1040, 700, "Genuine persons in bright rooms: 10 colours (orange), as many as the light asks for (blue)",
 		r.note("Dots: share or median; bars: 95 % interval of a share, 5th to 95th percentile of a quantity."))
-	x := axis{label: "lux of the room", lo: lo / 1.15, hi: hi * 1.15, log: true, ticks: lux}
-	z := axis{label: "z of the freshness test", lo: 0, hi: 25, ticks: []float64{0, 5, 10, 15, 20, 25}}
-	ratio := axis{label: "amplitude predicted over measured", lo: 0, hi: 2.5, ticks: []float64{0, .5, 1, 1.5, 2, 2.5}}
+	x := svg.Axis{Label: "lux of the room", Lo: lo / 1.15, Hi: hi * 1.15, Log: true, Ticks: lux}
+	z := svg.Axis{Label: "z of the freshness test", Lo: 0, Hi: 25, Ticks: []float64{0, 5, 10, 15, 20, 25}}
+	ratio := svg.Axis{Label: "amplitude predicted over measured", Lo: 0, Hi: 2.5, Ticks: []float64{0, .5, 1, 1.5, 2, 2.5}}
 	panels := []struct {
-		*panel
+		*svg.Panel
 		of func(CurveRow) (mid, low, high float64)
 	}{
-		{p.panel(70, 90, 510, 310, x, rateAxis(top, "inconclusive, single attempt")), func(c CurveRow) (float64, float64, float64) {
+		{p.Panel(70, 90, 510, 310, x, rateAxis(top, "inconclusive, single attempt")), func(c CurveRow) (float64, float64, float64) {
 			return c.Inconclusive.Rate, c.Inconclusive.Low, c.Inconclusive.High
 		}},
-		{p.panel(580, 90, 1020, 310, x, lAxis), func(c CurveRow) (float64, float64, float64) { return c.L.Median, c.L.P05, c.L.P95 }},
-		{p.panel(70, 410, 510, 630, x, z), func(c CurveRow) (float64, float64, float64) { return c.Z.Median, c.Z.P05, c.Z.P95 }},
-		{p.panel(580, 410, 1020, 630, x, ratio), func(c CurveRow) (float64, float64, float64) {
+		{p.Panel(580, 90, 1020, 310, x, lAxis), func(c CurveRow) (float64, float64, float64) { return c.L.Median, c.L.P05, c.L.P95 }},
+		{p.Panel(70, 410, 510, 630, x, z), func(c CurveRow) (float64, float64, float64) { return c.Z.Median, c.Z.P05, c.Z.P95 }},
+		{p.Panel(580, 410, 1020, 630, x, ratio), func(c CurveRow) (float64, float64, float64) {
 			return c.Ratio.Median, c.Ratio.P05, c.Ratio.P95
 		}},
 	}
 	for _, n := range panels {
 		for _, plan := range []string{"usual", "strict", "long", planChosen} {
-			color, aside := orange, .985
+			color, aside := svg.Orange, .985
 			if plan == planChosen {
-				color, aside = blue, 1.015
+				color, aside = svg.Blue, 1.015
 			}
 			var xs, ys []float64
 			for _, c := range r.Curve {
@@ -136,13 +137,13 @@ func (r *Report) curvePlot() []byte {
 					continue
 				}
 				mid, low, high := n.of(c)
-				n.whisker(c.Lux*aside, mid, low, high, color)
+				n.Whisker(c.Lux*aside, mid, low, high, color)
 				xs, ys = append(xs, c.Lux*aside), append(ys, mid)
 			}
-			n.path(xs, ys, color)
+			n.Path(xs, ys, color)
 		}
 	}
-	return p.end()
+	return p.End()
 }
 
 // curve is the table.
