@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"faceproof"
@@ -97,5 +98,76 @@ func TestDigitsAndColoursAreIndependent(t *testing.T) {
 	}
 	if x > 80 { // 45 degrees of freedom: 80.1 is .1 %
 		t.Errorf("χ² = %.1f", x)
+	}
+}
+
+// A mouth that opens is dark inside and moves the chin; the scene itself stays as it
+// was. The sound comes with the recording, and digits all at once are one prompt.
+func TestRecordReading(t *testing.T) {
+	po := drawn()
+	for i := range upperLip {
+		x := 240 + 6*float64(i-5)*1.2
+		po.Mesh[upperLip[i]], po.Mesh[lowerLip[i]] = [3]float64{x, 365, -80}, [3]float64{x, 369, -80}
+	}
+	po.Mesh[chinPoint] = [3]float64{240, 432, -70}
+	s, err := NewScene(po, Draw(5, Live, calm))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tex := slices.Clone(s.tex)
+	ch := aloudChallenge(t, 2)
+	ch.Paced, ch.ShowMS, ch.EndMS, ch.Light = false, []int{0}, 1500, nil
+	sound := make([]int16, 2*capture.AudioRate+100)
+	for i := range sound {
+		sound[i] = int16(i)
+	}
+	var told []capture.DisplayEvent
+	rec, err := s.RecordReading(ch, 3, Reading{Perform: func(events, filmed []capture.DisplayEvent, end float64) Performance {
+		told = events
+		if len(events) != 3 || len(filmed) != 3 || end <= events[2].T {
+			t.Errorf("%v, %v, %g", events, filmed, end)
+		}
+		return Performance{Sound: sound, Mouth: func(at float64) float64 {
+			if at > events[1].T && at < events[2].T {
+				return 1
+			}
+			return 0
+		}}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := s.view
+	x, y := v.mesh[13][0]/float64(v.w), (v.mesh[14][1]+.1*(v.mesh[chinPoint][1]-v.mesh[14][1]))/float64(v.h)
+	var shut, open, n, m float64
+	for _, f := range rec.Frames {
+		c := spot(t, f, x, y)[1]
+		switch late := s.p.LatencyMS + 50; {
+		case f.T > told[1].T+late && f.T < told[2].T:
+			open, n = open+c, n+1
+		case f.T < told[1].T:
+			shut, m = shut+c, m+1
+		}
+	}
+	if n < 5 || m < 5 || open/n > .8*shut/m {
+		t.Errorf("between the lips %.3f when open (%g frames), %.3f when shut (%g)", open/n, n, shut/m, m)
+	}
+	if !slices.Equal(tex, s.tex) {
+		t.Error("the scene was changed")
+	}
+	var b bytes.Buffer
+	if err := rec.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	back, err := capture.ReadRecording(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var heard []int16
+	for _, a := range back.Sounds {
+		heard = a.AppendSamples(heard)
+	}
+	if tr := back.Transcript(); len(heard) != 2*capture.AudioRate || heard[777] != 777 || tr.Audio.Samples != len(heard) || tr.Audio.T0 < told[0].T || tr.Audio.Gaps() != 0 {
+		t.Errorf("%d samples, %+v", len(heard), tr.Audio)
 	}
 }

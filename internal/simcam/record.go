@@ -136,6 +136,7 @@ type take struct {
 	phase  float64 // of the room's flicker
 	last   float64 // ms, when the last frame came
 	frames []capture.Frame
+	moves  func(at float64) // puts the person as it was at a time (ms); nil: nothing of the face moves
 }
 
 // take begins to film a script: the preview has run, so that exposure and balance
@@ -175,6 +176,9 @@ func (t *take) film(sc script, before float64) error {
 		t.last = sh.at
 		t.pose.step(dt, s.p.Motion, t.r)
 		m := t.look(sc, sh.at)
+		if t.moves != nil {
+			t.moves(sh.at - s.p.LatencyMS)
+		}
 		s.shine(b, m)
 		b.place(s.w/step, t.pose.handX)
 		place := s.similarity(t.pose)
