@@ -1,9 +1,10 @@
-// Package convert turns the networks of two npm packages into ONNX files:
+// Package convert turns published networks into ONNX files. Of two npm packages:
 // TensorFlow.js graph models (BlazeFace and FaceMesh of @vladmandic/human) and
 // the weights of face-api's dlib ResNet (@vladmandic/face-api), whose graph is
 // code there. The files that it writes depend on nothing but its input, so that
 // their digests can be pinned in models/packs/*.toml; weights that are stored in
-// 8 or 16 bits are written as float32.
+// 8 or 16 bits are written as float32. And of PyTorch state dicts: the two networks
+// of MiniFASNet.
 //
 // Everything is converted to channel-first order (NCHW), which ONNX asks for.
 package convert
