@@ -80,6 +80,7 @@ func rootCommand(g *globals) *cobra.Command {
 		registryCommand(g),
 		verificationCommand(g),
 		modelsCommand(g),
+		recordingsCommand(g),
 		compareCommand(g),
 		inspectCommand(g),
 		simulateCommand(g),

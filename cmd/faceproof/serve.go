@@ -33,6 +33,7 @@ import (
 type serveFlags struct {
 	addr         string
 	demo         bool
+	record       recordFlags
 	selfSigned   bool
 	pack         string
 	liveness     string
@@ -74,6 +75,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs := c.Flags()
 	fs.StringVar(&f.addr, "addr", "", "host:port to listen on (default localhost:8080, or :8080 with --tls-self-signed; PORT changes the port)")
 	fs.BoolVar(&f.demo, "demo", false, "add the demo: a page where anyone who can reach it may register and verify")
+	f.record.add(c)
 	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
 	fs.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
@@ -146,6 +148,9 @@ func (f *serveFlags) check() ([]netip.Prefix, error) {
 			return nil, err
 		}
 	}
+	if err := f.record.check(f.demo); err != nil {
+		return nil, err
+	}
 	if f.dailyCalls < 0 {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "must be 0 or more")
 	}
@@ -212,6 +217,11 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		if c.Demo, err = openDemo(ctx, g, b); err != nil {
 			return err
 		}
+		stop, err := f.record.open(ctx, g, b, c.Demo, log)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	h, err := server.New(c)
 	if err != nil {
@@ -318,6 +328,9 @@ func greet(g *globals, addr net.Addr, secure bool, demo *server.Demo, b *backend
 	fmt.Fprintln(out, "\n打开演示页面 · open the demo:")
 	for _, u := range urls {
 		fmt.Fprintf(out, "    %s/demo/\n", u)
+	}
+	if demo.Voices != nil {
+		fmt.Fprintf(out, "录音页面 · collecting voices:\n    %s/record/\n", urls[len(urls)-1])
 	}
 	fmt.Fprintf(out, "演示应用 · demo app:\n    AppID      %s\n    AppSecret  %s\n", demo.AppID, demo.Secret.Reveal())
 	if secure {

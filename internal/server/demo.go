@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/voicebank"
 )
 
 // Registrar enrols a person; *registry.Local is one.
@@ -31,6 +32,8 @@ type Demo struct {
 	Sign func(ticket, nonce, timestamp, pageURL string) string
 	// CertHash gives the contract's cert_hash (verify.CertHash).
 	CertHash func(certType, name, number string) string
+	// Voices collects recordings for training at /record/; nil: nothing is recorded.
+	Voices *voicebank.Bank
 }
 
 // Limits of the demo's backend.
@@ -77,13 +80,19 @@ func (d *demo) routes() []route {
 			}
 		})))}
 	}
-	return []route{
+	table := []route{
 		post("/demo/api/config", d.config),
 		post("/demo/api/register", d.register),
 		post("/demo/api/redeem", d.redeem),
 		post("/demo/api/verifyid", d.verifyID),
 		post("/demo/api/query", d.query),
 	}
+	if d.cfg.Voices != nil {
+		v := &voices{bank: d.cfg.Voices, takes: make(chan struct{}, takesAtOnce)}
+		table = append(table, route{"GET /record/api/consent", http.HandlerFunc(v.consent)},
+			post("/record/api/begin", v.begin), post("/record/api/state", v.state), post("/record/api/string", v.take), post("/record/api/delete", v.withdraw))
+	}
+	return table
 }
 
 // config signs wx.config for a page of the demo.

@@ -159,6 +159,9 @@ func (s *Server) routes() ([]route, error) {
 		}
 		table = append(table, route{"GET /{$}", http.RedirectHandler("/demo/", http.StatusFound)},
 			route{"GET /demo/", assets.pages("demo")})
+		if s.cfg.Demo.Voices != nil {
+			table = append(table, route{"GET /record/", assets.pages("record")})
+		}
 		table = append(table, demo.routes()...)
 	}
 	return table, nil
