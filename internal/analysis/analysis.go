@@ -10,9 +10,12 @@ package analysis
 import (
 	"context"
 	"io"
+	"sync"
+	"time"
 
 	"faceproof/internal/digits"
 	"faceproof/internal/face"
+	"faceproof/internal/imaging"
 )
 
 // Config of an Analyzer.
@@ -22,6 +25,9 @@ type Config struct {
 	Rand        io.Reader         // seeds the randomisation test; nil: crypto/rand
 	Candidates  int               // of the randomisation test; 0: 10,000
 	Concurrency int               // frames worked on at once, over all runs; 0: 2
+	// Watch hears how long each stage of the work took, from several goroutines at
+	// once; nil: nobody does.
+	Watch func(Stage, time.Duration)
 }
 
 // Analyzer makes Runs. It is safe for concurrent use.
@@ -30,7 +36,9 @@ type Analyzer struct {
 	speech digits.Recogniser
 	random io.Reader // nil: the system's
 	tries  int       // candidates
-	slots  chan struct{}
+	gate   *gate
+	watch  func(Stage, time.Duration)
+	pics   sync.Pool // *imaging.Image, as many as are worked on at once
 }
 
 // New makes an Analyzer.
@@ -38,21 +46,35 @@ func New(c Config) *Analyzer {
 	if c.Concurrency <= 0 {
 		c.Concurrency = 2
 	}
-	return &Analyzer{engine: c.Engine, speech: c.Speech, random: c.Rand, tries: c.Candidates, slots: make(chan struct{}, c.Concurrency)}
+	return &Analyzer{engine: c.Engine, speech: c.Speech, random: c.Rand, tries: c.Candidates, gate: newGate(c.Concurrency), watch: c.Watch,
+		pics: sync.Pool{New: func() any { return new(imaging.Image) }}}
 }
 
 // Begin starts the analysis of one session.
 func (a *Analyzer) Begin() *Run { return &Run{a: a, tracker: face.NewTracker()} }
 
-// acquire waits for a turn.
-func (a *Analyzer) acquire(ctx context.Context) (release func(), err error) {
-	if err := ctx.Err(); err != nil {
+// begin waits for room to work; done, which must follow a nil error, gives it back.
+func (a *Analyzer) begin(ctx context.Context, t turn, whole Stage) (done func(), err error) {
+	asked := time.Now()
+	if err := a.gate.enter(ctx, t); err != nil {
 		return nil, err
 	}
-	select {
-	case a.slots <- struct{}{}:
-		return func() { <-a.slots }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	a.lap(StageWait, asked)
+	start := time.Now()
+	return func() {
+		a.gate.leave()
+		a.lap(whole, start)
+	}, nil
+}
+
+// decode reads a frame into a picture that is given back with a.pics.Put: nothing
+// may keep it.
+func (a *Analyzer) decode(jpeg []byte) (*imaging.Image, error) {
+	defer a.lap(StageDecode, time.Now())
+	m := a.pics.Get().(*imaging.Image)
+	if err := imaging.DecodeInto(m, jpeg, imaging.FrameLimits); err != nil {
+		a.pics.Put(m)
+		return nil, badFrame(err)
 	}
+	return m, nil
 }

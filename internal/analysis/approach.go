@@ -96,10 +96,11 @@ func (r *Run) settle(ctx context.Context) error {
 
 // embedLargest embeds the largest face of a JPEG; nil: there is none.
 func (a *Analyzer) embedLargest(ctx context.Context, jpeg []byte) ([]float32, error) {
-	m, err := imaging.Decode(jpeg, imaging.FrameLimits)
+	m, err := a.decode(jpeg)
 	if err != nil {
-		return nil, badFrame(err)
+		return nil, err
 	}
+	defer a.pics.Put(m)
 	faces, err := a.engine.Detect(ctx, m)
 	if err != nil || len(faces) == 0 {
 		return nil, err

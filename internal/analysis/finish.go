@@ -2,10 +2,10 @@ package analysis
 
 import (
 	"context"
+	"time"
 
 	"faceproof"
 	"faceproof/internal/capture"
-	"faceproof/internal/face"
 	"faceproof/internal/flash"
 )
 
@@ -13,28 +13,28 @@ import (
 // been missed.
 const gapMS = 200
 
-// maxProbes is how many embeddings of the pre-roll are averaged.
-const maxProbes = 5
-
 // Finish judges the attempt whose frames have come: the evidence, and the best
 // frame of the pre-roll as the JPEG that arrived (nil: none). The match is done
 // with whatever template ref has, so that its state costs no time; it is told
 // only when the subject was found.
 func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Reference) (faceproof.Evidence, []byte, error) {
-	release, err := r.a.acquire(ctx)
+	done, err := r.a.begin(ctx, turnFinish, StageFinish)
 	if err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
-	defer release()
+	defer done()
 	ev := faceproof.Evidence{
 		PackID: r.a.engine.Pack().ID, Method: methodOf(t), Assurance: faceproof.AssuranceWebUnattested,
 		Attempt: t.Attempt, Capture: r.capture(t), Reference: ref.State,
 	}
+	start := time.Now()
 	source := r.source.Evidence()
 	source.DriftMS = t.DriftMS
 	source.Weigh()
+	r.a.lap(StageSource, start)
 	ev.Provenance = &source
 	ev.Assurance = faceproof.CaptureAssurance(ev)
+	start = time.Now()
 	var first float64 // ms, when the colours or the digits began
 	if ev.Method == faceproof.MethodDigits {
 		first, err = r.finishDigits(ctx, t, &ev)
@@ -44,13 +44,15 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	if err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
-	probe, best := r.probe(neutralFrom(t), first)
-	ev.Face = faceproof.FaceEvidence{Analysed: r.looks.all, WithFace: r.looks.withFace, ManyFaces: r.looks.many}
+	r.a.lap(StageLight, start)
+	defer r.a.lap(StageMatch, time.Now())
+	probe := r.probe(neutralFrom(t), first)
+	ev.Face = faceproof.FaceEvidence{Analysed: r.looks.all, WithFace: r.looks.withFace, ManyFaces: r.looks.many, Poor: probe.poor}
 	var portrait []byte
-	if best != nil {
-		ev.Face.Quality, portrait = best.quality, best.jpeg
+	if probe.best != nil {
+		ev.Face.Quality, portrait = probe.best.quality, probe.best.jpeg
 	}
-	if ev.Parallax, err = r.parallax(probe); err != nil {
+	if ev.Parallax, err = r.parallax(probe.Template); err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
 	if probe.Frames == 0 {
@@ -59,7 +61,7 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	if ev.Face.Continuity, err = r.continuity(probe, first); err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
-	if ev.Match, ev.Reference, err = r.match(probe, ref); err != nil {
+	if ev.Match, ev.Reference, err = r.match(probe.Template, ref); err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
 	return ev, portrait, nil
@@ -91,7 +93,7 @@ func (r *Run) finishFlash(t capture.Transcript, ev *faceproof.Evidence) (first f
 	if len(tl.Segment) > 0 {
 		first = 1000 * tl.Segment[0]
 	}
-	light := r.light(t, first)
+	light := r.light(t, first, series)
 	ev.Light = &light
 	return first, nil
 }
@@ -158,58 +160,6 @@ func timeline(d []capture.DisplayEvent) flash.Timeline {
 		}
 	}
 	return tl
-}
-
-// probe averages the last embeddings of the largest pictures in neutral light
-// and picks the frame of the best quality among them. from and first (ms) are
-// when the neutral light and the colours began.
-func (r *Run) probe(from, first float64) (faceproof.Template, *shot) {
-	var vectors [][]float32
-	var best *shot
-	for i := len(r.shots) - 1; i >= 0; i-- {
-		s := &r.shots[i]
-		if s.t < from || s.t >= first || s.width < r.largest || len(vectors) == maxProbes {
-			continue
-		}
-		vectors = append(vectors, s.vector)
-		if s.jpeg != nil && (best == nil || s.better(best)) {
-			best = s
-		}
-	}
-	return face.Mean(r.a.engine.ModelID(), vectors), best
-}
-
-// better says whether s is the better portrait: nothing to improve, open eyes,
-// sharp.
-func (s *shot) better(o *shot) bool {
-	score := func(q faceproof.Quality) float64 {
-		v := q.Sharpness + min(q.EyesOpen, .5)
-		if q.Hint == faceproof.HintNone {
-			v += 2
-		}
-		return v
-	}
-	return score(s.quality) > score(o.quality)
-}
-
-// continuity is the lowest similarity of a face in the colours to the probe; 0
-// when there is none to compare.
-func (r *Run) continuity(probe faceproof.Template, first float64) (float64, error) {
-	lowest, n := 0., 0
-	for _, s := range r.shots {
-		if s.t < first {
-			continue
-		}
-		v, err := r.a.engine.Similarity(probe, face.Mean(probe.ModelID, [][]float32{s.vector}))
-		if err != nil {
-			return 0, err
-		}
-		if n == 0 || v < lowest {
-			lowest = v
-		}
-		n++
-	}
-	return lowest, nil
 }
 
 // match compares the probe with the reference.

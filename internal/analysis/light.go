@@ -11,10 +11,13 @@ import (
 
 // Light says, before the colours, what the lead and the pre-roll tell of the
 // light. t needs the challenge and the display events so far.
-func (r *Run) Light(t capture.Transcript) faceproof.LightEvidence { return r.light(t, math.Inf(1)) }
+func (r *Run) Light(t capture.Transcript) faceproof.LightEvidence {
+	return r.light(t, math.Inf(1), r.series())
+}
 
-// light is Light from the frames before end, ms.
-func (r *Run) light(t capture.Transcript, end float64) faceproof.LightEvidence {
+// light is Light from the frames before end, ms; s is the series, of which nothing
+// is changed.
+func (r *Run) light(t capture.Transcript, end float64, s flash.Series) faceproof.LightEvidence {
 	var ev faceproof.LightEvidence
 	dark, neutral := math.NaN(), math.NaN()
 	for _, d := range t.Display {
@@ -35,10 +38,9 @@ func (r *Run) light(t capture.Transcript, end float64) faceproof.LightEvidence {
 	if span > 0 {
 		ev.FPS = 1000 * float64(ev.Frames-1) / span
 	}
-	if _, best := r.probe(neutralFrom(t), end); best != nil {
+	if best := r.probe(neutralFrom(t), end).best; best != nil {
 		ev.Brightness, ev.Clipped, ev.FaceShare = best.quality.Brightness, best.quality.Clipped, best.quality.WidthShare
 	}
-	s := r.series()
 	r.oneSize(&s, end)
 	ev.BackgroundCells = s.BackgroundCells
 	ev.Contrast = contrast(s, neutralFrom(t)/1000, end/1000)
@@ -60,6 +62,7 @@ func (r *Run) oneSize(s *flash.Series, end float64) {
 			}
 		}
 	}
+	s.Face = slices.Clone(s.Face)
 	for i := range s.Face {
 		if r.frames[i].width != usual {
 			s.Face[i] = [3]float64{math.NaN(), math.NaN(), math.NaN()}

@@ -21,15 +21,16 @@ const (
 // Preview judges a preview frame. A JPEG that cannot be used is CodeInvalid,
 // field "frame".
 func (r *Run) Preview(ctx context.Context, jpeg []byte) (faceproof.Guidance, error) {
-	release, err := r.a.acquire(ctx)
+	done, err := r.a.begin(ctx, turnPreview, StagePreview)
 	if err != nil {
 		return faceproof.Guidance{}, err
 	}
-	defer release()
-	m, err := imaging.Decode(jpeg, imaging.FrameLimits)
+	defer done()
+	m, err := r.a.decode(jpeg)
 	if err != nil {
-		return faceproof.Guidance{}, badFrame(err)
+		return faceproof.Guidance{}, err
 	}
+	defer r.a.pics.Put(m)
 	e := r.a.engine
 	faces, err := e.Detect(ctx, m)
 	if err != nil {

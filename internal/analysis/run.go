@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"time"
 
 	"faceproof"
 	"faceproof/internal/capture"
@@ -20,8 +21,8 @@ const (
 	lookEvery      = 5
 	lookEveryEarly = 2
 	earlyMS        = 1750 // lead and pre-roll
-	embedEvery     = 2    // looks, after the early frames
-	maxShots       = 40   // embeddings
+	denseShots     = 24   // embeddings, after which only every second look is embedded
+	maxShots       = 60   // embeddings
 	maxFrames      = 800  // twice what the protocol lets through
 )
 
@@ -89,11 +90,11 @@ func (r *Run) Reset() {
 // JPEG that cannot be used is CodeInvalid, field "frame"; a frame without a
 // face is no error.
 func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
-	release, err := r.a.acquire(ctx)
+	done, err := r.a.begin(ctx, turnFrame, StageFrame)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer done()
 	if len(r.frames) >= maxFrames {
 		return faceproof.Errorf(faceproof.CodeInvalid, "frame", "too many frames")
 	}
@@ -104,14 +105,17 @@ func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
 	if err != nil {
 		return badFrame(err)
 	}
-	m, err := imaging.Decode(f.JPEG, imaging.FrameLimits)
+	m, err := r.a.decode(f.JPEG)
 	if err != nil {
-		return badFrame(err)
+		return err
 	}
+	defer r.a.pics.Put(m)
 	if r.jpegQ == 0 || info.Quality < r.jpegQ {
 		r.jpegQ = info.Quality
 	}
+	start := time.Now()
 	r.source.Frame(m, info, f.JPEG, f.T)
+	r.a.lap(StageSource, start)
 	r.resize(m)
 	cells, err := r.follow(ctx, m, f)
 	if err != nil {
@@ -169,7 +173,7 @@ func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame) (*f
 			return nil, err
 		}
 	}
-	if (l != nil || r.tracker.Started()) && r.tracker.Track(m, l, cells) {
+	if (l != nil || r.tracker.Started()) && r.register(m, l, cells) {
 		return cells, nil
 	}
 	if l == nil && r.tracker.Started() && r.sinceLook > 0 { // lost between two looks
@@ -177,12 +181,18 @@ func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame) (*f
 		if err != nil {
 			return nil, err
 		}
-		if l != nil && r.tracker.Track(m, l, cells) {
+		if l != nil && r.register(m, l, cells) {
 			return cells, nil
 		}
 	}
 	r.spare = append(r.spare, cells)
 	return nil, nil
+}
+
+// register is Track of the tracker.
+func (r *Run) register(m *imaging.Image, l *face.Landmarks, cells *face.Cells) bool {
+	defer r.a.lap(StageRegistration, time.Now())
+	return r.tracker.Track(m, l, cells)
 }
 
 func (r *Run) blank() *face.Cells {
@@ -201,17 +211,23 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	r.sinceLook = 0
 	r.looks.all++
 	e := r.a.engine
+	start := time.Now()
 	faces, err := e.Detect(ctx, m)
 	if err != nil {
 		return nil, err
 	}
+	r.a.lap(StageDetect, start)
+	start = time.Now()
 	l, faces, err := r.findMesh(ctx, m, faces)
 	if err != nil {
 		return nil, err
 	}
+	r.a.lap(StageLandmarks, start)
+	again := r.mesh == nil // it may be somebody else who came
 	if r.mesh = l; l == nil {
 		return nil, nil
 	}
+	start = time.Now()
 	q := e.Quality(m, faces, *l)
 	if q.Faces > 1 {
 		r.looks.many++
@@ -219,10 +235,16 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 		r.looks.withFace++
 	}
 	early := r.early(f) || r.larger
-	if len(r.shots) >= maxShots || early && m.W < r.largest || !early && r.looks.all%embedEvery != 0 {
+	r.a.lap(StageQuality, start)
+	thin := !early && len(r.shots) >= denseShots && r.looks.all%2 != 0 && !again
+	if len(r.shots) >= maxShots || early && m.W < r.largest || thin {
 		return l, nil
 	}
+	c := e.Components(m, r.jpegQ, faces, *l)
+	q.Components = &c
+	start = time.Now()
 	v, err := e.Embed(ctx, m, faces[0], *l)
+	r.a.lap(StageEmbed, start)
 	if faceproof.ErrorCode(err) == faceproof.CodeInvalid {
 		return l, nil
 	} else if err != nil {

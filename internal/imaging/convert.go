@@ -5,19 +5,19 @@ import (
 	"image/color"
 )
 
-// toRGB converts a decoded picture and averages k × k pixels into one, row
+// toRGB converts a decoded picture into m and averages k × k pixels into one, row
 // band by row band, so that a large photo needs no second full-size copy.
-func toRGB(src image.Image, k int) *Image {
+func toRGB(m *Image, src image.Image, k int) {
 	b := src.Bounds()
 	row := rowReader(src)
 	if k <= 1 {
-		m := New(b.Dx(), b.Dy())
+		m.reuse(b.Dx(), b.Dy())
 		for y := range m.H {
 			row(m.Pix[3*y*m.W:3*(y+1)*m.W], y)
 		}
-		return m
+		return
 	}
-	m := New(max(b.Dx()/k, 1), max(b.Dy()/k, 1))
+	m.reuse(max(b.Dx()/k, 1), max(b.Dy()/k, 1))
 	line, sum := make([]uint8, 3*b.Dx()), make([]uint32, 3*m.W)
 	rows, cols := min(k, b.Dy()), min(k, b.Dx())
 	half := uint32(rows*cols) / 2
@@ -32,7 +32,6 @@ func toRGB(src image.Image, k int) *Image {
 			out[i] = uint8((v + half) / uint32(rows*cols))
 		}
 	}
-	return m
 }
 
 // addColumns adds every k pixels of a line to one sum.

@@ -40,7 +40,21 @@ const largeMemory = 32 << 20
 // memory are checked from the header first. The result is upright and sRGB;
 // transparency is laid on white, grey is spread over the channels, colour
 // profiles are ignored. Errors are CodeInvalid, field "image".
-func Decode(data []byte, l Limits) (*Image, error) {
+func Decode(data []byte, l Limits) (*Image, error) { return decode(new(Image), data, l) }
+
+// DecodeInto is Decode into the memory of dst, as far as that suffices: a loop over
+// frames makes no garbage but the decoder's own planes. After an error dst holds
+// nothing of use.
+func DecodeInto(dst *Image, data []byte, l Limits) error {
+	m, err := decode(dst, data, l)
+	if err == nil && m != dst {
+		*dst = *m
+	}
+	return err
+}
+
+// decode uses the memory of into; the result may be another image.
+func decode(into *Image, data []byte, l Limits) (*Image, error) {
 	if err := l.checkBytes(data); err != nil {
 		return nil, err
 	}
@@ -56,7 +70,7 @@ func Decode(data []byte, l Limits) (*Image, error) {
 		}
 		defer acquire(info.memory())()
 		src, err := jpeg.Decode(bytes.NewReader(data))
-		return finish(src, err, l, orientation(info.exif))
+		return finish(into, src, err, l, orientation(info.exif))
 	case isPNG(data):
 		info, err := checkPNG(data, l)
 		if err != nil {
@@ -64,7 +78,7 @@ func Decode(data []byte, l Limits) (*Image, error) {
 		}
 		defer acquire(info.w * info.h * 4)()
 		src, err := png.Decode(bytes.NewReader(data))
-		return finish(src, err, l, info.orientation)
+		return finish(into, src, err, l, info.orientation)
 	case len(data) == 0:
 		return nil, invalid("empty")
 	}
@@ -94,7 +108,7 @@ func acquire(mem int) (release func()) {
 	return func() { <-slots }
 }
 
-func finish(src image.Image, err error, l Limits, orient int) (*Image, error) {
+func finish(into *Image, src image.Image, err error, l Limits, orient int) (*Image, error) {
 	if err != nil {
 		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the picture is damaged", Err: err}
 	}
@@ -102,7 +116,8 @@ func finish(src image.Image, err error, l Limits, orient int) (*Image, error) {
 	if b := src.Bounds(); l.Output > 0 {
 		k = max(ceilDiv(max(b.Dx(), b.Dy()), l.Output), 1)
 	}
-	return toRGB(src, k).upright(orient), nil
+	toRGB(into, src, k)
+	return into.upright(orient), nil
 }
 
 func invalid(format string, args ...any) error {

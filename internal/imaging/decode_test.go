@@ -224,7 +224,8 @@ func TestAsStandardLibrary(t *testing.T) {
 		for i := range src.Cb {
 			src.Cb[i], src.Cr[i] = uint8(i*31), uint8(i*57+3)
 		}
-		m := toRGB(src, 1)
+		m := new(Image)
+		toRGB(m, src, 1)
 		for y := range m.H {
 			for x := range m.W {
 				want := color.RGBAModel.Convert(src.At(x, y)).(color.RGBA)
@@ -421,6 +422,42 @@ func BenchmarkCheckJPEG(b *testing.B) {
 	data := encodeJPEG(b, scene(480, 640), 82)
 	for b.Loop() {
 		if _, err := CheckJPEG(data, FrameLimits); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// Frames of any size decode into one memory to what Decode makes of them.
+func TestDecodeInto(t *testing.T) {
+	var m Image
+	for _, size := range [][2]int{{36, 48}, {8, 16}, {48, 36}, {1, 1}, {40, 50}} {
+		data := encodeJPEG(t, scene(size[0], size[1]), 90)
+		want, err := Decode(data, FrameLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := DecodeInto(&m, data, FrameLimits); err != nil || m.W != want.W || m.H != want.H || !bytes.Equal(m.Pix, want.Pix) {
+			t.Errorf("%v: %d × %d, %v", size, m.W, m.H, err)
+		}
+		turned := insert(data, segment(mAPP1, append([]byte("Exif\x00\x00"), tiff(binary.BigEndian, 6)...)...))
+		if want, err = Decode(turned, FrameLimits); err != nil {
+			t.Fatal(err)
+		}
+		if err := DecodeInto(&m, turned, FrameLimits); err != nil || m.W != want.W || !bytes.Equal(m.Pix, want.Pix) {
+			t.Errorf("%v turned: %d × %d, %v", size, m.W, m.H, err)
+		}
+		if DecodeInto(&m, data[:len(data)/2], FrameLimits) == nil {
+			t.Error("half of it is taken")
+		}
+	}
+}
+
+func BenchmarkDecodeInto360x480(b *testing.B) {
+	data := encodeJPEG(b, scene(360, 480), 82)
+	var m Image
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := DecodeInto(&m, data, FrameLimits); err != nil {
 			b.Fatal(err)
 		}
 	}

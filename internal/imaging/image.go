@@ -16,6 +16,17 @@ func New(w, h int) *Image {
 	return &Image{W: w, H: h, Pix: make([]uint8, 3*w*h)}
 }
 
+// reuse makes m an image of w × h pixels of any content, in its own memory when
+// that suffices.
+func (m *Image) reuse(w, h int) {
+	if n := 3 * w * h; cap(m.Pix) < n {
+		m.Pix = make([]uint8, n)
+	} else {
+		m.Pix = m.Pix[:n]
+	}
+	m.W, m.H = w, h
+}
+
 // At gives the sRGB values of the pixel at column x and row y, which must lie
 // inside the image.
 func (m *Image) At(x, y int) (r, g, b uint8) {
