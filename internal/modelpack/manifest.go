@@ -30,6 +30,14 @@ var converters = map[string]func(convert.Files) ([]byte, error){
 	KindDlibResNet: convert.DlibResNet,
 }
 
+// fromStateDict turns the state dicts of PyTorch into ONNX, by kind. That is done
+// when a pack is loaded, in milliseconds: what is installed is the published file,
+// under its published digest.
+var fromStateDict = map[string]func([]byte) ([]byte, error){
+	KindMiniFASNetV2:   convert.MiniFASNetV2,
+	KindMiniFASNetV1SE: convert.MiniFASNetV1SE,
+}
+
 // manifest is one models/packs/*.toml.
 type manifest struct {
 	ID         string          `toml:"id"`
@@ -81,6 +89,15 @@ type manifestModel struct {
 
 	Embedded    string `toml:"embedded"`
 	Calibration string `toml:"calibration"`
+
+	Context float64        `toml:"context"` // of RolePAD
+	Ready   *manifestReady `toml:"ready"`   // of RolePAD: the same network as ONNX, for a mirror that has only that
+}
+
+type manifestReady struct {
+	File   string `toml:"file"`
+	SHA256 string `toml:"sha256"`
+	Bytes  int64  `toml:"bytes"`
 }
 
 type manifestConvert struct {
@@ -212,7 +229,7 @@ func (m *manifest) check() error {
 		if err := m.Models[i].check(); err != nil {
 			return err
 		}
-		if role := m.Models[i].Role; have[role] {
+		if role := m.Models[i].Role; have[role] && role != RolePAD {
 			return invalid("pack", "two models have the role %s", role)
 		} else {
 			have[role] = true
@@ -253,7 +270,7 @@ func (f *manifestFlash) check() error {
 var kindRoles = map[string]Role{
 	KindYuNet: RoleDetector, KindBlazeFace: RoleDetector, KindFaceMesh: RoleLandmarks,
 	KindMobileFaceNet: RoleEmbedder, KindDlibResNet: RoleEmbedder,
-	KindCTCLogMel40: RoleSpeech,
+	KindCTCLogMel40: RoleSpeech, KindMiniFASNetV2: RolePAD, KindMiniFASNetV1SE: RolePAD,
 }
 
 func (m *manifestModel) check() error {
@@ -262,7 +279,7 @@ func (m *manifestModel) check() error {
 	switch {
 	case !idPattern.MatchString(m.ID):
 		return bad("id")
-	case !slices.Contains(Roles, m.Role) && m.Role != RoleSpeech:
+	case !slices.Contains(Roles, m.Role) && m.Role != RoleSpeech && m.Role != RolePAD:
 		return bad("role")
 	case kindRoles[m.Kind] != m.Role:
 		return bad("kind")
@@ -288,6 +305,13 @@ func (m *manifestModel) check() error {
 		return bad("input.std")
 	case (m.URL == "") == (m.Convert == nil):
 		return bad("url or convert (exactly one)")
+	case (m.Role == RolePAD) != (m.Context != 0), m.Context != 0 && !(m.Context >= 1 && m.Context <= 10):
+		return bad("context (of the role pad, 1 to 10)")
+	case m.Role != RolePAD && m.Ready != nil, m.Role == RolePAD && m.URL == "":
+		return bad("ready or url (of the role pad)")
+	}
+	if r := m.Ready; r != nil && (!filePattern.MatchString(r.File) || r.File == m.File || !isDigest(r.SHA256) || r.Bytes < 1 || r.Bytes > maxFile) {
+		return bad("ready")
 	}
 	if m.URL != "" {
 		u, err := url.Parse(m.URL)
@@ -392,7 +416,8 @@ func (m *manifest) library(goos, goarch string) (manifestFile, error) {
 }
 
 // pack gives what Load returns; file turns a digest into an absolute path.
-// Embedded files have been verified.
+// Embedded files have been verified. The networks of RolePAD are left out: see
+// folder.pad.
 func (m *manifest) pack(library manifestFile, file func(sha256 string) string) (*Pack, error) {
 	p := &Pack{
 		ID: m.ID, Title: m.Title, Models: map[Role]Model{}, Continuity: m.Continuity, Flash: m.Flash.ShapePolicy,
@@ -400,11 +425,10 @@ func (m *manifest) pack(library manifestFile, file func(sha256 string) string) (
 		Match: Match{Metric: m.Match.Metric, UnitNorm: m.Match.Metric == "cosine"},
 	}
 	for _, v := range m.Models {
-		model := Model{
-			ID: v.ID, Role: v.Role, Kind: v.Kind, Name: v.File, File: file(v.SHA256), SHA256: v.SHA256, Bytes: v.Bytes,
-			Input:   Input{Width: v.Input.Width, Height: v.Input.Height, Color: v.Input.Color, Mean: v.Input.Mean, Std: v.Input.Std},
-			Licence: v.Licence, Source: v.Source, Origin: v.Origin,
+		if v.Role == RolePAD {
+			continue
 		}
+		model := v.model(file)
 		if v.Embedded != "" {
 			model.File = ""
 			var err error
@@ -421,6 +445,15 @@ func (m *manifest) pack(library manifestFile, file func(sha256 string) string) (
 		p.Match.Rows = append(p.Match.Rows, MatchRow(r))
 	}
 	return p, nil
+}
+
+// model gives what Load returns of one network.
+func (m *manifestModel) model(file func(sha256 string) string) Model {
+	return Model{
+		ID: m.ID, Role: m.Role, Kind: m.Kind, Name: m.File, File: file(m.SHA256), SHA256: m.SHA256, Bytes: m.Bytes,
+		Input:   Input{Width: m.Input.Width, Height: m.Input.Height, Color: m.Input.Color, Mean: m.Input.Mean, Std: m.Input.Std},
+		Licence: m.Licence, Source: m.Source, Origin: m.Origin, Context: m.Context,
+	}
 }
 
 // readEmbedded reads a file that the program carries.

@@ -143,15 +143,19 @@ func TestParseManifestRefusesRolesAndAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	sections := strings.SplitAfter(string(text), "[[model]]\n")
-	if len(sections) != 5 {
-		t.Fatalf("%d models, want 4", len(sections)-1)
+	if len(sections) != 7 {
+		t.Fatalf("%d models, want 6", len(sections)-1)
 	}
-	sections[3] += sections[4]
+	sections[3] += sections[4] + sections[5] + sections[6]
 	for name, c := range map[string]struct{ text, says string }{
-		"missing role": {sections[0] + sections[1] + sections[3], "no model has the role landmarks"},
-		"role twice":   {sections[0] + sections[1] + sections[1] + sections[2] + sections[3], "two models have the role detector"},
-		"no https":     {strings.Replace(string(text), `url = "https`, `url = "http`, 1), "url"},
-		"no source":    {regexp.MustCompile(`(?m)^url = .*$`).ReplaceAllString(string(text), ""), "url or convert"},
+		"missing role":       {sections[0] + sections[1] + sections[3], "no model has the role landmarks"},
+		"role twice":         {sections[0] + sections[1] + sections[1] + sections[2] + sections[3], "two models have the role detector"},
+		"no context":         {strings.Replace(string(text), "context = 2.7", "", 1), "context"},
+		"no such kind":       {strings.Replace(string(text), `kind = "minifasnet-v2"`, `kind = "yunet"`, 1), "kind"},
+		"ready digest":       {strings.Replace(string(text), `sha256 = "d6701181`, `sha256 = "`, 1), "ready"},
+		"context of another": {strings.Replace(string(text), `role = "detector"`, "role = \"detector\"\ncontext = 2.0", 1), "context"},
+		"no https":           {strings.Replace(string(text), `url = "https`, `url = "http`, 1), "url"},
+		"no source":          {regexp.MustCompile(`(?m)^url = .*$`).ReplaceAllString(string(text), ""), "url or convert"},
 	} {
 		if _, err := parseManifest(c.text); faceproof.ErrorCode(err) != faceproof.CodeInvalid || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v", name, err)

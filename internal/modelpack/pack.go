@@ -9,7 +9,7 @@ import (
 )
 
 // Role is what a network is used for. A pack has exactly one of each of Roles,
-// and may have one of RoleSpeech.
+// and may have one of RoleSpeech and several of RolePAD.
 type Role string
 
 // The roles.
@@ -18,6 +18,7 @@ const (
 	RoleLandmarks Role = "landmarks" // face crop → 468 points
 	RoleEmbedder  Role = "embedder"  // aligned face → template vector
 	RoleSpeech    Role = "speech"    // log-mel features → digits; a pack without it offers no reading aloud
+	RolePAD       Role = "pad"       // face with its surroundings → live or an attack; all of a pack's together, or none
 )
 
 // Roles lists the roles that every pack has, in the order in which a picture
@@ -33,6 +34,9 @@ const (
 	KindMobileFaceNet = "mobilefacenet"
 	KindDlibResNet    = "dlib-resnet"
 	KindCTCLogMel40   = "ctc-logmel40" // its input is sound: Model.Input is empty
+
+	KindMiniFASNetV2   = "minifasnet-v2"
+	KindMiniFASNetV1SE = "minifasnet-v1se"
 )
 
 // Input is what a network takes: one float32 tensor in NCHW order of Width ×
@@ -54,9 +58,13 @@ type Model struct {
 	SHA256 string // of the file, hexadecimal
 	Bytes  int64  // of the file
 	Input  Input
-	// Data is the network itself, and File is empty, where the program carries it:
-	// weights that this project trained. Calibration is the file beside it.
+	// Data is the network itself, and File is empty, where the program carries it
+	// (weights that this project trained; Calibration is the file beside it), or
+	// converts it from the installed file.
 	Data, Calibration []byte
+	// Context, of RolePAD only, is the side of the crop over that of the detector's
+	// box.
+	Context float64
 
 	Licence string // of the weights as published
 	Source  string // where the file comes from, for people
@@ -92,6 +100,7 @@ type Text struct {
 type Pack struct {
 	ID, Title string
 	Models    map[Role]Model
+	PAD       []Model // those of RolePAD; nil: the pack has none, or they are not installed
 	Match     Match
 	Runtime   string // absolute path of libonnxruntime
 	// Continuity is the similarity below which a frame's face is another

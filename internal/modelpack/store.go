@@ -167,7 +167,7 @@ func readPinned(path string, p pinned) ([]byte, error) {
 	return b.Bytes(), p.compare(n, sum[:])
 }
 
-// files lists what a pack needs on this machine.
+// files lists what a pack needs on this machine, without what it can do without.
 func (m *manifest) files() ([]pinned, error) {
 	lib, err := m.library(runtime.GOOS, runtime.GOARCH)
 	if err != nil {
@@ -175,7 +175,9 @@ func (m *manifest) files() ([]pinned, error) {
 	}
 	all := []pinned{{name: libraryName, sha256: lib.SHA256, bytes: lib.Bytes}}
 	for _, v := range m.Models {
-		all = append(all, v.pinned())
+		if v.Role != RolePAD {
+			all = append(all, v.pinned())
+		}
 	}
 	return all, nil
 }
@@ -216,20 +218,26 @@ func (f folder) load(m *manifest) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.pack(lib, f.file)
+	p, err := m.pack(lib, f.file)
+	if err != nil {
+		return nil, err
+	}
+	p.PAD, err = f.pad(m)
+	return p, err
 }
 
 // FileStatus is one file of a pack in a data folder.
 type FileStatus struct {
-	Name    string `json:"name"`
-	ID      string `json:"id,omitempty"` // of the model; empty for the runtime
-	Role    Role   `json:"role,omitempty"`
-	SHA256  string `json:"sha256"`
-	Bytes   int64  `json:"bytes"`
-	Licence string `json:"licence"`
-	Source  string `json:"source"`
-	State   string `json:"state"`           // "ok", "missing", "damaged"; List tells only whether the file is there
-	Error   string `json:"error,omitempty"` // expected and found digest
+	Name     string `json:"name"`
+	ID       string `json:"id,omitempty"` // of the model; empty for the runtime
+	Role     Role   `json:"role,omitempty"`
+	SHA256   string `json:"sha256"`
+	Bytes    int64  `json:"bytes"`
+	Licence  string `json:"licence"`
+	Source   string `json:"source"`
+	State    string `json:"state"`              // "ok", "missing", "damaged"; List tells only whether the file is there
+	Optional bool   `json:"optional,omitempty"` // the pack works without it
+	Error    string `json:"error,omitempty"`    // expected and found digest
 }
 
 // PackStatus is one pack in a data folder.
@@ -237,7 +245,8 @@ type PackStatus struct {
 	ID     string       `json:"id"`
 	Title  string       `json:"title"`
 	Active bool         `json:"active"`
-	Ready  bool         `json:"ready"` // every file is there and, after Verify, as pinned
+	Ready  bool         `json:"ready"` // every file that it cannot do without is there and, after Verify, as pinned
+	PAD    string       `json:"pad"`   // passive presentation attack detection: "ok", "missing", or "none" where the pack has no such networks
 	Files  []FileStatus `json:"files"`
 }
 
@@ -286,30 +295,43 @@ func status(dataDir, id string, look func(folder, pinned) error) (PackStatus, er
 	if err != nil {
 		return PackStatus{}, err
 	}
-	files, err := m.files()
+	lib, err := m.library(runtime.GOOS, runtime.GOARCH)
 	if err != nil {
 		return PackStatus{}, err
 	}
 	active, _ := f.active()
-	s := PackStatus{ID: m.ID, Title: m.Title, Active: active == m.ID, Ready: true}
-	for i, p := range files {
-		v := FileStatus{Name: p.name, SHA256: p.sha256, Bytes: p.bytes, State: "ok",
-			Licence: m.Runtime.Licence, Source: "npm " + m.Runtime.Package + " " + m.Runtime.Version}
-		if i > 0 {
-			model := m.Models[i-1]
-			v.ID, v.Role, v.Licence, v.Source = model.ID, model.Role, model.Licence, model.Source
-		}
-		err := look(f, p)
-		switch {
-		case err == nil:
-		case errors.Is(err, fs.ErrNotExist), faceproof.ErrorCode(err) == faceproof.CodeNotFound:
-			v.State, s.Ready = "missing", false
-		default:
-			v.State, v.Error, s.Ready = "damaged", err.Error(), false
+	s := PackStatus{ID: m.ID, Title: m.Title, Active: active == m.ID, Ready: true, PAD: "none"}
+	add := func(p pinned, v FileStatus) {
+		v.Name, v.SHA256, v.Bytes = p.name, p.sha256, p.bytes
+		v.State, v.Error = stateOf(look(f, p))
+		if v.State == "damaged" || v.State == "missing" && !v.Optional {
+			s.Ready = false
 		}
 		s.Files = append(s.Files, v)
 	}
+	add(pinned{name: libraryName, sha256: lib.SHA256, bytes: lib.Bytes}, FileStatus{Licence: m.Runtime.Licence, Source: "npm " + m.Runtime.Package + " " + m.Runtime.Version})
+	for _, v := range m.Models {
+		p, is := v.pinned(), FileStatus{ID: v.ID, Role: v.Role, Licence: v.Licence, Source: v.Source, Optional: v.Role == RolePAD}
+		if v.Ready != nil && f.lacks(p) && !f.lacks(v.readyFile()) {
+			p = v.readyFile()
+		}
+		add(p, is)
+		if state := s.Files[len(s.Files)-1].State; is.Optional && (s.PAD == "none" || state != "ok") {
+			s.PAD = state
+		}
+	}
 	return s, nil
+}
+
+// stateOf names what became of a look at a file.
+func stateOf(err error) (state, message string) {
+	switch {
+	case err == nil:
+		return "ok", ""
+	case errors.Is(err, fs.ErrNotExist), faceproof.ErrorCode(err) == faceproof.CodeNotFound:
+		return "missing", ""
+	}
+	return "damaged", err.Error()
 }
 
 func unavailable(field, message string, err error) error {
