@@ -146,7 +146,7 @@ func (c *Config) single(w *work, e *ear, all []*voice) func(*Digits) {
 			clips = append(clips, v.digit[d]...)
 		}
 	}
-	said := make([]byte, len(clips))
+	said, known := make([]byte, len(clips)), make([]byte, len(clips)) // known: by the classes of the clip's language alone
 	for i, clip := range clips {
 		w.add(func(ctx context.Context) error {
 			r := stream(c.Seed, "single", clip.Path)
@@ -160,12 +160,7 @@ func (c *Config) single(w *work, e *ear, all []*voice) func(*Digits) {
 			if err != nil {
 				return fmt.Errorf("%s: %w", clip.Path, err)
 			}
-			best := math.Inf(-1)
-			for d, a := range digits.Likelihoods(logp, e.classes, tenDigits) {
-				if a > best {
-					best, said[i] = a, byte('0'+d)
-				}
-			}
+			said[i], known[i] = likeliest(logp, e.classes), likeliest(logp, e.own[clip.Lang])
 			return nil
 		})
 	}
@@ -177,6 +172,9 @@ func (c *Config) single(w *work, e *ear, all []*voice) func(*Digits) {
 				if clip.Lang != v.lang || clip.Voice != v.id {
 					continue
 				}
+				if known[i] != clip.Expect()[0] {
+					row.Known++
+				}
 				if row.Clips++; said[i] != clip.Expect()[0] {
 					row.Wrong++
 					wrong[[2]string{clip.Label, string(said[i])}]++
@@ -185,7 +183,7 @@ func (c *Config) single(w *work, e *ear, all []*voice) func(*Digits) {
 			if row.Clips == 0 {
 				continue
 			}
-			row.Error = score.Proportion(row.Wrong, row.Clips)
+			row.Error, row.ErrorKnown = score.Proportion(row.Wrong, row.Clips), score.Proportion(row.Known, row.Clips)
 			row.Confused = confusions(wrong)
 			out.Voices = append(out.Voices, row)
 		}

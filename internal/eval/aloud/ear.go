@@ -2,6 +2,7 @@ package aloud
 
 import (
 	"context"
+	"math"
 
 	"faceproof"
 	"faceproof/internal/digits"
@@ -13,14 +14,35 @@ type ear struct {
 	rec     digits.Recogniser
 	info    digits.Info
 	policy  faceproof.DigitsPolicy
-	classes digits.Classes // of all languages, as the product scores
+	classes digits.Classes            // of all languages, as the product scores
+	own     map[string]digits.Classes // of one language, by its name
 }
 
 func newEar(rec digits.Recogniser, p faceproof.DigitsPolicy) (*ear, error) {
 	e := &ear{rec: rec, info: rec.Info(), policy: p}
 	var err error
-	e.classes, err = digits.NewClasses(e.info.Classes, digits.OneLanguage)
-	return e, err
+	if e.classes, err = digits.NewClasses(e.info.Classes, digits.OneLanguage); err != nil {
+		return nil, err
+	}
+	e.own = map[string]digits.Classes{}
+	for _, l := range languages {
+		// A recogniser without this language hears it as it hears all.
+		if e.own[l.id], err = digits.NewClasses(e.info.Classes, digits.Language(l.id)); err != nil {
+			e.own[l.id] = e.classes
+		}
+	}
+	return e, nil
+}
+
+// likeliest is the digit that a sound of one digit is most probably.
+func likeliest(logp [][]float32, classes digits.Classes) (said byte) {
+	best := math.Inf(-1)
+	for d, a := range digits.Likelihoods(logp, classes, tenDigits) {
+		if a > best {
+			best, said = a, byte('0'+d)
+		}
+	}
+	return said
 }
 
 // listen gives the recogniser's rows.

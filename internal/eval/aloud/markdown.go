@@ -54,17 +54,17 @@ func (d *Digits) voices(p *page) {
 	p.heading("Single digits", "单个数字")
 	var rows [][]string
 	for _, l := range d.Languages {
-		rows = append(rows, []string{p.language(l.Lang), p.s("**%d voices**", "**%d 人**", l.Voices), "", p.share(l.Error), confused(l.Confused)})
+		rows = append(rows, []string{p.language(l.Lang), p.s("**%d voices**", "**%d 人**", l.Voices), "", p.share(l.Error), p.share(l.ErrorKnown), confused(l.Confused)})
 	}
 	for _, v := range d.Voices {
 		heard := p.s("no", "否")
 		if v.Trained {
 			heard = p.s("**yes**: in no other figure", "**是**：不计入其他数字")
 		}
-		rows = append(rows, []string{p.language(v.Lang), v.Voice, heard, rateText(v.Error), confused(v.Confused)})
+		rows = append(rows, []string{p.language(v.Lang), v.Voice, heard, rateText(v.Error), rateText(v.ErrorKnown), confused(v.Confused)})
 	}
-	p.table(p.s("Which of ten digits is likeliest; y is 幺, o is “oh”.", "十选一；y 为“幺”，o 为 “oh”。"),
-		p.s("language | voice | trained on | error | confused: said→heard", "语言 | 说话人 | 用于训练 | 错误率 | 混淆：说→听"), rows)
+	p.table(p.s("Which of ten digits is likeliest, of all languages together, as the product scores; then where the language is known. y is 幺, o is “oh”.", "十选一：各语言合并（与产品一致），以及已知语言时。y 为“幺”，o 为 “oh”。"),
+		p.s("language | voice | trained on | error | … language known | confused: said→heard", "语言 | 说话人 | 用于训练 | 错误率 | 已知语言时 | 混淆：说→听"), rows)
 }
 
 // room names a cell's noise.

@@ -48,13 +48,15 @@ type Rule struct {
 
 // Voice is one speaker's single digits: which of ten is likeliest.
 type Voice struct {
-	Lang     string      `json:"lang"`
-	Voice    string      `json:"voice"`
-	Trained  bool        `json:"trained"` // the recogniser has heard this voice; in no other figure
-	Clips    int         `json:"clips"`
-	Wrong    int         `json:"wrong"`
-	Error    score.Rate  `json:"error"`
-	Confused []Confusion `json:"confused,omitempty"`
+	Lang       string      `json:"lang"`
+	Voice      string      `json:"voice"`
+	Trained    bool        `json:"trained"` // the recogniser has heard this voice; in no other figure
+	Clips      int         `json:"clips"`
+	Wrong      int         `json:"wrong"`
+	Known      int         `json:"wrong_known"` // where the language is known; the product scores all languages together
+	Error      score.Rate  `json:"error"`
+	ErrorKnown score.Rate  `json:"error_known"`
+	Confused   []Confusion `json:"confused,omitempty"`
 }
 
 // Confusion counts a label taken for a digit.
@@ -66,10 +68,11 @@ type Confusion struct {
 
 // Language sums up the voices that were not trained on.
 type Language struct {
-	Lang     string      `json:"lang"`
-	Voices   int         `json:"voices"`
-	Error    Share       `json:"error"`
-	Confused []Confusion `json:"confused,omitempty"`
+	Lang       string      `json:"lang"`
+	Voices     int         `json:"voices"`
+	Error      Share       `json:"error"`
+	ErrorKnown Share       `json:"error_known"` // where the language is known
+	Confused   []Confusion `json:"confused,omitempty"`
 }
 
 // Cell is strings of one language, length and style in one noise.
@@ -142,19 +145,19 @@ type Connected struct {
 // pool sums the voices of each language.
 func (d *Digits) pool(seed uint64) {
 	for _, l := range languages {
-		wrong, of := map[string]int{}, map[string]int{}
+		wrong, known, of := map[string]int{}, map[string]int{}, map[string]int{}
 		confused := map[[2]string]int{}
 		for _, v := range d.Voices {
 			if v.Lang != l.id || v.Trained {
 				continue
 			}
-			wrong[v.Voice], of[v.Voice] = v.Wrong, v.Clips
+			wrong[v.Voice], known[v.Voice], of[v.Voice] = v.Wrong, v.Known, v.Clips
 			for _, c := range v.Confused {
 				confused[[2]string{c.Said, c.Heard}] += c.Count
 			}
 		}
 		if len(of) > 0 {
-			d.Languages = append(d.Languages, Language{l.id, len(of), share(stream(seed, "pool", l.id), wrong, of), confusions(confused)})
+			d.Languages = append(d.Languages, Language{l.id, len(of), share(stream(seed, "pool", l.id), wrong, of), share(stream(seed, "pool", l.id), known, of), confusions(confused)})
 		}
 	}
 }

@@ -68,17 +68,17 @@ func say(r *rand.Rand, v *voice, n int, style string) spoken {
 	s := spoken{voice: v, expect: draw(r, v.digits(), n)}
 	at, prompt := rate/2, float64(rate)*.8
 	var starts []int
-	var parts []*Clip
+	var parts [][]int16
 	for i := range n {
 		c := v.digit[s.expect[i]]
-		p := c[r.IntN(len(c))]
+		p := speech(c[r.IntN(len(c))].Sound)
 		if style == stylePaced {
 			s.prompts = append(s.prompts, prompt/rate*1000)
 			at = max(at, int(prompt+rate*(.3+.5*r.Float64()))) // a reader's delay
 			prompt += rate * (.9 + .7*r.Float64())
 		}
 		starts, parts = append(starts, at), append(parts, p)
-		at += len(p.Sound)
+		at += len(p)
 		if style == stylePaced {
 			at += rate / 20
 		} else {
@@ -92,7 +92,7 @@ func say(r *rand.Rand, v *voice, n int, style string) spoken {
 	loud := math.Pow(10, -(4+8*r.Float64())/20) // of the whole string; each digit within 1 dB of it
 	total, count := 0., 0
 	for i, p := range parts {
-		w := toWave(p.Sound)
+		w := toWave(p)
 		gain := loud * math.Pow(10, (r.Float64()-.5)/10)
 		s.sound.add(w, starts[i], gain)
 		total, count = total+gain*gain*w.power()*float64(len(w)), count+len(w)
@@ -100,6 +100,34 @@ func say(r *rand.Rand, v *voice, n int, style string) spoken {
 	}
 	s.speech = total / float64(count)
 	return s
+}
+
+// A single recording holds silence before and after the word, as much as two
+// thirds of it. A reader's delay is that of speech, so this much quieter than the
+// loud part, in pieces of 10 ms, is cut off, but for 30 ms.
+const (
+	quieterDB = 30
+	edge      = 3
+)
+
+// speech is the part of a recording in which somebody speaks.
+func speech(x []int16) []int16 {
+	const piece = rate / 100
+	n := len(x) / piece
+	if n == 0 {
+		return x
+	}
+	power := make([]float64, n)
+	for i := range power {
+		power[i] = toWave(x[i*piece : (i+1)*piece]).power()
+	}
+	loud := slices.Sorted(slices.Values(power))[(n-1)*19/20] * math.Pow(10, -quieterDB/10.)
+	first := slices.IndexFunc(power, func(p float64) bool { return p >= loud })
+	last := n - 1
+	for power[last] < loud {
+		last--
+	}
+	return x[max(0, first-edge)*piece : min(n, last+1+edge)*piece]
 }
 
 // in gives the sound in noise of power 1, at so many dB.
