@@ -65,6 +65,14 @@ const (
 	HintQuietPlace      Hint = "quiet_place"      // the room is too noisy
 	HintReadClearly     Hint = "read_clearly"     // each digit, when it appears
 	HintShowMouth       Hint = "show_mouth"       // uncovered, towards the camera
+	HintEyeLevel        Hint = "eye_level"        // the camera is too low or too high
+	HintUpright         Hint = "upright"          // the head leans to a side
+	HintEvenLight       Hint = "even_light"       // from one side, or too hard
+	HintWhiteLight      Hint = "white_light"      // coloured light
+	HintRelaxFace       Hint = "relax_face"       // a smile, a grimace
+	HintCloseMouth      Hint = "close_mouth"      //
+	HintPlainBackground Hint = "plain_background" // much behind the head
+	HintOriginalPhoto   Hint = "original_photo"   // compressed too much
 )
 
 // Guidance is the server's answer to a preview frame.

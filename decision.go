@@ -224,6 +224,8 @@ func decideCapture(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 		return out(OutcomeInconclusive, HintOnePerson, ReasonManyFaces), true
 	case float64(f.WithFace)/n < p.MinFaceShare:
 		return out(OutcomeInconclusive, HintFaceScreen, ReasonNoFace), true
+	case f.Poor:
+		return out(OutcomeInconclusive, f.Quality.Advice(), ReasonQuality), true
 	}
 	return Decision{}, false
 }

@@ -44,8 +44,10 @@ type FaceEvidence struct {
 	Analysed   int     `json:"analysed"`   // frames looked at
 	WithFace   int     `json:"with_face"`  // frames with exactly one face
 	ManyFaces  int     `json:"many_faces"` // frames with more than one
-	Continuity float64 `json:"continuity"` // lowest similarity of a frame's face to the capture's mean template
+	Continuity float64 `json:"continuity"` // lowest similarity of a frame's face to the capture's mean template, and of two of the faces it is the mean of
 	Quality    Quality `json:"quality"`    // of the best frame
+
+	Poor bool `json:"poor,omitempty"` // no frame before the colours is good enough to be compared
 }
 
 // Quality of one face image; the names follow ISO/IEC 29794-5 where it has one.
@@ -63,6 +65,8 @@ type Quality struct {
 	EyesOpen    float64 `json:"eyes_open"`          // 0 shut, 1 open
 	Occlusion   float64 `json:"occlusion"`          // 0 none, 1 covered; a hint only
 	Hint        Hint    `json:"hint,omitempty"`     // what to improve first; empty: good enough
+
+	Components *Components `json:"components,omitempty"` // as ISO/IEC 29794-5 names them, 0 to 100; nil: not asked for
 }
 
 // FlashEvidence is the outcome of the flash test; see internal/flash for the

@@ -17,6 +17,12 @@ func (e engineEnroller) Enrol(ctx context.Context, photos [][]byte) (faceproof.T
 	return got.Template, err
 }
 
+// Judge is Enrol with the quality of the photos.
+func (e engineEnroller) Judge(ctx context.Context, photos [][]byte) (faceproof.Template, []faceproof.Quality, error) {
+	got, err := e.Engine.Enrol(ctx, photos)
+	return got.Template, got.Quality, err
+}
+
 // openFaces opens the active pack's face engine for enrolment.
 func openFaces(g *globals) (registry.Enroller, func(), error) {
 	engine, done, err := openEngine(g, "")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -92,6 +93,7 @@ func (in *inspection) print(g *globals) error {
 		q := f.Quality
 		fmt.Fprintf(g.Out, "#%d  box %.0f,%.0f %.0f × %.0f   score %.2f, mesh %.2f   eyes %.0f px apart\n", f.N, f.Box.X, f.Box.Y, f.Box.W, f.Box.H, f.Score, f.MeshScore, q.EyeDistance)
 		fmt.Fprintf(g.Out, "    yaw %.0f° pitch %.0f° roll %.0f°   sharpness %.2f brightness %.2f clipped %.2f   eyes open %.2f covered %.2f\n", q.Yaw, q.Pitch, q.Roll, q.Sharpness, q.Brightness, q.Clipped, q.EyesOpen, q.Occlusion)
+		printComponents(g.Out, q.Components)
 		if f.Problem == "" {
 			f.Problem = "good enough to enrol"
 		}
@@ -101,6 +103,23 @@ func (in *inspection) print(g *globals) error {
 		}
 	}
 	return nil
+}
+
+// printComponents lists the components of ISO/IEC 29794-5 that were measured, with
+// the hint for those below half.
+func printComponents(w io.Writer, c *faceproof.Components) {
+	if c == nil {
+		return
+	}
+	for _, one := range c.List() {
+		switch {
+		case one.Score == faceproof.NotMeasured:
+		case one.Score < 50 && one.Hint != faceproof.HintNone:
+			fmt.Fprintf(w, "    %-32s %3d   %s\n", one.Name, one.Score, one.Hint)
+		default:
+			fmt.Fprintf(w, "    %-32s %3d\n", one.Name, one.Score)
+		}
+	}
 }
 
 // message gives an error's own words, without its code and field.

@@ -20,6 +20,7 @@ type photo struct {
 	path  string
 	pick  int // the n of path#n, from 1; 0: not said
 	image *imaging.Image
+	jpegQ int // that its tables imply; 0: no JPEG
 	faces []face.Face
 }
 
@@ -39,6 +40,8 @@ func openPhoto(ctx context.Context, e *face.Engine, arg string) (*photo, error) 
 	if p.image, err = imaging.Decode(data, imaging.PhotoLimits); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.path, err)
 	}
+	info, _ := imaging.CheckJPEG(data, imaging.PhotoLimits)
+	p.jpegQ = info.Quality
 	if p.faces, err = e.Detect(ctx, p.image); err != nil {
 		return nil, err
 	}
@@ -89,5 +92,5 @@ func (p *photo) measure(ctx context.Context, e *face.Engine, n int) (face.Landma
 	}
 	// Quality judges the first: put ours there.
 	faces := append([]face.Face{f}, p.faces[:n-1]...)
-	return l, e.Quality(p.image, append(faces, p.faces[n:]...), l), nil
+	return l, e.Assess(p.image, p.jpegQ, append(faces, p.faces[n:]...), l), nil
 }

@@ -147,15 +147,30 @@ func addPerson(g *globals, cmd *cobra.Command, faces openEnroller, p newPerson, 
 		return err
 	}
 	defer done()
-	add := r.Add
-	if replace {
-		add = r.Replace
-	}
-	id, err := add(cmd.Context(), s, photos, "cli")
+	e, err := r.Enrol(cmd.Context(), s, photos, "cli", replace)
 	if err != nil {
+		printPhotos(g.Err, e.Photos)
 		return err
 	}
-	return answer(g, map[string]any{"person_id": id}, func(w io.Writer) { fmt.Fprintf(w, "enrolled %s\n", id) })
+	return answer(g, map[string]any{"person_id": e.ID, "photos": orEmpty(e.Photos)}, func(w io.Writer) {
+		fmt.Fprintf(w, "enrolled %s\n", e.ID)
+		printPhotos(w, e.Photos)
+	})
+}
+
+// printPhotos shows the components of each photo, as inspect does.
+func printPhotos(w io.Writer, photos []faceproof.Quality) {
+	for i, q := range photos {
+		fmt.Fprintf(w, "photo %d\n", i+1)
+		printComponents(w, q.Components)
+	}
+}
+
+func orEmpty(q []faceproof.Quality) []faceproof.Quality {
+	if q == nil {
+		return []faceproof.Quality{}
+	}
+	return q
 }
 
 func readPhotos(names []string) ([][]byte, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"faceproof"
 	"faceproof/internal/imaging"
@@ -16,13 +15,9 @@ type Enrolment struct {
 	Quality  []faceproof.Quality // of each photo, in order
 }
 
-// The enrolment gate. ISO/IEC 29794-5 asks for 90 pixels between the eyes in a
-// passport portrait; the embedders here see 35 of them.
 const (
-	minEyeDistance = 40.0 // pixels
-	maxPose        = 30.0 // degrees of yaw and pitch
-	maxPhotos      = 32
-	minMeasured    = 4 // photos below which no outlier can be told
+	maxPhotos   = 32
+	minMeasured = 4 // photos below which no outlier can be told
 )
 
 // Enrol makes a template from one or more photos of one person. Each photo
@@ -70,6 +65,7 @@ func (e *Engine) enrolOne(ctx context.Context, data []byte) ([]float32, faceproo
 	if err != nil {
 		return nil, faceproof.Quality{}, err
 	}
+	info, _ := imaging.CheckJPEG(data, imaging.PhotoLimits) // zero when it is no JPEG
 	faces, err := e.Detect(ctx, m)
 	if err != nil {
 		return nil, faceproof.Quality{}, err
@@ -81,42 +77,12 @@ func (e *Engine) enrolOne(ctx context.Context, data []byte) ([]float32, faceproo
 	if err != nil {
 		return nil, faceproof.Quality{}, err
 	}
-	q := e.Quality(m, faces, l)
+	q := e.Assess(m, info.Quality, faces, l)
 	if err := CheckPortrait(q); err != nil {
 		return nil, q, err
 	}
 	v, err := e.Embed(ctx, m, faces[0], l)
 	return v, q, err
-}
-
-// CheckPortrait is the quality gate of enrolment: nil lets the photo in, else
-// the error is CodeInvalid, field "photo", and says what to do. Where the face
-// is in the picture does not matter.
-func CheckPortrait(q faceproof.Quality) error {
-	bad := func(format string, args ...any) error {
-		return faceproof.Errorf(faceproof.CodeInvalid, "photo", format, args...)
-	}
-	switch {
-	case q.EyeDistance == 0: // no mesh
-		return bad("no face found: use a portrait, seen from the front")
-	case q.Faces > 1:
-		return bad("%d faces found: one person only", q.Faces)
-	case q.EyeDistance < minEyeDistance:
-		return bad("the face is too small (%.0f pixels between the eyes, at least %.0f are needed): come closer or use a larger photo", q.EyeDistance, minEyeDistance)
-	case math.Abs(q.Yaw) > maxPose || math.Abs(q.Pitch) > maxPose:
-		return bad("the face looks away (%.0f° aside, %.0f° up): look into the camera", q.Yaw, q.Pitch)
-	case q.Brightness < minBrightness:
-		return bad("the face is too dark: turn to a light")
-	case q.Brightness > maxBrightness || q.Clipped > maxClipped:
-		return bad("the light is too bright or too hard: avoid direct sun and flash")
-	case q.Occlusion > maxOcclusion:
-		return bad("the face seems to be covered: take off mask and sunglasses")
-	case q.EyesOpen < minEyesOpen:
-		return bad("the eyes seem to be shut: open them")
-	case q.Sharpness < minSharpness:
-		return bad("the picture is blurred: hold still")
-	}
-	return nil
 }
 
 // alike leaves out the vectors whose similarity to the mean of the others is

@@ -144,7 +144,9 @@ func (in *importer) one(ctx context.Context, rec record) Line {
 		}
 		photos = append(photos, b)
 	}
-	out.PersonID, out.Replaced, out.Err = in.l.put(ctx, s, photos, in.c.Actor, in.c.Replace)
+	var e Enrolled
+	e, out.Err = in.l.Enrol(ctx, s, photos, in.c.Actor, in.c.Replace)
+	out.PersonID, out.Replaced = e.ID, e.Replaced
 	if out.Err == nil {
 		in.seen[index] = rec.line
 	}

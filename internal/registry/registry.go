@@ -58,6 +58,12 @@ type Enroller interface {
 	ModelID() string
 }
 
+// Judge is an Enroller that tells how good each photo was, in order, also when it
+// refuses: then up to the one at fault.
+type Judge interface {
+	Judge(ctx context.Context, photos [][]byte) (faceproof.Template, []faceproof.Quality, error)
+}
+
 // Config is what a registry works with.
 type Config struct {
 	Store    Store
@@ -99,36 +105,50 @@ func New(c Config) (*Local, error) {
 // when the ID number is enrolled already; CodeInvalid, Field "photo", with what
 // to improve.
 func (l *Local) Add(ctx context.Context, s faceproof.Subject, photos [][]byte, actor string) (string, error) {
-	id, _, err := l.put(ctx, s, photos, actor, false)
-	return id, err
+	e, err := l.Enrol(ctx, s, photos, actor, false)
+	return e.ID, err
 }
 
 // Replace is Add, except that a person who is enrolled already gets this name
 // and template instead, under the same id.
 func (l *Local) Replace(ctx context.Context, s faceproof.Subject, photos [][]byte, actor string) (string, error) {
-	id, _, err := l.put(ctx, s, photos, actor, true)
-	return id, err
+	e, err := l.Enrol(ctx, s, photos, actor, true)
+	return e.ID, err
 }
 
-func (l *Local) put(ctx context.Context, s faceproof.Subject, photos [][]byte, actor string, replace bool) (id string, replaced bool, err error) {
+// Enrolled is what an enrolment tells.
+type Enrolled struct {
+	ID       string
+	Replaced bool
+	Photos   []faceproof.Quality // of each, in order; when it failed, of those that were looked at; nil: the Enroller is no Judge
+}
+
+// Enrol is Replace with replace, else Add, and tells how good the photos were.
+func (l *Local) Enrol(ctx context.Context, s faceproof.Subject, photos [][]byte, actor string, replace bool) (Enrolled, error) {
+	var out Enrolled
 	if err := checkPhotos(photos); err != nil {
-		return "", false, err
+		return out, err
 	}
 	if l.c.Enroller == nil {
-		return "", false, faceproof.Errorf(faceproof.CodeUnavailable, "", "no face model is loaded")
+		return out, faceproof.Errorf(faceproof.CodeUnavailable, "", "no face model is loaded")
 	}
 	index := l.index(s)
 	near, err := l.c.Store.PersonNear(ctx, index)
 	if err != nil {
-		return "", false, err
+		return out, err
 	}
 	enrolled := subtle.ConstantTimeCompare(near.SubjectIndex, index) == 1
 	if enrolled && !replace {
-		return "", false, faceproof.Errorf(faceproof.CodeConflict, "id_number", "this person is enrolled already; replacing must be asked for")
+		return out, faceproof.Errorf(faceproof.CodeConflict, "id_number", "this person is enrolled already; replacing must be asked for")
 	}
-	template, err := l.c.Enroller.Enrol(ctx, photos)
+	var template faceproof.Template
+	if j, ok := l.c.Enroller.(Judge); ok {
+		template, out.Photos, err = j.Judge(ctx, photos)
+	} else {
+		template, err = l.c.Enroller.Enrol(ctx, photos)
+	}
 	if err != nil {
-		return "", false, err
+		return out, err
 	}
 	id, now := newID(), l.c.Now().UnixMilli()
 	if enrolled {
@@ -136,7 +156,7 @@ func (l *Local) put(ctx context.Context, s faceproof.Subject, photos [][]byte, a
 	}
 	p, err := l.seal(id, s.Name.Reveal(), s.IDNumber.Reveal(), template)
 	if err != nil {
-		return "", false, err
+		return out, err
 	}
 	p.SubjectIndex, p.CreatedAt, p.UpdatedAt = index, now, now
 	a := faceproof.AuditEntry{At: now, Actor: actor, Action: "person.add", Object: id, Detail: template.ModelID}
@@ -144,9 +164,10 @@ func (l *Local) put(ctx context.Context, s faceproof.Subject, photos [][]byte, a
 		a.Action = "person.replace"
 	}
 	if err := l.c.Store.PutPerson(ctx, p, enrolled, a); err != nil {
-		return "", false, err
+		return out, err
 	}
-	return id, enrolled, nil
+	out.ID, out.Replaced = id, enrolled
+	return out, nil
 }
 
 func checkPhotos(photos [][]byte) error {

@@ -15,12 +15,13 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/registry"
 	"faceproof/internal/voicebank"
 )
 
 // Registrar enrols a person; *registry.Local is one.
 type Registrar interface {
-	Replace(ctx context.Context, s faceproof.Subject, photos [][]byte, actor string) (string, error)
+	Enrol(ctx context.Context, s faceproof.Subject, photos [][]byte, actor string, replace bool) (registry.Enrolled, error)
 }
 
 // Demo is what the demo's backend stands on: an app as any business has one.
@@ -167,7 +168,7 @@ func (d *demo) register(w http.ResponseWriter, r *http.Request) error {
 			return faceproof.Errorf(faceproof.CodeInvalid, "frames", "picture %d must be a JPEG in Base64", i+1)
 		}
 	}
-	id, err := d.cfg.Registrar.Replace(r.Context(), subject, photos, "demo")
+	e, err := d.cfg.Registrar.Enrol(r.Context(), subject, photos, "demo", true)
 	if err != nil {
 		var e *faceproof.Error
 		if errors.As(err, &e) && e.Field == "photo" {
@@ -175,8 +176,17 @@ func (d *demo) register(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"personId": id, "frames": len(photos), "maskedName": subject.Name.Masked()})
+	writeJSON(w, http.StatusOK, map[string]any{"personId": e.ID, "frames": len(photos), "maskedName": subject.Name.Masked(), "quality": components(e.Photos)})
 	return nil
+}
+
+// components are those of ISO/IEC 29794-5 for each picture.
+func components(photos []faceproof.Quality) []*faceproof.Components {
+	out := make([]*faceproof.Components, len(photos))
+	for i, q := range photos {
+		out[i] = q.Components
+	}
+	return out
 }
 
 // subject names the fields as the demo's page does.

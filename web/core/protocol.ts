@@ -27,6 +27,7 @@ export const HINTS = [
   'face_screen', 'one_person', 'closer', 'farther', 'center', 'too_dark', 'turn_away', 'too_bright',
   'raise_brightness', 'remove_cover', 'open_eyes', 'hold_still', 'slow_network',
   'microphone', 'louder', 'quieter', 'quiet_place', 'read_clearly', 'show_mouth',
+  'eye_level', 'upright', 'even_light', 'white_light', 'relax_face', 'close_mouth', 'plain_background', 'original_photo',
 ] as const;
 
 /** Advice to the person; '' is none. */
