@@ -52,9 +52,12 @@ func (a *analysis) Preview(context.Context, []byte) (faceproof.Guidance, error) 
 	return faceproof.Guidance{OK: true, Box: [4]float64{.3, .2, .4, .5}}, nil
 }
 func (a *analysis) Frame(context.Context, capture.Frame) error { return nil }
-func (a *analysis) Sound(context.Context, capture.Audio) error { return nil }
-func (a *analysis) Reset()                                     {}
-func (a *analysis) Approach(bool)                              {}
+func (a *analysis) Sound(_ context.Context, s capture.Audio) error {
+	a.f.heard.Add(int64(s.Len()))
+	return nil
+}
+func (a *analysis) Reset()        {}
+func (a *analysis) Approach(bool) {}
 
 func (a *analysis) Light(capture.Transcript) faceproof.LightEvidence {
 	return faceproof.LightEvidence{Frames: 24, FPS: 15, Brightness: .5, Predicted: true, Amplitude: .1, BackgroundCells: 60}
@@ -72,6 +75,10 @@ func (a *analysis) Finish(_ context.Context, t capture.Transcript, r faceproof.R
 	}
 	if r.State != faceproof.ReferenceFound {
 		e.Match = nil
+	}
+	if t.Method == faceproof.MethodDigits {
+		e.Digits = readDigits(t)
+		e.Provenance = &faceproof.ProvenanceEvidence{Frames: t.Received, Traces: faceproof.Traces{Frames: [][]byte{[]byte(t.Digits.Nonce + time.Now().String())}}}
 	}
 	return e, []byte("\xff\xd8\xffbest"), nil
 }
@@ -101,6 +108,7 @@ type fixture struct {
 	registry   *registry.Local
 	similarity float64
 	panics     atomic.Bool
+	heard      atomic.Int64 // samples
 	ready      error
 	now        atomic.Int64 // unix milliseconds
 	log        lockedBuffer
@@ -139,6 +147,12 @@ var testAssets = fstest.MapFS{
 
 func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 	t.Helper()
+	return newFixtureOf(t, func(*fixture, *verify.Config) {}, change...)
+}
+
+// newFixtureOf is newFixture with another verify.
+func newFixtureOf(t *testing.T, of func(*fixture, *verify.Config), change ...func(*Config)) *fixture {
+	t.Helper()
 	ctx := t.Context()
 	f := &fixture{t: t, similarity: .9}
 	f.now.Store(time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC).UnixMilli())
@@ -159,10 +173,12 @@ func newFixture(t *testing.T, change ...func(*Config)) *fixture {
 		check(t, f.store.CreateApp(ctx, faceproof.App{ID: id, Name: "示例", Notice: testNotice(), Permissions: faceproof.DefaultPermissions(),
 			Origins: []string{"https://shop.example"}, Alive: faceproof.AliveAuto, CreatedAt: f.now.Load()}, keys.HashToken(testSecret)))
 	}
-	v, err := verify.New(verify.Config{Store: f.store, Subjects: f.store, Apps: f.store, Audit: f.store, Registry: f.registry, Keys: ring, Blob: blobs, Attempts: f.store,
-		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return &analysis{f} }), Now: now, Log: log})
+	vc := verify.Config{Store: f.store, Subjects: f.store, Apps: f.store, Audit: f.store, Registry: f.registry, Keys: ring, Blob: blobs, Attempts: f.store,
+		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return &analysis{f} }), Now: now, Log: log}
+	of(f, &vc)
+	v, err := verify.New(vc)
 	check(t, err)
-	api, err := wechat.New(wechat.Config{Store: f.store, Verify: v, Keys: ring, Now: now, Log: log})
+	api, err := wechat.New(wechat.Config{Store: f.store, Verify: v, Keys: ring, Digits: vc.Digits, Now: now, Log: log})
 	check(t, err)
 	c := Config{Captures: v, WeChat: api, WeChatPaths: wechat.Prefixes(), LimitedPaths: []string{wechat.SDKPrefix}, Web: testAssets, Version: "test", Now: now, Log: log,
 		Ready: func() error { return f.ready },
