@@ -1,0 +1,307 @@
+package faces
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"faceproof/internal/eval/score"
+)
+
+// Languages of a report.
+const (
+	english = "en"
+	chinese = "zh"
+)
+
+// page writes one report in one language.
+type page struct {
+	strings.Builder
+	lang string
+}
+
+// s picks the sentence of the language and fills it in.
+func (p *page) s(en, zh string, args ...any) string {
+	t := en
+	if p.lang == chinese {
+		t = zh
+	}
+	if len(args) == 0 {
+		return t
+	}
+	return fmt.Sprintf(t, args...)
+}
+
+func (p *page) t(t Text) string { return p.s(t.En, t.Zh) }
+
+// table writes a caption, a header whose parts lie between bars, and rows.
+func (p *page) table(caption, header string, rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
+	if caption != "" {
+		fmt.Fprintf(p, "%s\n\n", caption)
+	}
+	fmt.Fprintf(p, "| %s |\n|%s\n", header, strings.Repeat("---|", strings.Count(header, " | ")+1))
+	for _, row := range rows {
+		fmt.Fprintf(p, "| %s |\n", strings.Join(row, " | "))
+	}
+	p.WriteString("\n")
+}
+
+// percent prints a share: two digits where it is small, else two decimals.
+func percent(v float64) string {
+	if v > 0 && v < .001 {
+		return strconv.FormatFloat(100*v, 'g', 2, 64) + " %"
+	}
+	return strconv.FormatFloat(math.Round(1e4*v)/100, 'f', -1, 64) + " %"
+}
+
+// share prints count, n, the rate, its exact interval in round brackets and the
+// one by persons in square ones.
+func share(r score.Rate, by *Span) string {
+	if r.N == 0 {
+		return "–"
+	}
+	s := fmt.Sprintf("%d / %d: **%s** (%s – %s)", r.Count, r.N, percent(r.Rate), percent(r.Low), percent(r.High))
+	return s + between(by)
+}
+
+func between(by *Span) string {
+	if by == nil {
+		return ""
+	}
+	return fmt.Sprintf(" [%s – %s]", percent(by.Low), percent(by.High))
+}
+
+func similarity(v float64) string { return strconv.FormatFloat(v, 'f', 4, 64) }
+
+func (r *Report) markdown(lang string) []byte {
+	p := &page{lang: lang}
+	h := r.Header
+	fmt.Fprintf(p, "# %s\n\n", p.s("Faces told apart: pack `%s`", "人脸比对：模型包 `%s`", h.Pack))
+	fmt.Fprintf(p, "%s · %s `%s` · %s `%s` · %s %d\n\n", h.Date, p.s("model", "模型"), h.ModelID, p.s("version", "版本"), h.Version, p.s("seed", "种子"), h.Seed)
+	metric := p.s("Similarity: cosine.", "相似度：余弦。")
+	if h.Metric == "l2" {
+		metric = p.s("Similarity: 1 − L2 distance of raw descriptors.", "相似度：1 − 原始特征的 L2 距离。")
+	}
+	fmt.Fprintf(p, "%s %s\n\n", metric, p.s(
+		"FMR: false match rate, impostors that reach the threshold. FNMR: false non-match rate, genuine comparisons under it. TAR is 1 − FNMR. FTA: failure to acquire, pictures without a template, left out of both. FTE: failure to enrol, pictures that the gate of enrolment refuses; they are compared nevertheless (ISO/IEC 19795-1). Intervals at 95 %%: in round brackets exact (Clopper and Pearson), as if every comparison were independent; in square brackets from drawing whole persons again (%d draws), which is the honest one. A rate that allows under ten false matches among the comparisons is marked *: read an order of magnitude; under three, nothing is said.",
+		"FMR：误匹配率，即达到阈值的冒充比对；FNMR：漏匹配率，即低于阈值的本人比对；TAR 为 1 − FNMR。FTA：采集失败，未得到模板的图片，不计入前两者；FTE：注册失败，注册质量门会拒绝的图片，此处仍参与比对（ISO/IEC 19795-1）。区间置信度 95 %%：圆括号为精确区间（Clopper–Pearson），视各比对相互独立；方括号为按人重抽样（%d 次），更为诚实。可容许误匹配不足十次的速率标 *，只可视为数量级；不足三次则不报告。", h.Resamples))
+	for _, id := range h.Protocols {
+		fmt.Fprintf(p, "- `%s` (`%.12s`): %s. %s\n", id.ID, id.Digest, p.t(id.Title), p.t(id.Source))
+	}
+	p.WriteString("\n")
+	r.summary(p)
+	for i := range r.Sets {
+		r.Sets[i].markdown(p)
+	}
+	r.calibration(p)
+	return []byte(strings.TrimRight(p.String(), "\n") + "\n")
+}
+
+// summary is every set at the pack's threshold.
+func (r *Report) summary(p *page) {
+	var rows [][]string
+	for i := range r.Sets {
+		s := &r.Sets[i]
+		rows = append(rows, []string{p.t(s.Title), frames(s), strconv.Itoa(s.Persons), strconv.Itoa(s.Pictures), share(s.NoMatch, nil), share(s.NoEnrol, nil),
+			similarity(s.Threshold), share(s.All.Shipped.FMR, s.All.Shipped.FMRSpan), share(s.All.Shipped.FNMR, s.All.Shipped.FNMRSpan)})
+	}
+	fmt.Fprintf(p, "## %s\n\n", p.s("At the threshold as shipped", "出厂阈值下"))
+	p.table("", p.s("set | frames | persons | pictures | FTA | FTE | threshold | FMR | FNMR", "集合 | 帧数 | 人数 | 图片 | FTA | FTE | 阈值 | FMR | FNMR"), rows)
+}
+
+// frames prints how many are averaged, probe : reference.
+func frames(s *Result) string {
+	if s.Attempts {
+		return "a : a"
+	}
+	return fmt.Sprintf("%d : %d", s.ProbeFrames, s.ReferenceFrames)
+}
+
+func (s *Result) groupName(p *page, g *Group) string {
+	if g.Name == "" {
+		return p.s("all", "全部")
+	}
+	if t, ok := s.Names[g.Name]; ok {
+		return p.t(t)
+	}
+	return strings.ReplaceAll(g.Name, "|", "/")
+}
+
+func (s *Result) groups() []*Group {
+	out := []*Group{&s.All}
+	for i := range s.By {
+		out = append(out, &s.By[i])
+	}
+	return out
+}
+
+func (s *Result) markdown(p *page) {
+	fmt.Fprintf(p, "## %s\n\n", p.t(s.Title))
+	fmt.Fprintf(p, "`%s` / `%s` · %s", s.Protocol, s.Name, p.s("%d persons, %d pictures, frames %s", "%d 人，%d 张图片，帧数 %s", s.Persons, s.Pictures, frames(s)))
+	if s.Draws > 1 {
+		p.WriteString(p.s(", %d draws of the same pictures (comparisons of different draws are alike: believe the square brackets)", "，同一批图片重复分配 %d 次（各次比对彼此相似：以方括号为准）", s.Draws))
+	}
+	if s.Missing > 0 || s.LeftOut > 0 {
+		p.WriteString(p.s(", %d pictures of the list are not there, %d comparisons left out", "，列表中 %d 张图片缺失，略去 %d 次比对", s.Missing, s.LeftOut))
+	}
+	p.WriteString("\n\n")
+	if len(s.Refused) > 0 {
+		var parts []string
+		for _, reason := range slices.Sorted(maps.Keys(s.Refused)) {
+			parts = append(parts, fmt.Sprintf("%s %d", p.t(reasonText(reason)), s.Refused[reason]))
+		}
+		fmt.Fprintf(p, "%s%s\n\n", p.s("The gate of enrolment would refuse: ", "注册质量门会拒绝："), strings.Join(parts, ", "))
+	}
+	if a := s.Accuracy; a != nil {
+		fmt.Fprintf(p, "%s\n\n", p.s("**Accuracy over %d folds: %s ± %s** (mean and standard deviation; threshold from the other folds).", "**%d 折准确率：%s ± %s**（均值与标准差；阈值取自其余各折）。", len(a.Folds), percent(a.Mean), percent(a.SD)))
+	}
+	var rows [][]string
+	for _, g := range s.groups() {
+		rows = append(rows, []string{s.groupName(p, g), strconv.Itoa(g.Persons), strconv.Itoa(g.Genuine), strconv.Itoa(g.Impostor), share(g.Shipped.FMR, g.Shipped.FMRSpan),
+			share(g.Shipped.FNMR, g.Shipped.FNMRSpan), percent(g.EER), strconv.FormatFloat(g.AUC, 'f', 5, 64)})
+	}
+	p.table(p.s("At the threshold as shipped, %s; groups against themselves.", "出厂阈值 %s；各组为组内比对。", similarity(s.Threshold)),
+		p.s("group | persons | genuine | impostors | FMR | FNMR | EER | AUC", "组 | 人数 | 本人 | 冒充 | FMR | FNMR | EER | AUC"), rows)
+	if g := s.Gap; g != nil {
+		name := func(id string) string { return s.groupName(p, &Group{Name: id}) }
+		ratio := p.s("the other has none", "另一组为零")
+		if g.FMRRatio > 0 {
+			ratio = p.s("%.3g times that of %s", "为%[2]s的 %[1].3g 倍", g.FMRRatio, name(g.BestFMR))
+		}
+		if g.WorstFMR != g.BestFMR {
+			fmt.Fprintf(p, "%s\n\n", p.s("Gap: FMR of %s is %s; FNMR of %s is %s above that of %s.", "差距：%s的 FMR %s；%s的 FNMR 高出%[5]s %[4]s。",
+				name(g.WorstFMR), ratio, name(g.WorstFNMR), percent(g.FNMRDiff), name(g.BestFNMR)))
+		}
+	}
+	s.targets(p)
+	s.grid(p)
+	if s.drawn() {
+		fmt.Fprintf(p, "![DET](det-%s.svg) ![ROC](roc-%s.svg)\n\n", s.file(), s.file())
+	}
+}
+
+// targets is FNMR where an FMR is asked for.
+func (s *Result) targets(p *page) {
+	var rows [][]string
+	for _, g := range s.groups() {
+		row := []string{s.groupName(p, g)}
+		said := false
+		for _, pt := range g.Points {
+			if pt.Events < leastEvents || pt.Threshold == 0 && pt.TAR == 0 {
+				row = append(row, "–")
+				continue
+			}
+			said = true
+			mark := ""
+			if !pt.Supported {
+				mark = " *"
+			}
+			row = append(row, fmt.Sprintf("**%s**%s; %s%s", percent(pt.TAR), between(flip(pt.Span)), similarity(pt.Threshold), mark))
+		}
+		if said {
+			rows = append(rows, row)
+		}
+	}
+	p.table(p.s("TAR where a false match rate is asked for; then the threshold. Thresholds are set on these very comparisons, in the intervals in every draw anew.",
+		"给定误匹配率下的 TAR，其后为阈值。阈值取自同一批比对；区间中每次重抽样均重新取阈值。"),
+		p.s("group | FMR 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6", "组 | FMR 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6"), rows)
+}
+
+// flip turns an interval of FNMR into one of TAR.
+func flip(s *Span) *Span {
+	if s == nil {
+		return nil
+	}
+	return &Span{1 - s.High, 1 - s.Low}
+}
+
+// grid is both rates at round thresholds.
+func (s *Result) grid(p *page) {
+	var cols []*Group
+	header := p.s("threshold", "阈值")
+	for _, g := range s.groups() {
+		if len(g.Table) > 0 && g.Impostor >= 100 {
+			cols = append(cols, g)
+			header += fmt.Sprintf(" | FMR, %s | FNMR, %s", s.groupName(p, g), s.groupName(p, g))
+		}
+	}
+	if len(cols) == 0 {
+		return
+	}
+	var rows [][]string
+	for i, e := range cols[0].Table {
+		row := []string{similarity(e.Threshold)}
+		if math.Abs(e.Threshold-s.Threshold) < 1e-9 {
+			row[0] = "**" + row[0] + "**"
+		}
+		for _, g := range cols {
+			row = append(row, percent(g.Table[i].FMR), percent(g.Table[i].FNMR))
+		}
+		rows = append(rows, row)
+	}
+	p.table("", header, rows)
+}
+
+func (r *Report) calibration(p *page) {
+	var rows [][]string
+	point := func(list []CalPoint, fmr float64) string {
+		for _, c := range list {
+			if c.FMR == fmr {
+				mark := ""
+				if c.Extrapolated {
+					mark = " †"
+				}
+				if c.Group != "" {
+					return fmt.Sprintf("%s%s; %s; %s", similarity(c.Threshold), mark, percent(c.FNMR), percent(c.GroupFNMR))
+				}
+				return fmt.Sprintf("%s%s; %s", similarity(c.Threshold), mark, percent(c.FNMR))
+			}
+		}
+		return "–"
+	}
+	for _, c := range r.Calibration {
+		overall := []string{fmt.Sprintf("%d : %d", c.ProbeFrames, c.ReferenceFrames), p.s("all", "全部")}
+		worst := []string{overall[0], p.s("worst group", "最差组")}
+		for _, fmr := range rates {
+			overall, worst = append(overall, point(c.Overall, fmr)), append(worst, point(c.WorstGroup, fmr))
+		}
+		if rows = append(rows, overall); len(c.WorstGroup) > 0 {
+			rows = append(rows, worst)
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintf(p, "## %s\n\n", p.s("Thresholds for a false match rate", "按误匹配率取阈值"))
+	p.table(p.s("Threshold; FNMR of everybody; of the worst group its own FNMR. Frames: probe : reference. † fewer than ten false matches to go by: the tail above 1e-2 carried on as an exponential.",
+		"阈值；全体 FNMR；最差组另列其自身 FNMR。帧数：探测 : 参考。† 误匹配不足十次：由 1e-2 以上的尾部按指数外推。"),
+		p.s("frames | for | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6", "帧数 | 对象 | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6"), rows)
+}
+
+// reasonTexts are what the gate of enrolment says, without figures.
+var reasonTexts = map[string]Text{
+	"no face found":                       {"no face", "没有人脸"},
+	"n faces found":                       {"several faces", "多张人脸"},
+	"the face is too small":               {"face too small", "人脸太小"},
+	"the face looks away":                 {"looks away", "未正视"},
+	"the face is too dark":                {"too dark", "太暗"},
+	"the light is too bright or too hard": {"too bright", "光线过强"},
+	"the face seems to be covered":        {"covered", "有遮挡"},
+	"the eyes seem to be shut":            {"eyes shut", "闭眼"},
+	"the picture is blurred":              {"blurred", "模糊"},
+	"not a picture that can be read":      {"unreadable", "无法读取"},
+}
+
+// reasonText names a reason; one that is not known names itself.
+func reasonText(reason string) Text {
+	if t, ok := reasonTexts[reason]; ok {
+		return t
+	}
+	return Text{strings.ReplaceAll(reason, "|", "/"), strings.ReplaceAll(reason, "|", "/")}
+}
