@@ -80,6 +80,9 @@ var digitsFaults = map[AudioFault]struct {
 	AudioNoisy:    {ReasonNoise, HintQuietPlace},
 }
 
+// AudioHint is what would help against a fault of the sound; HintNone where there is none.
+func AudioHint(f AudioFault) Hint { return digitsFaults[f].hint }
+
 // decideDigits asks whether a live face read these very digits: the sound, the
 // words, their times, the lips, and at last the light under the digits. What
 // fails is inconclusive, with advice; three things reject. Coloured light on the
