@@ -111,7 +111,7 @@ func (c *cache) get(ctx context.Context, e engine, name, pick string) (seen, err
 	}
 	var s seen
 	if s.vector, s.refused, err = e.embed(ctx, data, pick); faceproof.ErrorCode(err) == faceproof.CodeInvalid {
-		s, err = seen{refused: "not a picture that can be read"}, nil
+		s, err = seen{refused: "unreadable"}, nil
 	}
 	if err != nil {
 		return s, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"math"
 	"regexp"
 	"slices"
@@ -53,6 +54,7 @@ func (p product) embed(ctx context.Context, data []byte, pick string) ([]float32
 	if err != nil {
 		return nil, "", err
 	}
+	info, _ := imaging.CheckJPEG(data, imaging.PhotoLimits) // zero when it is no JPEG
 	faces, err := p.Detect(ctx, m)
 	if err != nil {
 		return nil, "", err
@@ -67,8 +69,7 @@ func (p product) embed(ctx context.Context, data []byte, pick string) ([]float32
 	if err != nil {
 		return nil, "", err
 	}
-	q := p.Quality(m, faces, l)
-	refused := reason(face.CheckPortrait(q))
+	refused := reason(face.CheckPortrait(p.Assess(m, info.Quality, faces, l)))
 	v, err := p.Embed(ctx, m, faces[0], l)
 	if faceproof.ErrorCode(err) == faceproof.CodeInvalid {
 		return nil, refused, nil
@@ -81,25 +82,19 @@ func off(f face.Face, m *imaging.Image) float64 {
 	return math.Hypot(f.Box.X+f.Box.W/2-float64(m.W)/2, f.Box.Y+f.Box.H/2-float64(m.H)/2)
 }
 
-var numbers = regexp.MustCompile(`[0-9]+`)
+var component = regexp.MustCompile(`\(([a-z_]+)(?: [0-9]+ of 100)?\)$`)
 
-// reason is what the gate says of a picture, without its figures and advice.
+// reason is the quality component (ISO/IEC 29794-5) for which the gate refuses a
+// picture; empty when it does not.
 func reason(err error) string {
 	if err == nil {
 		return ""
 	}
-	msg := err.Error()
-	if f, ok := err.(*faceproof.Error); ok {
-		msg = f.Message
-	}
-	for i, c := range msg {
-		if c == ':' || c == '(' {
-			msg = msg[:i]
-			break
+	var f *faceproof.Error
+	if errors.As(err, &f) {
+		if m := component.FindStringSubmatch(f.Message); m != nil {
+			return m[1]
 		}
 	}
-	for len(msg) > 0 && msg[len(msg)-1] == ' ' {
-		msg = msg[:len(msg)-1]
-	}
-	return numbers.ReplaceAllString(msg, "n")
+	return "other"
 }

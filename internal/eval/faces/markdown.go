@@ -284,18 +284,21 @@ func (r *Report) calibration(p *page) {
 		p.s("frames | for | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6", "帧数 | 对象 | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6"), rows)
 }
 
-// reasonTexts are what the gate of enrolment says, without figures.
+// reasonTexts are the components for which the gate of enrolment refuses.
 var reasonTexts = map[string]Text{
-	"no face found":                       {"no face", "没有人脸"},
-	"n faces found":                       {"several faces", "多张人脸"},
-	"the face is too small":               {"face too small", "人脸太小"},
-	"the face looks away":                 {"looks away", "未正视"},
-	"the face is too dark":                {"too dark", "太暗"},
-	"the light is too bright or too hard": {"too bright", "光线过强"},
-	"the face seems to be covered":        {"covered", "有遮挡"},
-	"the eyes seem to be shut":            {"eyes shut", "闭眼"},
-	"the picture is blurred":              {"blurred", "模糊"},
-	"not a picture that can be read":      {"unreadable", "无法读取"},
+	"single_face_present":        {"no face, or several", "无人脸或多张人脸"},
+	"inter_eye_distance":         {"face too small", "人脸太小"},
+	"head_pose_yaw":              {"looks aside", "侧脸"},
+	"head_pose_pitch":            {"looks up or down", "仰头或低头"},
+	"luminance_mean":             {"too dark", "太暗"},
+	"over_exposure_prevention":   {"too bright", "过曝"},
+	"mouth_occlusion_prevention": {"covered", "有遮挡"},
+	"eyes_open":                  {"eyes shut", "闭眼"},
+	"sharpness":                  {"blurred", "模糊"},
+	"unified_quality_score":      {"poor in all", "整体质量差"},
+	"no_compression_artifacts":   {"compressed too much", "压缩过度"},
+	"mouth_closed":               {"mouth open", "张嘴"},
+	"unreadable":                 {"unreadable", "无法读取"},
 }
 
 // reasonText names a reason; one that is not known names itself.

@@ -41,7 +41,7 @@ func (r *reader) embed(_ context.Context, data []byte, _ string) ([]float32, str
 	}
 	v := make([]float32, 3)
 	if n, _ := fmt.Sscan(string(data), &v[0], &v[1], &v[2]); n != 3 {
-		return nil, "no face found", nil
+		return nil, "single_face_present", nil
 	}
 	return v, "", nil
 }
