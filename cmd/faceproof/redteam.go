@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +22,11 @@ import (
 
 	"faceproof"
 	"faceproof/eval/protocols"
+	"faceproof/internal/digits"
 	"faceproof/internal/eval"
+	"faceproof/internal/eval/aloud"
 	"faceproof/internal/face"
+	"faceproof/internal/modelpack"
 )
 
 // codeMissed says that a bar was missed, or that a report is not what its trials
@@ -30,12 +35,12 @@ const codeMissed = 1
 
 // redteamFlags are those of `faceproof redteam`.
 type redteamFlags struct {
-	gate, portraits, recordings, out, pack, liveness string
-	jobs                                             int
-	check                                            bool
-	session                                          uint64
-	zip                                              string
-	limits                                           eval.Limits
+	gate, portraits, voices, recordings, out, pack, liveness string
+	jobs                                                     int
+	check                                                    bool
+	session                                                  uint64
+	zip                                                      string
+	limits                                                   eval.Limits
 }
 
 func redteamCommand(g *globals) *cobra.Command {
@@ -73,6 +78,7 @@ func redteamCommand(g *globals) *cobra.Command {
 	p := cmd.Flags()
 	p.StringVar(&f.gate, "gate", "flash-gate", "the protocol: a file, or one of "+strings.Join(protocolNames(), ", "))
 	p.StringVar(&f.portraits, "portraits", filepath.Join("models", "npm", "node_modules", "@vladmandic", "face-api", "demo"), "photos of the persons to present; a person is the file's name before \"_\", or the folder")
+	p.StringVar(&f.voices, "voices", "", "who reads the digits: recordings as <lang>/<speaker>/<label>_NN.wav, of which those not trained on are taken (empty: a synthesiser, espeak-ng)")
 	p.StringVar(&f.recordings, "recordings", "", "judge these recordings instead (one folder a label)")
 	p.StringVar(&f.out, "out", "", "folder of the campaign (redteam/NAME when empty)")
 	p.StringVar(&f.pack, "pack", "", "model pack (the active one when empty)")
@@ -152,9 +158,11 @@ func redteam(ctx context.Context, g *globals, f *redteamFlags) (*eval.Report, er
 	defer done()
 	v := versionOf(g.DataDir)
 	c.Header.Pack, c.Header.Version, c.Header.Commit, c.Header.Policy = e.Pack().ID, v.Version, v.Revision+changed(), policyOf(e, f.liveness)
-	if err := prepare(ctx, g, &c, f, e); err != nil {
+	shut, err := prepare(ctx, g, &c, f, e)
+	if err != nil {
 		return nil, err
 	}
+	defer shut()
 	c.Progress = progress(g.Err, "sessions")
 	if err := c.Run(ctx); err != nil {
 		return nil, err
@@ -185,7 +193,13 @@ func present(ctx context.Context, g *globals, f *redteamFlags) error {
 	if err != nil {
 		return err
 	}
-	rec, err := (&eval.Camera{Engine: e, Portraits: portraits, Policy: policyOf(e, f.liveness)}).Present(ctx, jobs[i])
+	c := &eval.Camera{Engine: e, Portraits: portraits, Policy: policyOf(e, f.liveness)}
+	if p.Aloud(f.limits) {
+		if c.Talkers, _, err = eval.Voices(ctx, f.voices, trainedVoices(e)); err != nil {
+			return err
+		}
+	}
+	rec, err := c.Present(ctx, jobs[i])
 	if err != nil {
 		return err
 	}
@@ -212,25 +226,68 @@ func changed() string {
 	return ""
 }
 
-// prepare says who presents what.
-func prepare(ctx context.Context, g *globals, c *eval.Campaign, f *redteamFlags, e *face.Engine) error {
+// prepare says who presents what; the function given closes what hears it.
+func prepare(ctx context.Context, g *globals, c *eval.Campaign, f *redteamFlags, e *face.Engine) (func(), error) {
 	if c.Protocol == nil {
 		r, err := eval.ListRecordings(e, f.recordings)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		r.Candidates = c.Header.Policy.Candidates
 		c.Jobs, c.Judge, c.Header.Portraits, c.Header.Simulated = r.Jobs, r.Judge, r.Info, r.Simulated
-		return nil
+		if !r.Aloud {
+			return func() {}, nil
+		}
+		done := func() {}
+		r.Speech, c.Header.Speech, done, err = hearing(e)
+		return done, err
+	}
+	camera := &eval.Camera{Engine: e, Policy: c.Header.Policy}
+	done := func() {}
+	if c.Protocol.Aloud(f.limits) {
+		var err error
+		if camera.Speech, c.Header.Speech, done, err = hearing(e); err != nil {
+			return nil, err
+		}
+		var said eval.SpeechInfo
+		if camera.Talkers, said, err = eval.Voices(ctx, f.voices, trainedVoices(e)); err != nil {
+			done()
+			return nil, err
+		}
+		s := c.Header.Speech
+		s.Source, s.Digest, s.Voices = said.Source, said.Digest, said.Voices
 	}
 	portraits, info, err := eval.LoadPortraits(ctx, e, f.portraits, c.Protocol.Portraits)
 	if err != nil {
-		return err
+		done()
+		return nil, err
 	}
 	fmt.Fprintf(g.Err, "%d photos of %d persons (%s), %d unfit; %d sessions into %s\n", info.Photos, info.Persons, info.Half, info.Unfit, len(c.Jobs), f.out)
 	c.Header.Portraits = info
-	c.Judge = (&eval.Camera{Engine: e, Portraits: portraits, Policy: c.Header.Policy}).Judge
-	return nil
+	camera.Portraits = portraits
+	c.Judge = camera.Judge
+	return done, nil
+}
+
+// hearing opens the recogniser of the engine's pack, as serve does. Errors:
+// CodeUnavailable, field "speech", when it has none.
+func hearing(e *face.Engine) (digits.Recogniser, *eval.SpeechInfo, func(), error) {
+	speech, done, err := speechOf(e)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if speech == nil {
+		return nil, nil, nil, faceproof.Errorf(faceproof.CodeUnavailable, "speech", "pack %s has no recogniser of digits", e.Pack().ID)
+	}
+	m := e.Pack().Models[modelpack.RoleSpeech]
+	sum := sha256.Sum256(m.Calibration)
+	return speech, &eval.SpeechInfo{Model: speech.Info().Model, Network: m.SHA256, Calibration: hex.EncodeToString(sum[:])}, done, nil
+}
+
+// trainedVoices are those that the pack's recogniser was trained on, by its own
+// account.
+func trainedVoices(e *face.Engine) []string {
+	return aloud.TrainedVoices(e.Pack().Models[modelpack.RoleSpeech].Calibration)
 }
 
 // progress prints how far a measurement is and when it will end: over and over on

@@ -9,6 +9,8 @@ import (
 
 	"faceproof"
 	"faceproof/internal/capture"
+	"faceproof/internal/digits"
+	"faceproof/internal/eval/aloud"
 	"faceproof/internal/face"
 	"faceproof/internal/flash"
 	"faceproof/internal/simcam"
@@ -17,9 +19,22 @@ import (
 // Camera presents simulated sessions of real portraits.
 type Camera struct {
 	Engine    *face.Engine
-	Portraits []Portrait       // dealt to sessions in turn
-	Policy    faceproof.Policy // decides whether there is another attempt
+	Portraits []Portrait        // dealt to sessions in turn
+	Policy    faceproof.Policy  // decides whether there is another attempt
+	Speech    digits.Recogniser // for cells of digits
+	Talkers   []aloud.Talker    // for them too: dealt by the seed
 }
+
+// scene is what the test camera puts before itself.
+func (j Job) scene() simcam.Kind {
+	if j.Cell.aloud() {
+		return acts[j.Kind].scene
+	}
+	return simcam.Kind(j.Kind)
+}
+
+// voiceParam names, among the conditions of a session, whose voice reads.
+const voiceParam = "voice"
 
 // kinds lists what the test camera can present.
 func kinds() []string {
@@ -46,7 +61,7 @@ func draw(j Job) (simcam.Params, error) {
 		seed := j.Seed + k*redraw
 		values := drawAll(j.Cell.spreads, rand.New(stream(seed, "params", "")))
 		var err error
-		p := simcam.Draw(seed, simcam.Kind(j.Kind), func(p *simcam.Params) {
+		p := simcam.Draw(seed, j.scene(), func(p *simcam.Params) {
 			w, h := p.Width, p.Height
 			*p, err = overlay(*p, values)
 			if _, fixed := values["height"]; !fixed { // the picture keeps its shape
@@ -73,6 +88,13 @@ func (c *Camera) Judge(ctx context.Context, j Job) (Trial, error) {
 	t := Trial{Person: who.Person, Portrait: who.Key, Rho: p.Rho()}
 	if t.Params, err = asMap(p); err != nil {
 		return t, err
+	}
+	if j.Cell.aloud() {
+		if c.Speech == nil || len(c.Talkers) == 0 {
+			return t, faceproof.Errorf(faceproof.CodeUnavailable, "speech", "digits need a recogniser and voices")
+		}
+		voice, _ := c.talkers(j)
+		t.Params[voiceParam] = voice.Lang + "/" + voice.ID
 	}
 	scene, err := simcam.NewScene(simcam.Portrait{Name: who.Key, Image: who.Image, Mesh: who.Mesh}, p)
 	if err != nil {
@@ -123,13 +145,22 @@ func (c *Camera) Present(ctx context.Context, j Job) (capture.Recording, error) 
 
 // measurement is the analysis of an attempt of a session.
 func (c *Camera) measurement(policy faceproof.Policy, seed uint64, attempt int) *measurement {
-	return measure(c.Engine, policy.Candidates, stream(seed, "analysis", fmt.Sprint(attempt)))
+	return measure(c.Engine, c.Speech, policy.Candidates, stream(seed, "analysis", fmt.Sprint(attempt)))
 }
 
 // record films one attempt under a new challenge. Its plan is chosen as the server
 // does it: by what m makes of the opening.
 func (c *Camera) record(ctx context.Context, j Job, scene *simcam.Scene, policy faceproof.Policy, attempt int, m *measurement) (capture.Recording, error) {
 	seed := j.Seed + uint64(attempt-1)*redraw
+	if j.Cell.aloud() {
+		rd, err := c.newReading(j, fmt.Sprint(attempt))
+		if err != nil {
+			return capture.Recording{}, err
+		}
+		rec, err := rd.film(scene, seed)
+		rec.Meta.Transcript.Attempt = attempt
+		return rec, err
+	}
 	draw := func(p faceproof.Plan) (faceproof.FlashChallenge, error) {
 		return flash.New(stream(j.Seed, "challenge", fmt.Sprint(attempt)), p)
 	}

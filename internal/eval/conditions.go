@@ -20,6 +20,7 @@ var bins = []struct {
 	{"quality", []float64{0, 75, 80, 85, 90, 1e9}},
 	{"skin", nil},
 	{"screen", nil},
+	{"voice", nil},
 }
 
 func (r *Report) splits(order []*Cell) {

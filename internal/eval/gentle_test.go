@@ -2,10 +2,10 @@ package eval
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 
@@ -53,35 +53,49 @@ func TestMeasureGentle(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d photos of %d persons", info.Photos, info.Persons)
-	for _, lux := range []float64{100, 200, 300, 450, 600} {
-		var p, q, z, b, l []float64
-		unmeasured := 0
-		for i := range n {
-			f := gentle(t, e, portraits[i%len(portraits)], lux, uint64(i))
-			if !f.Measurable {
-				unmeasured++
-				continue
-			}
-			p, q, z, b, l = append(p, f.P), append(q, f.Amplitude), append(z, f.Z), append(b, f.BackgroundRatio), append(l, f.L)
+	// One session at each light in turn, so that a run that is cut short has a table.
+	rooms := make([]gentleRoom, len(gentleLux))
+	for i := range n {
+		for k, lux := range gentleLux {
+			rooms[k].add(gentle(t, e, portraits[i%len(portraits)], lux, uint64(i)))
 		}
-		missed := func(alpha float64) score.Rate {
-			k := unmeasured
-			for _, v := range p {
-				if v > alpha {
-					k++
-				}
+		if (i+1)%10 == 0 || i+1 == n {
+			for k, lux := range gentleLux {
+				t.Logf("| %.0f | %s", lux, rooms[k].row())
 			}
-			return score.Proportion(k, n)
 		}
-		mid := func(v []float64) float64 {
-			slices.Sort(v)
-			if len(v) == 0 {
-				return 0
-			}
-			return v[len(v)/2]
-		}
-		t.Logf("| %.0f | %d | %v | %v | %.3f | %.1f | %.2f | %.1f |", lux, n, missed(1e-3), missed(1e-3/3), mid(q), mid(z), mid(b), mid(l))
 	}
+}
+
+var gentleLux = []float64{100, 200, 300, 450, 600}
+
+// gentleRoom gathers the sessions of one light.
+type gentleRoom struct {
+	n, missed, thirds int // sessions; p over 1e-3; over a third of it
+	p, q, z, b, l     []float64
+}
+
+func (r *gentleRoom) add(f faceproof.FlashEvidence) {
+	r.n++
+	if !f.Measurable || f.P > 1e-3 {
+		r.missed++
+	}
+	if !f.Measurable || f.P > 1e-3/3 {
+		r.thirds++
+	}
+	if f.Measurable {
+		r.p, r.q, r.z, r.b, r.l = append(r.p, f.P), append(r.q, f.Amplitude), append(r.z, f.Z), append(r.b, f.BackgroundRatio), append(r.l, f.L)
+	}
+}
+
+func (r *gentleRoom) row() string {
+	miss := func(k int) string {
+		c := score.Proportion(k, r.n)
+		return fmt.Sprintf("%d of %d (%.1f – %.1f %%)", k, r.n, 100*c.Low, 100*c.High)
+	}
+	q := func(v []float64) score.Quantile { return score.Quantiles(v, .5)[0] }
+	tenth := func(v []float64) float64 { return score.Quantiles(v, .1)[0].Value }
+	return fmt.Sprintf("%s | %s | %.2g | %.3f (%.3f) | %.1f (%.1f) | %.2f | %.1f |", miss(r.missed), miss(r.thirds), q(r.p).Value, q(r.q).Value, tenth(r.q), q(r.z).Value, tenth(r.z), q(r.b).Value, q(r.l).Value)
 }
 
 // gentle is what the product measures of one session.

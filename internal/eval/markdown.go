@@ -114,7 +114,10 @@ func (r *Report) markdown(lang string) []byte {
 func (p *page) top() {
 	r, h := p.r, p.r.Header
 	fmt.Fprintf(p, "# %s\n\n", r.Title.in(p.lang))
-	if h.Simulated {
+	if h.Simulated && h.Speech != nil {
+		p.WriteString(p.s("> **Every figure here is simulated.** Portraits whose mouth is moved by computer, before a model of screen and camera, and single digits put together to what they say, were presented to the product's own analysis and decision. No real reader was recorded. Real refusals will be more frequent.\n\n",
+			"> **本报告所有数字均为仿真。** 由电脑驱动口型的人像、屏幕与相机模型，以及由单个数字拼接成的读音生成会话，再交给产品本身的分析与判定。没有录制任何真人朗读。真实的拒绝率会更高。\n\n"))
+	} else if h.Simulated {
 		p.WriteString(p.s("> **Every figure here is simulated.** A model of screen, face, attack and camera was presented to the product's own analysis and decision. No real flash recording was measured. Real refusals will be more frequent.\n\n",
 			"> **本报告所有数字均为仿真。** 由屏幕、人脸、攻击和相机的物理模型生成会话，再交给产品本身的分析与判定。没有测量任何真实的闪光录像。真实的拒绝率会更高。\n\n"))
 	} else {
@@ -230,7 +233,11 @@ func (p *page) live() {
 		return
 	}
 	p.heading(2, "Genuine persons", "真人")
-	row := []string{kindText(s.Kind).in(p.lang), fmt.Sprint(s.N()), fmt.Sprint(s.Accepted), fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.FRR), p.rate(s.APCER), p.rate(s.APNRR)}
+	accepted := fmt.Sprint(s.Accepted)
+	if len(s.Levels) > 0 {
+		accepted += " (" + tallied(s.Levels) + ")"
+	}
+	row := []string{kindText(s.Kind).in(p.lang), fmt.Sprint(s.N()), accepted, fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.FRR), p.rate(s.APCER), p.rate(s.APNRR)}
 	p.table(p.s("Single attempts, the campaign's policy, cells: %s. A mixture of their conditions, no population.", "单次尝试、本策略，单元：%s。各条件的混合，并非人群抽样。", codes(s.Cells)),
 		[]string{"", "n", p.s("accepted", "通过"), p.s("called an attack", "判为攻击"), p.s("inconclusive", "无结论"), "FRR", "BPCER", "BPNRR"}, [][]string{row})
 }
@@ -243,12 +250,20 @@ func (p *page) species() {
 	var rows [][]string
 	for _, s := range p.r.Species {
 		name := kindText(s.Kind).in(p.lang) + " (`" + s.Kind + "`)"
-		rows = append(rows, []string{name, fmt.Sprint(s.N()), fmt.Sprint(s.Accepted), fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.IAPAR), p.rate(s.APCER), p.rate(s.APNRR)})
+		accepted := fmt.Sprint(s.Accepted)
+		if len(s.Levels) > 0 {
+			accepted += " (" + tallied(s.Levels) + ")"
+		}
+		rows = append(rows, []string{name, fmt.Sprint(s.N()), accepted, fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.IAPAR), p.rate(s.APCER), p.rate(s.APNRR)})
 	}
 	p.table(p.s("One attempt each, the campaign's policy. IAPAR: accepted of all; APCER: accepted of those that were classified; APNRR: told to try again (ISO/IEC 30107-3).",
 		"每次一个尝试，本策略。IAPAR：全部中被放行的比例；APCER：已分类者中被放行的比例；APNRR：被要求重试的比例（ISO/IEC 30107-3）。"),
 		[]string{p.s("species", "种类"), "n", p.s("accepted", "放行"), p.s("rejected", "拒绝"), p.s("inconclusive", "无结论"), "IAPAR", "APCER", "APNRR"}, rows)
 	if p.r.RIAPAR != nil {
+		if p.r.Header.Speech != nil {
+			p.WriteString(p.s("RIAPAR (FRR + IAPAR of the worst species but the documented limits): **%s**.\n", "RIAPAR（FRR + 最差种类的 IAPAR，不含已声明的局限）：**%s**。\n", percent(*p.r.RIAPAR)))
+			return
+		}
 		p.WriteString(p.s("RIAPAR (FRR + IAPAR of the worst species but those that no flash can tell): **%s**.\n", "RIAPAR（FRR + 最差种类的 IAPAR，不含闪光无法识别者）：**%s**。\n", percent(*p.r.RIAPAR)))
 	}
 }
@@ -326,6 +341,9 @@ func (p *page) cells() {
 		fmt.Fprintf(p, "### %s: %s (`%s`)\n\n", t.Title.in(p.lang), kindText(t.Kind).in(p.lang), t.Kind)
 		fmt.Fprintf(p, "%s%s", p.s("Accepted ", "通过 "), p.rate(t.Accept))
 		p.WriteString(p.s("; rejected %d, inconclusive %d.", "；拒绝 %d，无结论 %d。", t.Rejected, t.Inconclusive))
+		if len(t.Levels) > 0 {
+			p.WriteString(p.s(" Level of the passes: ", " 通过的级别：") + tallied(t.Levels) + p.s(".", "。"))
+		}
 		if t.Attempts > 1 {
 			p.WriteString(p.s(" Up to %d attempts a session.", " 每会话至多 %d 次尝试。", t.Attempts))
 		}
@@ -366,18 +384,25 @@ func codes(names []string) string {
 	return "`" + strings.Join(names, "`, `") + "`"
 }
 
+// tallied prints words with their counts.
+func tallied(c []Count) string {
+	parts := make([]string, len(c))
+	for i, w := range c {
+		parts[i] = fmt.Sprintf("`%s` %d", w.Word, w.Count)
+	}
+	return strings.Join(parts, ", ")
+}
+
 func (p *page) words(title string, c []Count, met map[string]bool) {
 	if len(c) == 0 {
 		return
 	}
-	parts := make([]string, len(c))
-	for i, w := range c {
-		parts[i] = fmt.Sprintf("`%s` %d", w.Word, w.Count)
+	for _, w := range c {
 		if met != nil {
 			met[w.Word] = true
 		}
 	}
-	fmt.Fprintf(p, "%s: %s\n\n", title, strings.Join(parts, ", "))
+	fmt.Fprintf(p, "%s: %s\n\n", title, tallied(c))
 }
 
 func settings(m map[string]any) string {

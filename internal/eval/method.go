@@ -34,6 +34,7 @@ func (p *page) method() {
 		"流程：`internal/analysis` 与 `faceproof.Decide`，与服务器所运行者相同。每次尝试或通过，或拒绝（攻击或他人），或无结论（请重试）。")
 	item("Rates: count, n and the exact 95 % interval of Clopper and Pearson, which takes sessions as independent; sessions share faces, so it is somewhat too narrow. Quantiles: order statistics. Ratios: bootstrap.",
 		"比率：计数、n 与 Clopper–Pearson 精确 95 % 区间，假设会话相互独立；会话共用人脸，故区间略偏窄。分位数：次序统计量。比值：自助法。")
+	p.speech()
 	item("p of a capture that could not be measured counts as 1.", "无法测量的采集其 p 记为 1。")
 	fmt.Fprintf(p, "- %s %s", p.s("Version", "版本"), h.Version)
 	for _, kv := range [][2]string{{p.s("commit", "提交"), h.Commit}, {p.s("protocol", "协议") + " `" + h.Campaign + "`, sha256", h.Protocol}, {p.s("photos, sha256", "照片 sha256"), h.Portraits.Digest}} {
@@ -53,8 +54,36 @@ func (p *page) method() {
 		item("The camera is a model: no subsurface scattering, local tone mapping, beauty filter, night shift or banding of the screen. Face and detector's template come from meshes of one kind, though scaled and distorted apart.",
 			"相机是模型：没有次表面散射、局部色调映射、美颜、夜览或屏幕条纹。人脸与检测模板来自同类网格，尽管各自缩放变形。")
 	}
+	if h.Speech != nil {
+		if h.Simulated {
+			item("A mouth that is moved by the loudness of the very sound is more alike than a real one; single digits in a row have no sentence melody, and the readers' delay (0.3 to 0.8 s) is drawn. Sessions of one voice are alike: with few voices nothing bounds what another would do.",
+				"由声音响度驱动的口型比真实口型更吻合；单个数字相连没有语调，朗读者的延迟（0.3 至 0.8 秒）为抽取。同一声音的会话彼此相似：声音太少时无法推断他人。")
+		}
+		item("Not detectable by sound and lips, and passing here by design: a synthesised or another's voice, recorded digits put together in time, a face animated by the sound; at level `standard` too where the light is put onto it in real time. Nobody's voice is compared with anything.",
+			"声音与唇动无法识别、在此设计上即会通过：合成或他人的声音、按时拼接的录音数字、由声音驱动的人脸；若再实时加上光，也会达到 `standard` 级。不比对任何人的声纹。")
+	}
 	item("Not detectable by coloured light: a client that relights a 3-D face model in real time, masks of silicone or resin, another living person (matching decides), a person who is forced or asleep.",
 		"彩色闪光无法识别：实时重打光三维人脸模型的客户端、硅胶或树脂面具、另一真人（由比对决定）、被胁迫或熟睡的人。")
+}
+
+// speech says what heard the digits, and whose voices said them.
+func (p *page) speech() {
+	s := p.r.Header.Speech
+	if s == nil {
+		return
+	}
+	fmt.Fprintf(p, "- %s", p.s("Recogniser `%s`, network sha256 `%s`, calibration sha256 `%s`.", "识别器 `%s`，网络 sha256 `%s`，校准文件 sha256 `%s`。", s.Model, s.Network, s.Calibration))
+	if len(s.Voices) > 0 {
+		names := map[bool][]string{}
+		for _, v := range s.Voices {
+			names[v.Trained] = append(names[v.Trained], v.Voice)
+		}
+		p.WriteString(p.s(" Voices (%s): never trained on: %s; the recogniser was trained on them or their like: %s.", " 声音（%s）：未参与训练：%s；识别器训练时听过其本身或同类：%s。", s.Source, codes(names[false]), codes(names[true])))
+		if s.Digest != "" {
+			p.WriteString(p.s(" Their sha256 `%s`.", " 其 sha256 `%s`。", s.Digest))
+		}
+	}
+	p.WriteString("\n")
 }
 
 func limitsText(l Limits) string {

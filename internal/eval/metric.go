@@ -19,7 +19,7 @@ type Bar struct {
 	AtLeast *float64 `toml:"at_least"` //
 	P       float64  `toml:"p"`        // of p_over and p_within
 	By      string   `toml:"by"`       // of group_ratio: a quantity of the test camera
-	Reasons []string `toml:"reasons"`  // of refused_as: any of these …
+	Reasons []string `toml:"reasons"`  // of refused_as and refused_for: any of these …
 	Hints   []string `toml:"hints"`    // … or one of these hints
 	Pooled  bool     `toml:"pooled"`   // all kinds of the cell together; else each kind must keep the limit
 }
@@ -67,6 +67,12 @@ func metrics() map[string]metric {
 		}},
 		"rejected": {unit: unitRate, what: plain("called an attack", "被判为攻击"), of: func(_ Bar, s []scored) measured {
 			return share(s, func(t scored) bool { return t.Outcome == faceproof.OutcomeReject })
+		}},
+		"standard": {unit: unitRate, what: plain("passed at level standard", "以 standard 级通过"), of: func(_ Bar, s []scored) measured {
+			return share(s, func(t scored) bool { return t.Pass() && t.Level == faceproof.LevelStandard })
+		}},
+		"refused_for": {unit: unitRate, args: needsLabels, what: refusedForText, of: func(b Bar, s []scored) measured {
+			return share(s, func(t scored) bool { return !t.Pass() && b.names(t) })
 		}},
 		"p_over": {unit: unitRate, args: needsP, what: func(b Bar) Text {
 			return Text{fmt.Sprintf("freshness not shown at p ≤ %g", b.P), fmt.Sprintf("p ≤ %g 未达到（新鲜性未证实）", b.P)}
@@ -231,9 +237,17 @@ func refusedAs(b Bar, s []scored) measured {
 			refused = append(refused, t)
 		}
 	}
-	return share(refused, func(t scored) bool {
-		return slices.Contains(b.Reasons, string(t.Reasons[0])) || slices.Contains(b.Hints, string(t.Hint))
-	})
+	return share(refused, b.names)
+}
+
+// names says whether a session was told one of the bar's reasons or hints.
+func (b Bar) names(t scored) bool {
+	return slices.Contains(b.Reasons, string(t.Reasons[0])) || slices.Contains(b.Hints, string(t.Hint))
+}
+
+func refusedForText(b Bar) Text {
+	labels := strings.Join(append(slices.Clone(b.Reasons), b.Hints...), ", ")
+	return Text{"refused for " + labels, "因此被拒：" + labels}
 }
 
 func refusedAsText(b Bar) Text {

@@ -15,6 +15,9 @@ import (
 // is drawn.
 func (r *Report) plots() map[string][]byte {
 	out := map[string][]byte{}
+	if r.Header.Speech != nil && r.Header.Simulated { // they are of L and of rooms, which decide nothing of digits
+		return out
+	}
 	for name, draw := range map[string]func() []byte{
 		"lux.svg": r.luxPlot, "l.svg": r.lPlot, "p.svg": r.pPlot, "skin.svg": r.skinPlot, "bytes.svg": r.bytesPlot, "rooms.svg": r.curvePlot,
 	} {

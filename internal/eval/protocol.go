@@ -49,13 +49,17 @@ type Protocol struct {
 type Cell struct {
 	Name     string         `toml:"name"`
 	Title    Text           `toml:"title"`
-	Kinds    []string       `toml:"kinds"`    // of simcam
+	Method   string         `toml:"method"`   // "flash", or "digits" read aloud; empty: flash
+	Kinds    []string       `toml:"kinds"`    // of simcam, or of acts
 	Sessions int            `toml:"sessions"` // of each kind
 	Seed     uint64         `toml:"seed"`     // 0: the protocol's, seedStep further for each cell before
 	Attempts int            `toml:"attempts"` // captures a session may take while they are inconclusive; 0: 1
 	Plan     string         `toml:"plan"`     // of the colours: "usual", "strict", "long"; empty: chosen by the light, as the server does
 	RhoMin   float64        `toml:"rho_min"`  // screen lux / ambient lux at the face: drawn again until it holds
 	RhoMax   float64        `toml:"rho_max"`  // 0: no limit
+	SNR      float64        `toml:"snr"`      // of digits: dB of the speech over pink noise; 0: a quiet room
+	AtOnce   bool           `toml:"at_once"`  // of digits: four that are shown together
+	NoLight  bool           `toml:"no_light"` // of digits: no colours under them
 	Params   map[string]any `toml:"params"`   // of simcam.Params, by JSON name; see spread
 	Policy   map[string]any `toml:"policy"`   // of faceproof.Policy, by JSON name; the rest is the campaign's
 	Tables   []string       `toml:"tables"`   // "summary" or conditions: what these sessions alone stand for; see tableCells
@@ -176,7 +180,15 @@ func (c *Cell) check() error {
 		return bad("the name is missing or malformed")
 	case !c.Title.check():
 		return bad("title needs en and zh, one line each")
-	case len(c.Kinds) == 0 || len(c.Kinds) > len(kinds()):
+	case c.Method != "" && c.Method != faceproof.MethodFlash && c.Method != faceproof.MethodDigits:
+		return bad("there is no method %.20q", c.Method)
+	case !c.aloud() && (c.SNR != 0 || c.AtOnce || c.NoLight):
+		return bad("snr, at_once and no_light are of digits")
+	case c.aloud() && c.Plan != "":
+		return bad("digits have no plan")
+	case !(c.SNR >= 0 && c.SNR <= 60):
+		return bad("snr must be 0 to 60 dB")
+	case len(c.Kinds) == 0 || len(c.Kinds) > len(c.known()):
 		return bad("kinds is missing or too long")
 	case c.Sessions < 1 || c.Sessions > maxSessions:
 		return bad("sessions must be 1 to %d", maxSessions)
@@ -190,8 +202,8 @@ func (c *Cell) check() error {
 		return bad("at most %d bars", maxBars)
 	}
 	for i, k := range c.Kinds {
-		if !slices.Contains(kinds(), k) {
-			return bad("there is no kind %.40q; there are %s", k, strings.Join(kinds(), ", "))
+		if !slices.Contains(c.known(), k) {
+			return bad("there is no kind %.40q; there are %s", k, strings.Join(c.known(), ", "))
 		}
 		if slices.Contains(c.Kinds[:i], k) || (k == bonaFide) != (c.Kinds[0] == bonaFide) {
 			return bad("a kind comes twice, or live is mixed with attacks")
@@ -217,6 +229,24 @@ func (c *Cell) check() error {
 		}
 	}
 	return nil
+}
+
+// aloud says whether digits are read.
+func (c *Cell) aloud() bool { return c.Method == faceproof.MethodDigits }
+
+// Aloud says whether digits are read in a cell that the limits leave.
+func (p *Protocol) Aloud(l Limits) bool {
+	return slices.ContainsFunc(p.Cells, func(c Cell) bool {
+		return c.aloud() && (len(l.Cells) == 0 || slices.Contains(l.Cells, c.Name))
+	})
+}
+
+// known kinds of presentation of the cell's method.
+func (c *Cell) known() []string {
+	if c.aloud() {
+		return readingKinds()
+	}
+	return kinds()
 }
 
 // live says whether the cell presents bona fide persons.

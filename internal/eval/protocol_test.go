@@ -19,7 +19,7 @@ func builtin(t testing.TB, name string) []byte {
 }
 
 func TestBuiltinProtocols(t *testing.T) {
-	for _, name := range []string{"flash-gate", "flash-smoke", "lux"} {
+	for _, name := range []string{"flash-gate", "flash-smoke", "lux", "digits-gate", "digits-smoke"} {
 		p, err := ParseProtocol(builtin(t, name))
 		if err != nil {
 			t.Error(name, err)
@@ -104,6 +104,13 @@ func TestProtocolRefuses(t *testing.T) {
 		{cell(fine) + "seed = 9_000_000_000\n", "too large"},
 		{cell("sessions = 1\n"), "kinds"},
 		{cell("kinds = [\"mask\"]\nsessions = 1\n"), `there is no kind "mask"`},
+		{cell(fine + "method = \"song\"\n"), `there is no method "song"`},
+		{cell(fine + "snr = 10\n"), "are of digits"},
+		{cell(fine + "at_once = true\n"), "are of digits"},
+		{cell(fine + "method = \"digits\"\nsnr = -3\n"), "snr"},
+		{cell(fine + "method = \"digits\"\nplan = \"long\"\n"), "no plan"},
+		{cell("method = \"digits\"\nkinds = [\"splice\"]\nsessions = 1\n"), `there is no kind "splice"`},
+		{cell("kinds = [\"dubbed\"]\nsessions = 1\n"), `there is no kind "dubbed"`},
 		{cell("kinds = [\"print\", \"print\"]\nsessions = 1\n"), "twice"},
 		{cell("kinds = [\"print\", \"live\"]\nsessions = 1\n"), "mixed"},
 		{cell("kinds = [\"live\"]\nsessions = 0\n"), "sessions"},

@@ -12,6 +12,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/capture"
+	"faceproof/internal/digits"
 	"faceproof/internal/face"
 	"faceproof/internal/simcam"
 )
@@ -26,8 +27,10 @@ type Recordings struct {
 	Info      PortraitsInfo // with the digest of the list of names
 	Jobs      []Job
 	Simulated bool // one of them at least comes from the test camera
+	Aloud     bool // … is of digits that are read
 
-	Candidates int // of the freshness test; 0: the usual number
+	Candidates int               // of the freshness test; 0: the usual number
+	Speech     digits.Recogniser // for recordings of digits; without one they are CodeUnavailable, field "speech"
 
 	engine *face.Engine
 	paths  map[string]string // by label and index
@@ -61,6 +64,7 @@ func ListRecordings(e *face.Engine, dir string) (*Recordings, error) {
 				return nil, fmt.Errorf("%s: %w", filepath.Join(l.Name(), filepath.Base(path)), err)
 			}
 			r.Simulated = r.Simulated || rec.Meta.SDK == simcam.SDK
+			r.Aloud = r.Aloud || rec.Meta.Transcript.Method == faceproof.MethodDigits
 			r.Jobs = append(r.Jobs, Job{Cell: c, Kind: l.Name(), Index: i, Seed: uint64(i)})
 			r.paths[fmt.Sprint(l.Name(), "/", i)] = path
 			fmt.Fprintf(all, "%s/%s\n", l.Name(), filepath.Base(path))
@@ -80,7 +84,7 @@ func (r *Recordings) Judge(ctx context.Context, j Job) (Trial, error) {
 	if err != nil {
 		return Trial{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	ev, err := measure(r.engine, r.Candidates, stream(0, "analysis", digest)).finish(ctx, rec)
+	ev, err := measure(r.engine, r.Speech, r.Candidates, stream(0, "analysis", digest)).finish(ctx, rec)
 	if err != nil {
 		return Trial{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
@@ -103,6 +107,9 @@ func readRecording(path string) (rec capture.Recording, digest string, err error
 	h := sha256.New()
 	for _, frame := range rec.Frames {
 		h.Write(frame.JPEG)
+	}
+	for _, a := range rec.Sounds {
+		h.Write(a.PCM)
 	}
 	return rec, hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -75,6 +75,8 @@ type Species struct {
 	APNRR score.Rate `json:"non_response"`   // APNRR, or BPNRR
 	FRR   score.Rate `json:"not_accepted"`   //
 	Cells []string   `json:"cells_included"` //
+
+	Levels []Count `json:"levels,omitempty"` // of the passes by digits
 }
 
 // Tally is what became of one kind in one cell.
@@ -86,7 +88,8 @@ type Tally struct {
 	Policy   map[string]any `json:"policy,omitempty"`
 	score.Outcomes
 	Accept  score.Rate `json:"accept_rate"`
-	Reasons []Count    `json:"reasons"` // of what was not accepted, most frequent first
+	Levels  []Count    `json:"levels,omitempty"` // of the passes by digits
+	Reasons []Count    `json:"reasons"`          // of what was not accepted, most frequent first
 	Hints   []Count    `json:"hints"`
 	Numbers []Numbers  `json:"numbers"` // of the first capture
 }
@@ -133,7 +136,7 @@ type Trade struct {
 }
 
 // byNature are the kinds that the method cannot detect, as documented.
-var byNature = []string{"relit3d", "still_other"}
+var byNature = []string{"relit3d", "still_other", "other_voice", "animated", "animated_screen", "animated_relit"}
 
 // Score makes the report of a protocol's trials, or of recordings when p is nil.
 func Score(h Header, p *Protocol, trials []Trial) (*Report, error) {
@@ -307,6 +310,7 @@ func outcomes(s []scored) (o score.Outcomes) {
 func tally(c *Cell, kind string, s []scored) Tally {
 	t := Tally{Cell: c.Name, Title: c.Title, Kind: kind, Attempts: c.Attempts, Policy: c.Policy, Outcomes: outcomes(s)}
 	t.Accept = t.IAPAR()
+	t.Levels = levels(s)
 	reasons, hints := map[string]int{}, map[string]int{}
 	for _, x := range s {
 		if x.Pass() {
@@ -325,6 +329,20 @@ func tally(c *Cell, kind string, s []scored) Tally {
 		}
 	}
 	return t
+}
+
+// levels counts what passes by digits were worth; nil where there is none.
+func levels(s []scored) []Count {
+	met := map[string]int{}
+	for _, x := range s {
+		if x.Pass() && x.Method == faceproof.MethodDigits {
+			met[string(x.Level)]++
+		}
+	}
+	if len(met) == 0 {
+		return nil
+	}
+	return counts(met)
 }
 
 func counts(m map[string]int) []Count {
@@ -351,10 +369,12 @@ func summarise(name string, v []float64) Numbers {
 var shownNumbers = []string{
 	"flash.p", "flash.z", "flash.r2", "flash.amplitude", "flash.background_ratio", "flash.l", "flash.shape.b", "flash.shape.spread",
 	"flash.shape.kappa", "flash.cut", "flash.latency_ms", "error_ms", "capture.bytes", "match.similarity",
+	"digits.score", "digits.heard", "digits.in_time", "digits.audio.snr_db", "digits.lips.range", "digits.lips.sync", "digits.lips.lag_ms",
 }
 
 // number gives a quantity of the first capture; of the flash only where it could
-// be measured, of its shape only where there was one.
+// be measured, of its shape only where there was one, of digits only where the sound
+// could be judged.
 func number(t *Trial, name string) (float64, bool) {
 	if name == "error_ms" {
 		return latencyError(t)
@@ -368,6 +388,9 @@ func number(t *Trial, name string) (float64, bool) {
 		if shape && f.Shape.Cells == 0 || name == "flash.shape.kappa" && f.Shape.HeadCells == 0 || name == "flash.cut" && f.Cut == 0 {
 			return 0, false
 		}
+	}
+	if d := t.Attempts[0].Digits; strings.HasPrefix(name, "digits.") && (d == nil || !d.Scored) {
+		return 0, false
 	}
 	v := reflect.ValueOf(t.Attempts[0])
 	for name != "" {
@@ -410,8 +433,10 @@ func field(v reflect.Value, name string) reflect.Value {
 // fieldOf finds a field of any struct by its JSON name.
 func fieldOf(v any, name string) reflect.Value { return field(reflect.ValueOf(v), name) }
 
-// plain cells show one capture under the campaign's own policy.
-func (c *Cell) plain() bool { return c.Attempts == 1 && len(c.Policy) == 0 && c.Plan == "" }
+// plain cells show one capture under the campaign's own policy, in the usual way.
+func (c *Cell) plain() bool {
+	return c.Attempts == 1 && len(c.Policy) == 0 && c.Plan == "" && c.SNR == 0 && !c.AtOnce && !c.NoLight
+}
 
 // tableSummary is the table of genuine persons and species.
 const tableSummary = "summary"
@@ -449,6 +474,7 @@ func (r *Report) species(in map[string]bool) {
 			}
 		}
 		s.Outcomes = outcomes(of)
+		s.Levels = levels(of)
 		s.IAPAR, s.APCER, s.APNRR, s.FRR = s.Outcomes.IAPAR(), s.Outcomes.APCER(), s.Outcomes.APNRR(), s.Outcomes.FRR()
 		if k == bonaFide {
 			s.APCER = s.Outcomes.BPCER()

@@ -20,6 +20,7 @@ type Header struct {
 	Limits    Limits           `json:"limits"`
 	Simulated bool             `json:"simulated"`
 	Portraits PortraitsInfo    `json:"portraits"`
+	Speech    *SpeechInfo      `json:"speech,omitempty"` // where digits may be read
 	Pack      string           `json:"pack"`
 	Version   string           `json:"version"`          // of the product
 	Commit    string           `json:"commit,omitempty"` // of its source, when the build knew it
@@ -42,6 +43,22 @@ type PortraitsInfo struct {
 	Photos  int    `json:"photos"`
 	Unfit   int    `json:"unfit"`            // photos left out: no face of portrait quality
 	Digest  string `json:"sha256,omitempty"` // of the photos' digests
+}
+
+// SpeechInfo says what hears the digits, and who says them.
+type SpeechInfo struct {
+	Model       string      `json:"model"`
+	Network     string      `json:"network_sha256"`
+	Calibration string      `json:"calibration_sha256"`
+	Source      string      `json:"source,omitempty"`        // of the voices: a program, or recordings
+	Digest      string      `json:"voices_sha256,omitempty"` // of recordings
+	Voices      []VoiceInfo `json:"voices,omitempty"`
+}
+
+// VoiceInfo is one of them.
+type VoiceInfo struct {
+	Voice   string `json:"voice"`   // language/name
+	Trained bool   `json:"trained"` // the recogniser has heard it, or its like, in training
 }
 
 // same says whether a campaign begun under o can go on under h.

@@ -31,6 +31,22 @@ var kindTexts = map[string]Text{
 	"relit3d":       {"real-time 3-D relighting, injected (not detectable: documented limit)", "注入的实时三维重打光（无法检测：已声明的局限）"},
 	"splice":        {"genuine clips put in the order of the challenge, injected", "注入的按挑战重排的真实片段"},
 	"still_other":   {"another living person", "另一真人"},
+
+	"still_voice":     {"still picture, injected, somebody reads the right digits", "注入静止图片，旁人读正确数字"},
+	"print_voice":     {"paper print, somebody reads the right digits", "打印照片，旁人读正确数字"},
+	"muted":           {"the mouth moves, nothing is heard", "嘴动而无声"},
+	"other_digits":    {"other digits, read in time", "按时读出其他数字"},
+	"sound_late":      {"the sound 0.7 s after the mouth", "声音比口型晚 0.7 秒"},
+	"sound_early":     {"the sound 0.7 s before the mouth", "声音比口型早 0.7 秒"},
+	"earlier":         {"genuine video with sound of an earlier session, injected", "注入以往会话的真实音视频"},
+	"premade":         {"video of random digits, made before, injected", "注入预先制作的随机数字视频"},
+	"dubbed":          {"video of an earlier session, another talker reads the right digits", "注入以往会话视频，他人读正确数字"},
+	"screen_voice":    {"another screen playing an earlier session, another talker reads the right digits", "另一屏幕播放以往会话，他人读正确数字"},
+	"other_light":     {"right digits in time, injected, under another light code (only the light can tell)", "注入的正确数字视频，但光码为其他会话（只有光能识别）"},
+	"other_voice":     {"another talker's voice in time with this mouth (not detectable: documented limit)", "他人声音与口型同步（无法检测：已声明的局限）"},
+	"animated":        {"a photo whose mouth is moved by the sound, injected (not detectable: documented limit)", "由声音驱动口型的照片，注入（无法检测：已声明的局限）"},
+	"animated_screen": {"the same on another screen (not detectable by sound and lips: documented limit)", "同上，由另一屏幕播放（声音与口型无法检测：已声明的局限）"},
+	"animated_relit":  {"the same, relit in step with the colours, injected (not detectable: documented limit)", "同上，并按颜色实时重打光，注入（无法检测：已声明的局限）"},
 }
 
 // kindText names a kind; an operator's own label names itself.
@@ -58,6 +74,7 @@ var reasonTexts = map[faceproof.Reason]Text{
 	faceproof.ReasonBackgroundUnsure: {"answer of the background between pass and attack, or too little background", "背景响应介于通过与攻击之间，或背景太少"},
 	faceproof.ReasonEmissive:         {"the face glows by itself, like a screen", "人脸自身发光，如屏幕"},
 	faceproof.ReasonSplice:           {"the face jumps where the colours change", "颜色变化处人脸跳动"},
+	faceproof.ReasonPAD:              {"the face looks like a print or a screen", "人脸看起来像照片或屏幕"},
 	faceproof.ReasonFlat:             {"the light falls on a flat thing", "光落在平面物体上"},
 	faceproof.ReasonShapeUnsure:      {"shape between pass and attack, or not measured", "形状介于通过与攻击之间，或未测出"},
 	faceproof.ReasonNoSound:          {"nothing heard that could be speech", "没有听到说话"},
@@ -84,6 +101,13 @@ var numberTexts = map[string]Text{
 	"error_ms":               {"error of the latency, ms", "延迟误差（毫秒）"},
 	"capture.bytes":          {"uploaded, bytes", "上传字节数"},
 	"match.similarity":       {"similarity", "相似度"},
+	"digits.score":           {"A, log-probability of the digits asked for, a digit", "A 所要求数字的对数概率（每位）"},
+	"digits.heard":           {"digits heard", "听到的数字个数"},
+	"digits.in_time":         {"digits after their prompt", "按时读出的数字个数"},
+	"digits.audio.snr_db":    {"speech over noise, dB", "信噪比（dB）"},
+	"digits.lips.range":      {"range of the mouth, eye distances", "嘴部开合幅度（眼距）"},
+	"digits.lips.sync":       {"s, lips with sound", "s 唇音相关"},
+	"digits.lips.lag_ms":     {"lag of the mouth, ms", "嘴部滞后（毫秒）"},
 }
 
 // splitTexts names conditions.
@@ -94,4 +118,5 @@ var splitTexts = map[string]Text{
 	"quality": {"JPEG quality", "JPEG 质量"},
 	"skin":    {"Skin type, Fitzpatrick 1 to 6", "肤色类型（Fitzpatrick 1–6）"},
 	"screen":  {"Device", "设备"},
+	"voice":   {"Voice", "声音"},
 }
