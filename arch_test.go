@@ -60,15 +60,19 @@ var imports = map[string][]string{
 	"internal/wechat": {".", "internal/verify"},
 	// strings of digits against the recogniser; pure, so that its tests need no networks
 	"internal/eval/aloud": {".", "internal/digits", "internal/eval/score"},
+	// pictures against the networks of passive PAD; no session is played
+	"internal/eval/pad":   {".", "internal/eval/score", "internal/face", "internal/imaging"},
 	"internal/eval/faces": {".", "internal/eval/score", "internal/eval/svg", "internal/face", "internal/imaging", "internal/modelpack"},
 	"internal/eval":       {".", "internal/analysis", "internal/capture", "internal/digits", "internal/eval/aloud", "internal/eval/score", "internal/eval/svg", "internal/face", "internal/flash", "internal/imaging", "internal/simcam"},
+	// how fast a machine verifies: the server's own parts on filmed sessions
+	"internal/bench": {".", "internal/analysis", "internal/capture", "internal/eval", "internal/face", "internal/flash", "internal/imaging", "internal/simcam", "internal/verify"},
 	// level 4
 	"cmd/faceproof": {"*"},
 }
 
 // cgo lists the only packages that may reach the one cgo package, internal/onnx;
 // everything else builds and tests with CGO_ENABLED=0.
-var cgo = []string{"internal/onnx", "internal/face", "internal/digits/asr", "internal/analysis", "internal/eval", "internal/eval/faces", "cmd/faceproof"}
+var cgo = []string{"internal/onnx", "internal/face", "internal/digits/asr", "internal/analysis", "internal/eval", "internal/bench", "internal/eval/faces", "internal/eval/pad", "cmd/faceproof"}
 
 // forbidden names say nothing about what a package is for.
 var forbidden = []string{"util", "utils", "common", "types", "service", "pkg", "mock", "errors", "logger", "manager", "helper"}
@@ -86,8 +90,8 @@ var only = map[string][]string{
 	"github.com/pressly/goose":        {"internal/store"},
 	"github.com/coder/websocket":      {"internal/server"},
 	"github.com/spf13/cobra":          {"cmd/faceproof"},
-	"math/rand":                       {},                                                                                             // challenges come from crypto/rand
-	"math/rand/v2":                    {"internal/flash", "internal/eval", "internal/eval/aloud", "internal/eval/faces", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
+	"math/rand":                       {},                                                                                                                                      // challenges come from crypto/rand
+	"math/rand/v2":                    {"internal/flash", "internal/eval", "internal/eval/aloud", "internal/bench", "internal/eval/faces", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
 }
 
 // sources calls f for each Go file of the product, with its slash path.

@@ -86,6 +86,7 @@ func rootCommand(g *globals) *cobra.Command {
 		simulateCommand(g),
 		redteamCommand(g),
 		evalCommand(g),
+		benchCommand(g),
 		versionCommand(g),
 	)
 	return root
