@@ -30,7 +30,7 @@ const (
 	ReasonQuality          Reason = "quality"
 	ReasonWeakLight        Reason = "weak_light"   // amplitude below the floor
 	ReasonNotFresh         Reason = "not_fresh"    // the light on the face is not this challenge
-	ReasonReplayed         Reason = "replayed"     // the very bytes of an earlier capture
+	ReasonReplayed         Reason = "replayed"     // the very bytes of an earlier capture, or its sound
 	ReasonFreshUnsure      Reason = "fresh_unsure" // p between pass and spoof
 	ReasonLatency          Reason = "latency"      // the answer came too early or too late
 	ReasonBackground       Reason = "background"   // the whole scene answers like a print or a tint

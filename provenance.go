@@ -28,6 +28,9 @@ type ProvenanceEvidence struct {
 	Reused  int  `json:"reused"`  // frames, of those sampled, whose very bytes were in another capture
 	Similar int  `json:"similar"` // marks of movement and light shared with one other capture
 
+	SameSound bool `json:"same_sound,omitempty"`   // the sound is, sample for sample, that of another capture
+	Heard     int  `json:"heard_before,omitempty"` // marks of sound shared with one other capture of this person
+
 	Score   float64  `json:"score"`   // sum of the weights of Signals
 	Signals []Signal `json:"signals"` // what spoke against a camera
 
@@ -48,6 +51,8 @@ type TrackEvidence struct {
 type Traces struct {
 	Frames  [][]byte // SHA-256 of the JPEGs that show enough to be told apart
 	Motions []uint64 // similarity hashes of movement and light
+	PCM     []byte   // SHA-256 of the sound; empty: none that could be told from silence
+	Sounds  []uint64 // similarity hashes of it
 }
 
 // TraceKind says what a mark in the index of captures is of.
@@ -57,6 +62,8 @@ type TraceKind string
 const (
 	TraceFrame  TraceKind = "frame"  // the bytes of a JPEG
 	TraceMotion TraceKind = "motion" // a band of a similarity hash of movement and light
+	TraceSound  TraceKind = "sound"  // all samples of a sound
+	TraceHeard  TraceKind = "heard"  // a band of a similarity hash of sound
 )
 
 // Signal names a sign that frames did not come straight from a camera.
@@ -147,6 +154,10 @@ const (
 // docs/evaluation.md.
 const minSimilar = 8
 
+// minHeard marks of sound shared with one other capture of the same person make
+// a copy; another reading by the same voice gives fewer, see docs/evaluation.md.
+const minHeard = 10
+
 // CaptureAssurance is what the evidence allows to say about the camera. It is
 // pure; Decide does not look at it.
 func CaptureAssurance(e Evidence) Assurance {
@@ -154,7 +165,7 @@ func CaptureAssurance(e Evidence) Assurance {
 	switch {
 	case p == nil:
 		return AssuranceWebUnattested
-	case p.Reused > 0 || p.Similar >= minSimilar:
+	case p.Reused > 0 || p.Similar >= minSimilar || p.heard():
 		return AssuranceReplaySuspected
 	case p.Score >= suspicious || !p.finite():
 		return AssuranceWebSuspicious
@@ -162,8 +173,14 @@ func CaptureAssurance(e Evidence) Assurance {
 	return AssuranceWebUnattested
 }
 
-// replayed says whether stored frames were sent again, byte for byte: a
-// finding, not a hint. Noise keeps a camera from making the same file twice.
+// heard says whether the sound was heard before: the same samples, or a copy.
+func (e *ProvenanceEvidence) heard() bool { return e.SameSound || e.Heard >= minHeard }
+
+// replayed says whether stored frames were sent again, byte for byte, or a stored
+// sound, be it compressed or recorded anew: a finding, not a hint. Noise keeps a
+// camera from making the same file twice, and nobody speaks twice alike; that the
+// light falls twice alike is another matter, so a copied movement stays a hint.
 func replayed(p Policy, e Evidence) bool {
-	return p.MinReused > 0 && e.Provenance != nil && e.Provenance.Reused >= p.MinReused
+	v := e.Provenance
+	return p.MinReused > 0 && v != nil && (v.Reused >= p.MinReused || e.Method == MethodDigits && v.heard())
 }

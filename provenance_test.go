@@ -36,6 +36,9 @@ func TestCaptureAssurance(t *testing.T) {
 		"few marks are chance":      {func(p *ProvenanceEvidence) { p.Similar = minSimilar - 1 }, AssuranceWebUnattested},
 		"a near-duplicate":          {func(p *ProvenanceEvidence) { p.Similar = minSimilar }, AssuranceReplaySuspected},
 		"a stored picture":          {func(p *ProvenanceEvidence) { p.Reused = 1 }, AssuranceReplaySuspected},
+		"few marks of sound":        {func(p *ProvenanceEvidence) { p.Heard = minHeard - 1 }, AssuranceWebUnattested},
+		"a sound heard before":      {func(p *ProvenanceEvidence) { p.Heard = minHeard }, AssuranceReplaySuspected},
+		"the same samples":          {func(p *ProvenanceEvidence) { p.SameSound = true }, AssuranceReplaySuspected},
 		"a duplicate that is noisy": {func(p *ProvenanceEvidence) { p.Similar, p.Noise = minSimilar, 0 }, AssuranceReplaySuspected},
 	} {
 		e := genuine()
@@ -74,6 +77,31 @@ func TestHintsNeverDecide(t *testing.T) {
 		fill(e.Provenance)
 		if got := Decide(DefaultPolicy(), e); !reflect.DeepEqual(got, want) {
 			t.Fatalf("%+v, want %+v, with %+v", got, want, e.Provenance)
+		}
+	}
+}
+
+// A sound that was heard before rejects where sound is judged, and where the
+// policy asks the index at all.
+func TestHeardSoundRejects(t *testing.T) {
+	for name, c := range map[string]struct {
+		method string
+		reused int
+		p      ProvenanceEvidence
+		want   bool
+	}{
+		"few marks":        {MethodDigits, 2, ProvenanceEvidence{Heard: minHeard - 1}, false},
+		"enough":           {MethodDigits, 2, ProvenanceEvidence{Heard: minHeard}, true},
+		"the same samples": {MethodDigits, 2, ProvenanceEvidence{SameSound: true}, true},
+		"not asked":        {MethodDigits, 0, ProvenanceEvidence{SameSound: true, Heard: 900}, false},
+		"colours":          {MethodFlash, 2, ProvenanceEvidence{SameSound: true, Heard: 900}, false},
+		"stored frames":    {MethodDigits, 2, ProvenanceEvidence{Reused: 2}, true},
+	} {
+		p := DefaultPolicy()
+		p.MinReused = c.reused
+		d := Decide(p, Evidence{Method: c.method, Provenance: &c.p})
+		if got := d.Reasons[0] == ReasonReplayed && d.Outcome == OutcomeReject; got != c.want {
+			t.Errorf("%s: %+v", name, d)
 		}
 	}
 }

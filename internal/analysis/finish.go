@@ -6,6 +6,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/capture"
+	"faceproof/internal/digits"
 	"faceproof/internal/flash"
 )
 
@@ -103,6 +104,10 @@ func (r *Run) finishFlash(t capture.Transcript, ev *faceproof.Evidence) (first f
 func (r *Run) finishDigits(ctx context.Context, t capture.Transcript, ev *faceproof.Evidence) (first float64, err error) {
 	if ev.Digits, err = r.aloud(ctx, t); err != nil {
 		return 0, err
+	}
+	if ev.Provenance != nil && ev.Digits.Scored { // silence is always alike
+		ev.Provenance.Traces.PCM = []byte(ev.Digits.Audio.Digest)
+		ev.Provenance.Traces.Sounds = digits.Marks(r.sound.Sound())
 	}
 	prompts, _, _ := r.listened(t)
 	if len(prompts) > 0 {

@@ -351,3 +351,63 @@ func TestSoundFails(t *testing.T) {
 		})
 	}
 }
+
+// A sound that was heard before of this person is a replay, sample for sample or
+// copied; samples are known whoever they come from. Another reading is new, and so
+// is what resembles somebody else's.
+func TestHeardSoundIsReplayed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := &memTraces{rows: map[string]map[string]int64{}}
+		w := withDigits(t, func(c *Config) { c.Traces = m })
+		heard := func(seed uint64, pcm string, flipped int) faceproof.Evidence {
+			c := camera(seed) // 60 marks; a reading has 300
+			for i := range uint64(4) {
+				c.Provenance.Traces.Motions = append(c.Provenance.Traces.Motions, camera(1000*seed+i).Provenance.Traces.Motions...)
+			}
+			c = copied(c, flipped)
+			e := readEvidence()
+			e.Provenance = &faceproof.ProvenanceEvidence{Frames: 80, Traces: faceproof.Traces{PCM: []byte(pcm), Sounds: c.Provenance.Traces.Motions}}
+			return e
+		}
+		first, other := w.subject, testSubject(t, "李四", "99000019900307125")
+		for _, c := range []struct {
+			name      string
+			who       faceproof.Subject
+			evidence  faceproof.Evidence
+			reason    faceproof.Reason
+			assurance faceproof.Assurance
+		}{
+			{"a reading", first, heard(1, "one", 0), faceproof.ReasonPass, faceproof.AssuranceWebUnattested},
+			{"another reading", first, heard(2, "two", 0), faceproof.ReasonPass, faceproof.AssuranceWebUnattested},
+			{"the first, compressed", first, heard(1, "three", 4), faceproof.ReasonReplayed, faceproof.AssuranceReplaySuspected},
+			{"the second, sample for sample", first, heard(4, "two", 0), faceproof.ReasonReplayed, faceproof.AssuranceReplaySuspected},
+			{"somebody else's, compressed", other, heard(1, "five", 4), faceproof.ReasonPass, faceproof.AssuranceWebUnattested},
+			{"somebody else's samples", other, heard(6, "one", 0), faceproof.ReasonReplayed, faceproof.AssuranceReplaySuspected},
+			{"no sound that could be judged", first, heard(7, "", 0), faceproof.ReasonPass, faceproof.AssuranceWebUnattested},
+			{"and again", first, heard(7, "", 0), faceproof.ReasonPass, faceproof.AssuranceWebUnattested},
+		} {
+			w.subject = c.who
+			w.analysis.evidence = func(int) faceproof.Evidence { return c.evidence }
+			p := w.startDigits(faceproof.AliveDigits, false)
+			r, _ := p.read(1)
+			p.live.Close("")
+			credential, _ := r["verify_result"].(string)
+			info, err := w.s.Redeem(ctx, w.app, credential, "")
+			if err != nil {
+				t.Fatalf("%s: %v, %v", c.name, err, r)
+			}
+			var e faceproof.Evidence
+			if err := json.Unmarshal(info.Verification.Evidence, &e); err != nil {
+				t.Fatal(err)
+			}
+			if info.Decision.Reasons[0] != c.reason || e.Assurance != c.assurance {
+				t.Errorf("%s: %v, %s, %+v; want %s, %s", c.name, info.Decision.Reasons, e.Assurance, e.Provenance, c.reason, c.assurance)
+			}
+		}
+		for key := range m.rows { // nothing that the samples' own hash would find
+			if bytes.Contains([]byte(key), []byte("one")) {
+				t.Error("the index holds the hash of a sound in clear")
+			}
+		}
+	})
+}

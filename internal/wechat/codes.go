@@ -170,7 +170,7 @@ var codeTable = []codeRow{
 	{faceproof.ReasonPass, retPass1, retPass2, 0, "识别成功", "passed"},
 	{faceproof.ReasonNoFace, retNoFace, retNoFace, 10004, "未检测到人脸", "no face in the picture"},
 	{faceproof.ReasonNotFresh, retNoFace, retNoFace, 10004, "脸上的光与本次随机光不符", "the light on the face is not this challenge's: a photo, a screen, a recording"},
-	{faceproof.ReasonReplayed, retNoFace, retNoFace, 10004, "画面与以前的采集逐字节相同", "pictures of an earlier capture, byte for byte"},
+	{faceproof.ReasonReplayed, retNoFace, retNoFace, 10004, "以前采集的画面（逐字节相同）或声音", "pictures of an earlier capture, byte for byte, or its sound"},
 	{faceproof.ReasonLatency, retNoFace, retNoFace, 10004, "脸上的光来得过早或过晚（无法判定时为 10010）", "the light came too early or too late (10010 when it could not be told)"},
 	{faceproof.ReasonBackground, retNoFace, retNoFace, 10004, "整个画面随光变化，像翻拍", "the whole scene answers the light, as a print or a tint does"},
 	{faceproof.ReasonFlat, retNoFace, retNoFace, 10004, "光照在平面上，像照片或剪下的照片", "the light falls on a flat thing: a print, a cut-out, a tint"},
