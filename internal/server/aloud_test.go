@@ -21,6 +21,11 @@ var testDigits = faceproof.DigitsChallenge{
 	Neutral: faceproof.RGB{200, 200, 200}, FadeMS: 300, PrerollMS: 1000,
 }
 
+// onceDigits are shown together, to apps that ask for it.
+var onceDigits = faceproof.DigitsChallenge{
+	Nonce: "00d4", Digits: "4071", ShowMS: []int{0}, EndMS: 5100, Neutral: faceproof.RGB{200, 200, 200}, FadeMS: 300, PrerollMS: 1000,
+}
+
 // readDigits is the evidence of somebody who read them.
 func readDigits(t capture.Transcript) *faceproof.DigitsEvidence {
 	return &faceproof.DigitsEvidence{Model: "test", Expect: len(t.Digits.Digits), Paced: t.Digits.Paced, Scored: true,
@@ -54,7 +59,12 @@ func aloudFixture(t *testing.T) (f *fixture, x *index, blobs verify.Blobs) {
 	x = &index{}
 	f = newFixtureOf(t, func(f *fixture, c *verify.Config) {
 		c.Digits, x.Traces, c.Traces, blobs = true, f.store, x, c.Blob
-		c.NewDigits = func(bool) (faceproof.DigitsChallenge, error) { return testDigits, nil }
+		c.NewDigits = func(atOnce bool) (faceproof.DigitsChallenge, error) {
+			if atOnce {
+				return onceDigits, nil
+			}
+			return testDigits, nil
+		}
 	})
 	f.enrol(testNumber)
 	return f, x, blobs
@@ -270,6 +280,50 @@ func TestDigitsOverSocket(t *testing.T) {
 	}
 	if m := f.info(result["verify_result"]); m["errcode"] == 0. {
 		t.Errorf("twice: %v", m)
+	}
+}
+
+// The compatibility mode, by the policy of an app: four digits in one prompt, without
+// light, and told to the business as a pass of the low level.
+func TestAtOnceOverSocket(t *testing.T) {
+	f, _, _ := aloudFixture(t)
+	reads := func(how faceproof.Reading) {
+		t.Helper()
+		var c struct {
+			App faceproof.AppID `json:"appId"`
+		}
+		f.post("/demo/api/config", map[string]string{"url": f.url + "/demo/"}, &c)
+		if _, err := f.store.SetReading(t.Context(), c.App, how, "cli"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reads(faceproof.Reading{AtOnce: true})
+	r := f.reader()
+	r.prepare()
+	if p := r.wait("prepare"); p["digits"] != 4. || p["paced"] == true || p["light"] == true {
+		t.Errorf("%v", p)
+	}
+	if came := r.aloud(); len(came) != 1 {
+		t.Errorf("%d prompts", len(came))
+	}
+	if m := r.wait("prompt"); m["digits"] != onceDigits.Digits || m["rgb"] != nil {
+		t.Errorf("%v", m)
+	}
+	result := r.finish()
+	<-r.done
+	if result["outcome"] != "pass" {
+		t.Fatalf("%v", result)
+	}
+	if m := f.info(result["verify_result"]); m["errcode"] != 0. || m["validate_data"] != onceDigits.Digits || m["liveness_level"] != "low" {
+		t.Errorf("getinfo %v", m)
+	}
+	// Six digits without light are worth no more, and an app may ask for more.
+	reads(faceproof.Reading{MinLevel: faceproof.LevelStandard})
+	r = f.reader()
+	r.prepare()
+	r.aloud()
+	if result := r.finish(); result["outcome"] == "pass" {
+		t.Errorf("digits without light at level standard: %v", result)
 	}
 }
 
