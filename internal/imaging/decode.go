@@ -5,7 +5,6 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
-	"runtime"
 
 	"faceproof"
 )
@@ -23,18 +22,8 @@ type Limits struct {
 var FrameLimits = Limits{Bytes: 256 << 10, Pixels: 4 << 20, Side: 4096, Memory: 64 << 20}
 
 // PhotoLimits are for portraits as phones and scanners make them: 40 megapixels
-// when baseline, about half of that when progressive with 4:2:0 colour.
-var PhotoLimits = Limits{Bytes: 12 << 20, Pixels: 40 << 20, Side: 16384, Memory: 160 << 20, Output: 2048}
-
-// The slots keep many large pictures from being decoded at the same moment:
-// the peak is then bounded by the machine and not by the number of callers.
-var (
-	smallSlots = make(chan struct{}, max(runtime.GOMAXPROCS(0), 2))
-	largeSlot  = make(chan struct{}, 1)
-)
-
-// largeMemory is where a picture must wait for the one large slot.
-const largeMemory = 32 << 20
+// when baseline, 17 when progressive with 4:2:0 colour.
+var PhotoLimits = Limits{Bytes: 12 << 20, Pixels: 40 << 20, Side: 16384, Memory: 128 << 20, Output: 2048}
 
 // Decode reads a JPEG or PNG picture within limits: size, components and
 // memory are checked from the header first. The result is upright and sRGB;
@@ -97,15 +86,6 @@ var foreign = []struct {
 }{
 	{8, "WEBP", "WebP"}, {4, "ftypheic", "HEIC"}, {4, "ftypmif1", "HEIC"}, {4, "ftypavif", "AVIF"},
 	{0, "GIF8", "GIF"}, {0, "BM", "BMP"}, {0, "II*\x00", "TIFF"}, {0, "MM\x00*", "TIFF"}, {0, "%PDF", "PDF"},
-}
-
-func acquire(mem int) (release func()) {
-	slots := smallSlots
-	if mem > largeMemory {
-		slots = largeSlot
-	}
-	slots <- struct{}{}
-	return func() { <-slots }
 }
 
 func finish(into *Image, src image.Image, err error, l Limits, orient int) (*Image, error) {

@@ -9,6 +9,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -333,34 +334,69 @@ func tiff(order binary.AppendByteOrder, o int) []byte {
 	return append(b, 0, 0, 0, 0, 0, 0)
 }
 
+// Every picture of a series, turned as its tag says, is the first one of it: as
+// wide and as high, and alike all over. The series were encoded at different
+// brightness; a picture that stands otherwise is no more like the first than chance.
 func TestSharedOrientations(t *testing.T) {
-	for _, series := range []string{"exif-samples/landscape_", "recurser/Portrait_"} {
+	for series, n := range map[string]int{"exif-samples/landscape_": 8, "recurser/Portrait_": 9} {
 		files, _ := filepath.Glob(filepath.Join(imagingtest.Shared(t, "data", "10-exif-orientation"), series+"*.jpg"))
-		if len(files) < 8 {
+		if len(files) != n {
 			t.Fatalf("%d files of %s", len(files), series)
 		}
-		var first [4]int
-		for i, f := range files {
+		var first *Image
+		seen := map[int]bool{}
+		for _, f := range files {
 			data, err := os.ReadFile(f)
 			if err != nil {
 				t.Fatal(err)
 			}
+			info, err := CheckJPEG(data, PhotoLimits)
+			if err != nil {
+				t.Fatal(filepath.Base(f), err)
+			}
+			seen[orientation(info.exif)] = true
 			m, err := Decode(data, PhotoLimits)
 			if err != nil {
 				t.Fatal(filepath.Base(f), err)
 			}
-			c := corners(m)
-			if i == 0 {
-				first = c
+			small := m.Resize(24, 24)
+			if first == nil {
+				first = small
+				first.W, first.H = m.W, m.H // of the whole
+				continue
 			}
-			for j := range c {
-				if abs(c[j]-first[j]) > 18 { // the series were encoded at different brightness
-					t.Errorf("%s looks otherwise: %v, the first is %v", filepath.Base(f), c, first)
-					break
+			if m.W != first.W || m.H != first.H {
+				t.Errorf("%s is %d × %d, the first %d × %d", filepath.Base(f), m.W, m.H, first.W, first.H)
+			}
+			if r := correlation(first.Pix, small.Pix); r < .99 {
+				t.Errorf("%s looks otherwise: correlation %.3f", filepath.Base(f), r)
+			}
+			for o := 2; o <= 8; o++ {
+				if r := correlation(first.Pix, small.upright(o).Pix); r > .97 {
+					t.Errorf("%s turned by %d looks as well: correlation %.3f", filepath.Base(f), o, r)
 				}
 			}
 		}
+		for o := 1; o <= 8; o++ {
+			if !seen[o] {
+				t.Errorf("%s has no orientation %d", series, o)
+			}
+		}
 	}
+}
+
+// correlation of two pictures of one size, over all values.
+func correlation(a, b []uint8) float64 {
+	var ma, mb, ab, aa, bb float64
+	for i := range a {
+		ma, mb = ma+float64(a[i]), mb+float64(b[i])
+	}
+	ma, mb = ma/float64(len(a)), mb/float64(len(b))
+	for i := range a {
+		x, y := float64(a[i])-ma, float64(b[i])-mb
+		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+	}
+	return ab / math.Sqrt(aa*bb)
 }
 
 // refusedHere are pictures that Pillow or OpenCV open and we do not, with the
