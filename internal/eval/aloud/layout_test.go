@@ -126,6 +126,44 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// Every hostile file of the shared data, given as a digit among good ones: an
+// error that names it, or sound. All of raw PCM is no WAV.
+func TestLoadHostile(t *testing.T) {
+	shared := os.Getenv("FACEPROOF_SHARED")
+	if shared == "" {
+		t.Skip("FACEPROOF_SHARED is not set")
+	}
+	files, err := filepath.Glob(filepath.Join(shared, "data", "09-hostile", "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Skip("no hostile files")
+	}
+	dir := t.TempDir()
+	put(t, dir, "zh/a/7_01.wav", wav(make([]int16, rate/10)))
+	hostile := map[string][]byte{"raw PCM": make([]byte, 2*rate), "nothing": nil, "half a header": wav(nil)[:20], "ten minutes": wav(make([]int16, 600*rate))}
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hostile[filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path)] = data
+	}
+	good := 0
+	for name, data := range hostile {
+		put(t, dir, "en/b/3_01.wav", data)
+		clips, _, err := Load(dir, nil)
+		if err == nil && len(clips) == 2 && len(clips[1].Sound) > 0 {
+			good++
+			continue
+		}
+		if faceproof.ErrorCode(err) != faceproof.CodeInvalid || !strings.Contains(err.Error(), "en/b/3_01.wav") || clips != nil {
+			t.Errorf("%s: %d clips, %v", name, len(clips), err)
+		}
+	}
+	if good != 2 {
+		t.Errorf("%d of %d were heard, want 2", good, len(hostile))
+	}
+}
+
 func TestLoadOther(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "top.wav", wav(make([]int16, 400)))
