@@ -89,6 +89,26 @@ describe('a person who reads', () => {
   });
 });
 
+describe('an app in compatibility mode', () => {
+  // One more session of ten seconds: with make e2e-all.
+  test('shows four digits at once, and a pass is worth low', { skip: !process.env.E2E_ALL && 'with make e2e-all' }, async () => {
+    const app = (await server.cli('app', 'list'))[0].app_id;
+    await server.cli('app', 'set', app, '--digits', 'at-once');
+    try {
+      const s = await session({ seed: 64 });
+      assert.equal(s.back.kind, 'success', s.why);
+      const { shown, digits } = s.sockets.attempts.at(-1);
+      assert.equal(shown.length, 1, 'one prompt');
+      assert.match(digits, /^[0-9]{4}$/);
+      assert.equal(s.info.validate_data, digits, s.why);
+      assert.ok(said(s).endsWith(digits), s.why);
+      assert.deepEqual([s.v.decision.method, s.v.decision.level, s.v.evidence.digits.light_on], ['digits', 'low', false], s.why);
+    } finally {
+      await server.cli('app', 'set', app, '--digits', 'paced');
+    }
+  });
+});
+
 /** What a front end sees of each of them. */
 function refused(s, rets, reasons, hints) {
   assert.equal(s.back.kind, 'fail', s.why);
