@@ -1,6 +1,7 @@
 package digits
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"errors"
@@ -77,6 +78,36 @@ func TestChallenges(t *testing.T) {
 		if math.Abs(c/(5*n)-1./7) > .02 {
 			t.Errorf("gaps from %d ms on: %.3f", minGapMS+101*i, c/(5*n))
 		}
+	}
+}
+
+// A hundred thousand strings meet as often as chance has it among all that are
+// allowed: the next one cannot be guessed better than by 1 in 963,000.
+func TestStringsMeetByChance(t *testing.T) {
+	const n = 100_000
+	// run[k] counts the strings that end in k equal digits.
+	run := [2]float64{10, 0}
+	for range 5 {
+		run = [2]float64{9 * (run[0] + run[1]), run[0]}
+	}
+	all := run[0] + run[1]
+	random := bufio.NewReaderSize(rand.Reader, 1<<16)
+	met := map[string]bool{}
+	for range n {
+		ch, err := New(random, Options{Paced: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		met[ch.Digits] = true
+	}
+	share := n / all
+	want := all * (1 - math.Exp(-share))
+	sigma := math.Sqrt(all * math.Exp(-share) * (1 - (1+share)*math.Exp(-share)))
+	if d := float64(len(met)) - want; math.Abs(d) > 4.9*sigma { // one in a million
+		t.Errorf("%d different strings, want %.0f ± %.0f", len(met), want, sigma)
+	}
+	if math.Round(all) != 963_090 {
+		t.Errorf("%.0f strings are allowed", all)
 	}
 }
 
