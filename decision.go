@@ -185,7 +185,7 @@ func decideLiveness(p Policy, e Evidence, out outcomeFunc) (Decision, Level, boo
 
 // finite says whether every number that Decide judges is a number.
 func (e Evidence) finite() bool {
-	judged := []float64{e.Capture.FPS, e.Capture.GapShare, e.Capture.ServerMS, e.Capture.DurationMS, e.Face.Continuity}
+	judged := []float64{e.Capture.FPS, e.Capture.GapShare, e.Capture.ServerMS, e.Capture.DurationMS, e.Face.Continuity, e.Face.AwayMS}
 	if f := e.Flash; f != nil {
 		judged = append(judged, f.P, f.Z, f.R2, f.Amplitude, f.Flicker, f.LatencyMS, f.BackgroundRatio, f.L, f.Cut,
 			f.Shape.B, f.Shape.BSE, f.Shape.Spec, f.Shape.SpecSE, f.Shape.D, f.Shape.DSE, f.Shape.Spread, f.Shape.Kappa, f.Shape.KappaSE)
@@ -210,6 +210,10 @@ func (e Evidence) finite() bool {
 
 type outcomeFunc func(Outcome, Hint, ...Reason) Decision
 
+// maxAwayMS is how long a face may be away: time for a blink or a hand at the hair,
+// not for another person to sit down.
+const maxAwayMS = 800
+
 // decideCapture asks whether the capture can be measured at all. A slow network
 // never accuses a person.
 func decideCapture(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
@@ -222,7 +226,7 @@ func decideCapture(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 		return out(OutcomeInconclusive, HintSlowNetwork, ReasonTiming), true
 	case float64(f.ManyFaces)/n > p.MaxManyFaceShare:
 		return out(OutcomeInconclusive, HintOnePerson, ReasonManyFaces), true
-	case float64(f.WithFace)/n < p.MinFaceShare:
+	case float64(f.WithFace)/n < p.MinFaceShare, f.AwayMS > maxAwayMS:
 		return out(OutcomeInconclusive, HintFaceScreen, ReasonNoFace), true
 	case f.Poor:
 		return out(OutcomeInconclusive, f.Quality.Advice(), ReasonQuality), true

@@ -83,6 +83,14 @@ func TestDecide(t *testing.T) {
 		{"no flash evidence", func(e *Evidence) { e.Flash = nil }, OutcomeInconclusive, ReasonTooFewFrames, HintHoldStill},
 		{"two faces", func(e *Evidence) { e.Face.ManyFaces = 20 }, OutcomeInconclusive, ReasonManyFaces, HintOnePerson},
 		{"no face", func(e *Evidence) { e.Face.WithFace = 20 }, OutcomeInconclusive, ReasonNoFace, HintFaceScreen},
+		{"a face that leaves", func(e *Evidence) { e.Face.AwayMS = 1000 }, OutcomeInconclusive, ReasonNoFace, HintFaceScreen},
+		{"a blink", func(e *Evidence) { e.Face.AwayMS = 400 }, OutcomePass, ReasonPass, HintNone},
+		{"no good frame, blurred", func(e *Evidence) { e.Face.Poor, e.Face.Quality.Hint, e.Face.Continuity = true, HintTooDark, 0 }, OutcomeInconclusive, ReasonQuality, HintTooDark},
+		{"no good frame, by its components", func(e *Evidence) {
+			e.Face.Poor, e.Match = true, nil
+			e.Face.Quality.Components = &Components{Sharpness: 40, HeadPoseYaw: 90, HeadPosePitch: 20, LuminanceMean: 90, LuminanceVariance: 90, OverExposurePrevention: NotMeasured}
+		}, OutcomeInconclusive, ReasonQuality, HintEyeLevel},
+		{"no good frame, unknown why", func(e *Evidence) { e.Face.Poor = true }, OutcomeInconclusive, ReasonQuality, HintHoldStill},
 		{"empty capture", func(e *Evidence) { *e = Evidence{} }, OutcomeInconclusive, ReasonTooFewFrames, HintSlowNetwork},
 		{"somebody else took over", func(e *Evidence) { e.Face.Continuity = .1 }, OutcomeReject, ReasonSubjectChanged, HintNone},
 		{"another person", func(e *Evidence) { e.Match.Similarity = .2 }, OutcomeReject, ReasonFaceMismatch, HintNone},

@@ -47,7 +47,8 @@ type FaceEvidence struct {
 	Continuity float64 `json:"continuity"` // lowest similarity of a frame's face to the capture's mean template, and of two of the faces it is the mean of
 	Quality    Quality `json:"quality"`    // of the best frame
 
-	Poor bool `json:"poor,omitempty"` // no frame before the colours is good enough to be compared
+	AwayMS float64 `json:"away_ms,omitempty"` // the longest time without a face, once there was one
+	Poor   bool    `json:"poor,omitempty"`    // no frame before the colours is good enough to be compared
 }
 
 // Quality of one face image; the names follow ISO/IEC 29794-5 where it has one.

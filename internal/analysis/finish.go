@@ -48,7 +48,7 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	r.a.lap(StageLight, start)
 	defer r.a.lap(StageMatch, time.Now())
 	probe := r.probe(neutralFrom(t), first)
-	ev.Face = faceproof.FaceEvidence{Analysed: r.looks.all, WithFace: r.looks.withFace, ManyFaces: r.looks.many, Poor: probe.poor}
+	ev.Face = faceproof.FaceEvidence{Analysed: r.looks.all, WithFace: r.looks.withFace, ManyFaces: r.looks.many, AwayMS: r.away.longest, Poor: probe.poor}
 	var portrait []byte
 	if probe.best != nil {
 		ev.Face.Quality, portrait = probe.best.quality, probe.best.jpeg

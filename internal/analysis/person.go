@@ -87,3 +87,22 @@ func (r *Run) continuity(p probe, first float64) (float64, error) {
 	}
 	return lowest, nil
 }
+
+// absence is how long nobody was there, by the looks; ms.
+type absence struct {
+	seen, gone     bool
+	since, longest float64
+}
+
+// look takes whether a look found a face. Who has not come yet is not away.
+func (a *absence) look(t float64, found bool) {
+	switch {
+	case found:
+		a.seen, a.gone = true, false
+	case !a.seen:
+	case !a.gone:
+		a.gone, a.since = true, t
+	default:
+		a.longest = max(a.longest, t-a.since)
+	}
+}

@@ -36,6 +36,7 @@ type Run struct {
 	frames    []frame
 	shots     []shot
 	looks     looks
+	away      absence
 	mesh      *face.Landmarks // of the last look; nil: none
 	sinceLook int             // frames
 	jpegQ     int             // lowest
@@ -167,7 +168,7 @@ func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame) (*f
 	}
 	cells := r.blank()
 	var l *face.Landmarks
-	if r.sinceLook++; r.larger || !r.tracker.Started() || r.sinceLook >= every || len(r.frames) == 0 {
+	if r.sinceLook++; r.larger || !r.tracker.Started() || r.mesh == nil || r.sinceLook >= every || len(r.frames) == 0 {
 		var err error
 		if l, err = r.look(ctx, m, f); err != nil {
 			return nil, err
@@ -224,6 +225,7 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	}
 	r.a.lap(StageLandmarks, start)
 	again := r.mesh == nil // it may be somebody else who came
+	r.away.look(f.T, l != nil)
 	if r.mesh = l; l == nil {
 		return nil, nil
 	}

@@ -84,40 +84,26 @@ type session struct {
 	kind      simcam.Kind
 	fix       func(*simcam.Params) // on top of an ordinary phone in an ordinary room
 	from      *scene               // who is seen
-	later     *scene               // … from the third segment on; nil: the same
 }
 
 // film records it.
 func (s session) film(tb testing.TB, seed uint64) ([]capture.Frame, capture.Transcript) {
 	tb.Helper()
-	record := func(from *scene) capture.Recording {
-		sc, err := simcam.NewScene(from.portrait, simcam.Draw(seed, s.kind, func(p *simcam.Params) {
-			p.Screen, p.Lux, p.Nits, p.Distance, p.Quality, p.FPS, p.LatencyMS = simcam.ScreenPhone, 250, 400, 28, 88, 15, 110
-			p.Skin, p.Glasses, p.TV = 3, false, 0
-			if s.fix != nil {
-				s.fix(p)
-			}
-		}))
-		if err != nil {
-			tb.Fatal(err)
+	sc, err := simcam.NewScene(s.from.portrait, simcam.Draw(seed, s.kind, func(p *simcam.Params) {
+		p.Screen, p.Lux, p.Nits, p.Distance, p.Quality, p.FPS, p.LatencyMS = simcam.ScreenPhone, 250, 400, 28, 88, 15, 110
+		p.Skin, p.Glasses, p.TV = 3, false, 0
+		if s.fix != nil {
+			s.fix(p)
 		}
-		rec, err := sc.Record(s.challenge, seed)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return rec
+	}))
+	if err != nil {
+		tb.Fatal(err)
 	}
-	rec := record(s.from)
-	t := rec.Transcript()
-	if s.later != nil { // the same times: only the person differs
-		other := record(s.later)
-		for i, f := range rec.Frames {
-			if i < len(other.Frames) && f.T > t.Display[4].T {
-				rec.Frames[i].JPEG = other.Frames[i].JPEG
-			}
-		}
+	rec, err := sc.Record(s.challenge, seed)
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return rec.Frames, t
+	return rec.Frames, rec.Transcript()
 }
 
 // challenge draws one from a seed.
