@@ -2,20 +2,18 @@
 // recogniser can be trained and measured. Its controls carry data-testid;
 // web/README.md lists them.
 
-import { hintKey, languageOf, words, type TextKey } from '../core/text/text';
+import { hintKey, words, type TextKey } from '../core/text/text';
 import { CameraError } from '../sdk/camera';
 import { h } from '../sdk/dom';
 import { Microphone, MicrophoneError, workletURL } from '../sdk/microphone';
 import * as api from './api';
 import { Film } from './film';
-import { cell, nextOf, type Item, type Lang, type Session } from './plan';
+import { cell, nextOf, type Item, type Session } from './plan';
 import { Reading, type Take } from './reading';
 import { level } from './tape';
-import { en, zh, type RecordKey } from './text';
+import type { RecordKey } from './text';
+import { at, go, lang, save, saved, say, speak, tell, turnLanguage } from './ui';
 
-const STORE = 'faceproof-record';
-
-let lang: Lang = saved('lang') === 'zh' ? 'zh' : saved('lang') === 'en' ? 'en' : languageOf(navigator.language);
 let notice: api.Notice | null = null;
 let session: Session | null = null;
 let code = '';
@@ -26,62 +24,8 @@ let microphone: Microphone | null = null;
 let film: Film | null = null;
 let reading: Reading | null = null;
 let unsent: Take | null = null;
+let sending = false;
 let sure = false;
-
-function saved(name: string): string | null {
-  try {
-    return localStorage.getItem(`${STORE}-${name}`);
-  } catch {
-    return null; // storage may be switched off: then a reload begins anew, with the code
-  }
-}
-
-function save(name: string, value: string | null): void {
-  try {
-    if (value === null) localStorage.removeItem(`${STORE}-${name}`);
-    else localStorage.setItem(`${STORE}-${name}`, value);
-  } catch {
-    // it then holds for this page alone
-  }
-}
-
-function say(key: RecordKey, values: Record<string, string | number> = {}): string {
-  return (lang === 'en' ? en : zh)[key].replace(/\{(\w+)\}/g, (all, n: string) => String(values[n] ?? all));
-}
-
-function at<T extends HTMLElement>(id: string): T {
-  const el = document.querySelector<T>(`[data-testid="${id}"]`);
-  if (!el) throw new Error(`the page lacks ${id}`);
-  return el;
-}
-
-// Texts that the program has set, so that a change of language reaches them.
-const live = new Map<HTMLElement, () => string>();
-
-function tell(id: string, text: () => string, kind = ''): void {
-  const el = at(id);
-  live.set(el, text);
-  el.textContent = text();
-  el.dataset['kind'] = kind;
-}
-
-function speak(): void {
-  document.documentElement.lang = lang === 'zh' ? 'zh-CN' : 'en';
-  document.title = say('title');
-  for (const el of document.querySelectorAll<HTMLElement>('[data-i18n]')) el.textContent = say(el.dataset['i18n'] as RecordKey);
-  for (const [el, text] of live) el.textContent = text();
-  showConsent();
-}
-
-type Screen = 'consent' | 'about' | 'sound' | 'read' | 'done' | 'code' | 'end';
-
-function go(screen: Screen): void {
-  document.body.dataset['screen'] = screen;
-  for (const el of document.querySelectorAll<HTMLElement>('[data-of]')) el.hidden = el.dataset['of'] !== screen;
-  const head = document.querySelector<HTMLElement>(`[data-of=${screen}] h2`);
-  window.scrollTo(0, 0);
-  head?.focus({ preventScroll: true });
-}
 
 function end(text: () => string): void {
   tell('rec-end', text);
@@ -138,7 +82,7 @@ async function begin(): Promise<void> {
     if (!(e instanceof api.Refused && e.field === 'consent.version')) return tell('rec-about-status', () => problem(e), 'bad');
     notice = await api.consent();
     for (const id of ['rec-voice', 'rec-adult', 'rec-film']) at<HTMLInputElement>(id).checked = false;
-    speak();
+    showConsent();
     tell('rec-consent-status', () => problem(e), 'bad');
     go('consent');
   } finally {
@@ -228,10 +172,10 @@ function show(): void {
   controls();
 }
 
+/** While somebody reads, nothing gets or loses the focus and no live region changes: a screen reader would speak into the microphone. */
 function controls(): void {
-  const busy = reading !== null;
-  const button = at<HTMLButtonElement>('rec-go');
-  button.disabled = busy;
+  const busy = reading !== null || sending;
+  at('rec-go').setAttribute('aria-disabled', String(busy)); // not "disabled": it keeps the focus
   const key: RecordKey = unsent ? 'read.resend' : item && done.has(item.n) ? 'read.again' : last ? 'read.next' : 'read.go';
   tell('rec-go', () => say(key));
   at<HTMLButtonElement>('rec-redo').disabled = busy || !last;
@@ -250,18 +194,17 @@ function plate(label: string | null): void {
 }
 
 async function read(): Promise<void> {
-  if (!session || !microphone || !item || reading) return;
+  if (!session || !microphone || !item || reading || sending) return;
   if (unsent) return send(unsent);
   const r = reading = new Reading(item, microphone, film, {
-    show: (what) => {
-      plate(what);
-      if (what !== null) tell('rec-status', () => say('read.speak'));
-    },
+    show: plate,
     hears: meter,
   });
-  tell('rec-status', () => say('read.wait'));
+  tell('rec-status', () => '');
+  const el = at('rec-digit');
+  el.dataset['kind'] = 'word';
+  el.textContent = say('read.wait');
   controls();
-  at('rec-pause').focus({ preventScroll: true }); // the pressed button is off now
   let take: Take | null = null;
   try {
     take = await r.run();
@@ -270,7 +213,7 @@ async function read(): Promise<void> {
   } finally {
     reading = null;
   }
-  if (!microphone) return; // paused
+  if (!microphone) return; // paused, or lost
   microphone.record(1);
   if (take) return send(take);
   tell('rec-status', () => (document.hidden || hidden ? say('read.hidden') : ''), 'bad');
@@ -281,8 +224,8 @@ async function read(): Promise<void> {
 
 async function send(take: Take): Promise<void> {
   if (!session) return;
-  const button = at<HTMLButtonElement>('rec-go');
-  button.disabled = true;
+  sending = true;
+  controls();
   tell('rec-status', () => say('read.sending'));
   unsent = null;
   let refusal: unknown = null;
@@ -302,6 +245,7 @@ async function send(take: Take): Promise<void> {
     if (e instanceof api.Refused && (e.field === 'network' || e.code === 'unavailable' || e.code === 'rate_limited')) unsent = take;
     tell('rec-status', () => problem(e), 'bad');
   }
+  sending = false;
   if (refusal instanceof api.Refused && refusal.field === 'code') { // deleted elsewhere, or too late
     leave();
     return end(() => problem(refusal));
@@ -312,7 +256,7 @@ async function send(take: Take): Promise<void> {
 }
 
 function redo(): void {
-  if (!last || reading) return;
+  if (!last || reading || sending) return;
   unsent = null;
   item = last;
   last = null;
@@ -378,10 +322,11 @@ async function start(): Promise<void> {
     ['rec-finish', () => { leave(); end(() => say('done.ended')); }], ['rec-done-delete', () => askCode(code)],
     ['rec-code-continue', () => void withCode('continue')], ['rec-code-delete', () => void withCode('delete')],
     ['rec-back', () => (session ? enter({ ...session, done: [...done] }) : go('consent'))], ['rec-again', () => go('consent')],
-    ['rec-lang', () => { lang = lang === 'zh' ? 'en' : 'zh'; save('lang', lang); speak(); }],
+    ['rec-lang', () => { turnLanguage(); speak(); showConsent(); if (session) controls(); }],
   ];
   for (const [id, f] of press) at(id).addEventListener('click', f);
   at('rec-code-input').addEventListener('input', () => { sure = false; });
+  document.addEventListener('keydown', (e) => { if (e.key === 'Escape') reading?.stop(); });
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden || !reading) return;
     hidden = true;
@@ -393,7 +338,7 @@ async function start(): Promise<void> {
   } catch (e) {
     return end(() => (e instanceof api.Refused && e.code === 'not_found' ? say('off') : problem(e)));
   }
-  speak();
+  showConsent();
   go('consent');
   code = saved('code') ?? '';
   if (code) {
