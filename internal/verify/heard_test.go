@@ -235,6 +235,9 @@ func TestHeardBefore(t *testing.T) {
 		who, n := r.Uint64(), number()
 		first := read(who, n)
 		bands := l.bands(first)
+		if n := len(bands); n < 100 || n > 512 { // 512 is what the store takes of an attempt
+			t.Errorf("%d bands", n)
+		}
 		later := first[1234+r.IntN(800):]
 		quiet := make(utterance, len(later))
 		for i, v := range later {
@@ -293,6 +296,7 @@ func TestMeasureHeard(t *testing.T) {
 		bands map[string]bool
 	}
 	var fresh, alike []reading
+	var rows []int
 	copies := map[string]*tally{"cut, 40 % of the level": {}, "noise at 20 dB": {}, "noise at 10 dB": {}, "loudspeaker, noise at 20 dB": {}, "loudspeaker, noise at 15 dB": {}, "opus, 16 kbit/s": {}}
 	var who []string
 	for name := range voices {
@@ -323,6 +327,7 @@ func TestMeasureHeard(t *testing.T) {
 			u := string6(r, said(string(number)))
 			bands := l.bands(u)
 			fresh = append(fresh, reading{name, bands})
+			rows = append(rows, len(bands))
 			alike = append(alike, reading{name, l.bands(string6(r, said("385162")))})
 			if take >= 8 {
 				continue
@@ -343,6 +348,8 @@ func TestMeasureHeard(t *testing.T) {
 			}
 		}
 	}
+	slices.Sort(rows)
+	t.Logf("%d strings, rows in the index: least %d, median %d, most %d", len(rows), rows[0], rows[len(rows)/2], rows[len(rows)-1])
 	for kind, c := range copies {
 		if c.n > 0 {
 			c.log(t, kind)
