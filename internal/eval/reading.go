@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"io"
 	"math/rand/v2"
 	"slices"
 
@@ -112,17 +113,26 @@ func (c *Camera) talkers(j Job) (who, dub *aloud.Talker) {
 // everything that the reader leaves to chance.
 func (c *Camera) newReading(j Job, attempt string) (rd reading, err error) {
 	rd = reading{act: acts[j.Kind], r: rand.New(stream(j.Seed, digitsPurpose, attempt)), snr: j.Cell.SNR}
-	o := digits.Options{Paced: !j.Cell.AtOnce, Light: !j.Cell.AtOnce && !j.Cell.NoLight}
-	if rd.ch, err = digits.New(stream(j.Seed, "challenge", attempt), o); err != nil {
-		return rd, err
-	}
-	if rd.earlier, err = digits.New(stream(j.Seed, earlierDigitsPurpose, attempt), o); err != nil {
-		return rd, err
-	}
 	if rd.who, rd.dub = c.talkers(j); !rd.act.dubbed {
 		rd.dub = rd.who
 	}
-	return rd, nil
+	o := digits.Options{Paced: !j.Cell.AtOnce, Light: !j.Cell.AtOnce && !j.Cell.NoLight}
+	if rd.ch, err = rd.draw(stream(j.Seed, "challenge", attempt), o); err != nil {
+		return rd, err
+	}
+	rd.earlier, err = rd.draw(stream(j.Seed, earlierDigitsPurpose, attempt), o)
+	return rd, err
+}
+
+// draw gives a challenge of digits that both talkers can say.
+func (rd *reading) draw(random io.Reader, o digits.Options) (faceproof.DigitsChallenge, error) {
+	for range maxDraws {
+		ch, err := digits.New(random, o)
+		if err != nil || rd.who.Can(ch.Digits) && rd.dub.Can(ch.Digits) {
+			return ch, err
+		}
+	}
+	return faceproof.DigitsChallenge{}, faceproof.Errorf(faceproof.CodeInvalid, "voices", "%s and %s have too few digits in common", rd.who.ID, rd.dub.ID)
 }
 
 // film records it.
@@ -168,11 +178,13 @@ func (rd *reading) perform(told, filmed []capture.DisplayEvent, end float64) sim
 	return p
 }
 
-// others is another string of digits, each of them another.
+// others is another string of digits, each of them another, that can be said.
 func (rd *reading) others(s string) string {
 	b := []byte(s)
 	for i := range b {
-		b[i] = '0' + (b[i]-'0'+1+byte(rd.r.IntN(9)))%10
+		for b[i] == s[i] || !rd.who.Can(string(b[i])) {
+			b[i] = '0' + byte(rd.r.IntN(10))
+		}
 	}
 	return string(b)
 }

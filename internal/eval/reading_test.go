@@ -309,7 +309,7 @@ func fakeReader(ctx context.Context, j Job) (Trial, error) {
 }
 
 // The report of digits, in both languages: its levels, its voices, its recogniser.
-func TestDigitsGolden(t *testing.T) {
+func TestDigitsReportGolden(t *testing.T) {
 	dir := filepath.Join("testdata", "digits")
 	if _, err := os.Stat(filepath.Join(dir, trialsFile)); *update && err != nil {
 		p := parse(t, fakeDigits)

@@ -41,8 +41,9 @@ var espeakWords = []struct {
 }
 
 // Voices gives who speaks in a campaign of digits: of recordings under dir, laid out
-// as for `faceproof eval digits`, those with all ten digits that are not among the
-// trained, or those that are when there are no others; without a dir a synthesiser,
+// as for `faceproof eval digits`, those with eight digits or more that are not among
+// the trained, or those that are when there are no others; who lacks a digit is not
+// asked for it. Without a dir a synthesiser,
 // of whose kind the recogniser has heard many. Errors: CodeInvalid, field "voices",
 // CodeUnavailable, field "voices", without the synthesiser.
 func Voices(ctx context.Context, dir string, trained []string) ([]aloud.Talker, SpeechInfo, error) {
@@ -69,7 +70,7 @@ func Voices(ctx context.Context, dir string, trained []string) ([]aloud.Talker, 
 		all = unheard
 	}
 	if len(all) == 0 {
-		return nil, info, faceproof.Errorf(faceproof.CodeInvalid, "voices", "%s has no voice with all ten digits", dir)
+		return nil, info, faceproof.Errorf(faceproof.CodeInvalid, "voices", "%s has no voice with eight digits", dir)
 	}
 	for _, t := range all {
 		info.Voices = append(info.Voices, VoiceInfo{Voice: t.Lang + "/" + t.ID, Trained: t.Trained})

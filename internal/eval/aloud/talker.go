@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Talker is a voice that can say any digit.
+// Talker is a voice that can say digits: all of them, or leastDigits at least.
 type Talker struct {
 	Lang, ID string
 	Trained  bool // the recogniser has heard it in training
@@ -33,19 +33,17 @@ const (
 	openHalf    = 4 // steps of the Hann window to each side
 )
 
-// Talkers gives those who have every digit, in the order of the clips.
+// Talkers gives those who have leastDigits digits, in the order of the clips.
 func Talkers(clips []Clip, trained []string) (out []Talker) {
 	for _, v := range voices(clips, trained) {
 		t := Talker{Lang: v.lang, ID: v.id, Trained: v.trained}
-		whole := true
+		if len(v.digits()) < leastDigits {
+			continue
+		}
 		for d := range t.takes {
 			for _, c := range v.digit['0'+byte(d)] {
 				t.takes[d] = append(t.takes[d], Take{sound: trim(toWave(c.Sound))})
 			}
-			whole = whole && len(t.takes[d]) > 0
-		}
-		if !whole {
-			continue
 		}
 		t.move()
 		out = append(out, t)
@@ -117,7 +115,17 @@ func hann(x []float64) []float64 {
 	return out
 }
 
-// Say gives a digit, '0' to '9', by one of the talker's takes of it.
+// Can says whether the talker has every digit of a string.
+func (t *Talker) Can(digits string) bool {
+	for i := range digits {
+		if len(t.takes[digits[i]-'0']) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Say gives a digit, '0' to '9', that the talker has, by one of the takes of it.
 func (t *Talker) Say(r *rand.Rand, digit byte) Take {
 	of := t.takes[digit-'0']
 	return of[r.IntN(len(of))]

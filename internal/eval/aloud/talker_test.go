@@ -9,12 +9,9 @@ import (
 )
 
 // toneClips are a voice of tones, of 100 ms for 0 to 190 ms for 9, with silence
-// around; skip leaves one digit out.
-func toneClips(id string, skip int) (out []Clip) {
-	for d := range 10 {
-		if d == skip {
-			continue
-		}
+// around; digits under from are left out.
+func toneClips(id string, from int) (out []Clip) {
+	for d := from; d < 10; d++ {
 		c := Clip{Lang: "zh", Voice: id, Label: fmt.Sprint(d), Sound: make([]int16, rate/2)}
 		for i := range rate * (100 + 10*d) / 1000 {
 			c.Sound[rate/10+i] = int16(9000 * math.Sin(2*math.Pi*300*float64(i)/rate))
@@ -24,12 +21,15 @@ func toneClips(id string, skip int) (out []Clip) {
 	return out
 }
 
-// Talkers have every digit, and are known as trained on or not; what they say
+// Talkers have eight digits at least, and are known as trained on or not; what they say
 // moves the mouth while it sounds.
 func TestTalkers(t *testing.T) {
-	all := Talkers(append(append(toneClips("a", -1), toneClips("b", 7)...), toneClips("c", -1)...), []string{"c"})
+	all := Talkers(append(append(toneClips("a", 0), toneClips("b", 3)...), toneClips("c", 2)...), []string{"c"})
 	if len(all) != 2 || all[0].ID != "a" || all[1].ID != "c" || all[0].Trained || !all[1].Trained {
 		t.Fatalf("%d talkers", len(all))
+	}
+	if !all[0].Can("0123456789") || !all[1].Can("2345") || all[1].Can("31") {
+		t.Error("they can say other digits than they have")
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	five := all[0].Say(r, '5')
