@@ -36,11 +36,13 @@ func (e *Engine) Components(m *imaging.Image, jpegQ int, faces []Face, l Landmar
 	place(&c, m, &l)
 	posture(&c, &l)
 	p := lookAt(m, &l)
+	defer p.done()
 	_, _, detail := p.exposure()
 	c.Sharpness = percent(sigmoid(detail, sharpMiddle, sharpWidth))
 	c.MouthOcclusionPrevention = percent(1 - p.occlusion())
 	if h, ok := newHead(m, &l); ok {
 		h.assess(&c)
+		h.done()
 	}
 	c.Unified = unified(&c)
 	return c

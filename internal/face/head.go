@@ -2,6 +2,7 @@ package face
 
 import (
 	"math"
+	"sync"
 
 	"faceproof"
 	"faceproof/internal/imaging"
@@ -11,7 +12,7 @@ import (
 // ArcFace's template in its middle, so that the eyes are 35 pixels apart and there
 // is room around the head.
 type head struct {
-	img  *imaging.Image
+	img  imaging.Image
 	luma []float64 // 0 to 255; −1 beyond the picture's edge
 	mesh [468]Point
 }
@@ -21,7 +22,14 @@ const (
 	headOffset = (headSide - 112) / 2
 )
 
-// newHead cuts it out; ok is false when the mesh does not determine it.
+// heads are those that nobody looks at now.
+var heads = sync.Pool{New: func() any { return &head{luma: make([]float64, headSide*headSide)} }}
+
+// done gives the head back.
+func (h *head) done() { heads.Put(h) }
+
+// newHead cuts it out; ok is false when the mesh does not determine it. done must
+// follow when it is true.
 func newHead(m *imaging.Image, l *Landmarks) (*head, bool) {
 	var to [5]Point
 	for i, p := range arcFace {
@@ -36,7 +44,8 @@ func newHead(m *imaging.Image, l *Landmarks) (*head, bool) {
 	if !ok {
 		return nil, false
 	}
-	h := &head{img: m.WarpImage(a, headSide, headSide), luma: make([]float64, headSide*headSide)}
+	h := heads.Get().(*head)
+	m.WarpInto(&h.img, a, headSide, headSide)
 	for i := range h.mesh {
 		h.mesh[i].X, h.mesh[i].Y = back.Apply(l.Points[i][0], l.Points[i][1])
 	}

@@ -3,6 +3,7 @@ package face
 import (
 	"math"
 	"slices"
+	"sync"
 
 	"faceproof/internal/imaging"
 )
@@ -10,14 +11,21 @@ import (
 // patch is the inner face, upright, patchSize pixels a side, for exposure and
 // texture.
 type patch struct {
-	luma []float64 // Rec. 709, of sRGB values, 0 to 255
-	img  *imaging.Image
+	luma  []float64 // Rec. 709, of sRGB values, 0 to 255
+	img   imaging.Image
+	tones [2][]float64 // scratch of occlusion
 }
+
+// patches are those that nobody looks at now.
+var patches = sync.Pool{New: func() any { return &patch{luma: make([]float64, patchSize*patchSize)} }}
+
+// done gives the patch back.
+func (p *patch) done() { patches.Put(p) }
 
 const patchSize = 96
 
 // lookAt cuts the patch out: the square of ArcFace's template, which runs from
-// the brows to the chin.
+// the brows to the chin. done must follow.
 func lookAt(m *imaging.Image, l *Landmarks) *patch {
 	var to [5]Point
 	for i, p := range arcFace {
@@ -25,10 +33,13 @@ func lookAt(m *imaging.Image, l *Landmarks) *patch {
 	}
 	from := [5]Point{l.leftEye(), l.rightEye(), l.point(noseTip), l.point(mouthLeft), l.point(mouthRight)}
 	a, ok := similarity(to[:], from[:])
+	p := patches.Get().(*patch)
 	if !ok {
-		return &patch{img: imaging.New(patchSize, patchSize), luma: make([]float64, patchSize*patchSize)}
+		p.img = *imaging.New(patchSize, patchSize)
+		clear(p.luma)
+		return p
 	}
-	p := &patch{img: m.WarpImage(a, patchSize, patchSize), luma: make([]float64, patchSize*patchSize)}
+	m.WarpInto(&p.img, a, patchSize, patchSize)
 	for i := range p.luma {
 		c := p.img.Pix[3*i : 3*i+3]
 		p.luma[i] = 0.2126*float64(c[0]) + 0.7152*float64(c[1]) + 0.0722*float64(c[2])
@@ -92,16 +103,15 @@ const (
 // missing: a mask or a hand-held thing has less of it than the skin under the
 // eyes. It sees no black mask in the dark, and nothing in a grey picture.
 func (p *patch) occlusion() float64 {
-	skin := p.redness(underEyes[0])
-	skin = append(skin, p.redness(underEyes[1])...)
-	mouth := p.redness(mouthArea)
+	skin := p.redness(p.redness(p.tones[0][:0], underEyes[0]), underEyes[1])
+	mouth := p.redness(p.tones[1][:0], mouthArea)
+	p.tones = [2][]float64{skin, mouth}
 	d := quantile(mouth, 0.9) - quantile(skin, 0.5)
 	return clamp01((redFree - d) / (redFree - redCovered))
 }
 
-// redness gives Cr (JFIF, without its offset) of the pixels of an area.
-func (p *patch) redness(a [4]int) []float64 {
-	var out []float64
+// redness appends Cr (JFIF, without its offset) of the pixels of an area.
+func (p *patch) redness(out []float64, a [4]int) []float64 {
 	for y := a[1]; y < a[3]; y++ {
 		for x := a[0]; x < a[2]; x++ {
 			r, g, b := p.img.At(x, y)

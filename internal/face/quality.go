@@ -53,6 +53,7 @@ func (e *Engine) Quality(m *imaging.Image, faces []Face, l Landmarks) faceproof.
 		q.Yaw, q.Pitch, q.Roll = l.pose()
 		q.EyesOpen = l.eyesOpen()
 		p := lookAt(m, &l)
+		defer p.done()
 		q.Brightness, q.Clipped, q.Sharpness = p.exposure()
 		q.Occlusion = p.occlusion()
 	}

@@ -56,7 +56,14 @@ func (m *Image) Warp(a Affine, s Spec, dst []float32) {
 
 // WarpImage samples the image through a into a new image of w × h pixels.
 func (m *Image) WarpImage(a Affine, w, h int) *Image {
-	out := New(w, h)
+	out := new(Image)
+	m.WarpInto(out, a, w, h)
+	return out
+}
+
+// WarpInto is WarpImage into the memory of out, as far as that suffices.
+func (m *Image) WarpInto(out *Image, a Affine, w, h int) {
+	out.reuse(w, h)
 	bufs := scratch.Get().(*buffers)
 	defer scratch.Put(bufs)
 	bufs.sample(m, a, w, h, func(y int, row []float32) {
@@ -65,7 +72,6 @@ func (m *Image) WarpImage(a Affine, w, h int) *Image {
 			o[i] = uint8(v + 0.5)
 		}
 	})
-	return out
 }
 
 // Resize scales the whole image to w × h pixels.
