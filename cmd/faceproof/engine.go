@@ -56,7 +56,7 @@ const (
 	livenessStrict = "strict"
 )
 
-const livenessHelp = "usual: a video made before the colours were drawn passes 1 time in 1,000; strict: 1 in 10,000, with more colours and more retries"
+const livenessHelp = "usual: a video made before the colours were drawn passes 1 time in 1,000; strict: 1 in 10,000, with more colours and more retries, and no digits read aloud, whose six colours cannot tell so small a chance (but with --min-level low)"
 
 // checkLiveness refuses any other; empty is usual.
 func checkLiveness(v string) error {
