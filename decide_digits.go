@@ -170,6 +170,10 @@ func decideLips(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 // shows something flat, or that glows by itself, there is no standard level, and in
 // light that is not weak no pass. It accuses nobody: those bounds were set for faces
 // that do not speak.
+//
+// Where the light does not show, a face that clearly looks live is the other way to
+// the standard level (PADLive); where it shows no shape, one that looks like a print
+// or a screen takes that level away. The words and the lips it leaves alone.
 func decideGentle(p Policy, e Evidence, out outcomeFunc) (Decision, Level, bool) {
 	f, level := e.Flash, LevelLow
 	h, r := HintReadClearly, ReasonFreshUnsure // digits all at once are never fresh enough
@@ -185,6 +189,8 @@ func decideGentle(p Policy, e Evidence, out outcomeFunc) (Decision, Level, bool)
 			return out(OutcomeInconclusive, shapeHint(e), ReasonShapeUnsure), LevelNone, true
 		case flat:
 			h, r = shapeHint(e), ReasonShapeUnsure
+		case ours && prompt && f.Amplitude >= p.MinAmplitude && e.Digits.Paced && e.PAD.against(p) > 0 && f.L < p.MinL:
+			h, r = lightHint(e), ReasonPAD
 		case ours && prompt && f.Amplitude >= p.MinAmplitude && e.Digits.Paced:
 			level = LevelStandard
 		case f.Amplitude < p.MinAmplitude:
@@ -194,6 +200,9 @@ func decideGentle(p Policy, e Evidence, out outcomeFunc) (Decision, Level, bool)
 		}
 	} else if e.Digits.Paced {
 		h, r = lightHint(e), ReasonWeakLight
+	}
+	if e.Digits.Paced && e.PAD.live(p) && r == ReasonWeakLight {
+		level = LevelStandard
 	}
 	if !level.AtLeast(p.MinLevel) {
 		return out(OutcomeInconclusive, h, r), LevelNone, true

@@ -39,6 +39,7 @@ const (
 	ReasonSplice           Reason = "splice"       // the face jumps where the colours change: a video made of pieces
 	ReasonFlat             Reason = "flat"         // the light falls on a flat thing: a print, a cut-out, a tint
 	ReasonShapeUnsure      Reason = "shape_unsure" // one of these between pass and spoof, or not measured
+	ReasonPAD              Reason = "pad"          // the face and its surroundings look like a print or a screen
 	ReasonNoSound          Reason = "no_sound"     // nothing that could be speech was heard
 	ReasonNoise            Reason = "noise"        // the sound is clipped, or too noisy
 	ReasonMisread          Reason = "misread"      // the digits were not read, or others were
@@ -106,6 +107,7 @@ type Policy struct {
 	ShapePolicy
 	ParallaxPolicy
 	DigitsPolicy
+	PADPolicy
 }
 
 // DefaultPolicy is the published default. Sources: flash.* from the design
@@ -115,7 +117,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		ID: "default-1", MaxAttempts: 3, Alpha: 1e-3, Candidates: 10_000, MinSegments: 10, SpoofP: .05, SpoofAmplitude: .05,
 		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .015, SureR2: .88, SureR2Amplitude: .05, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
-		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(), ParallaxPolicy: DefaultParallaxPolicy(), DigitsPolicy: DefaultDigitsPolicy(),
+		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(), ParallaxPolicy: DefaultParallaxPolicy(), DigitsPolicy: DefaultDigitsPolicy(), PADPolicy: DefaultPADPolicy(),
 		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
 		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MinReused: 2, MaxFMR: 2e-3,
 	}
@@ -144,6 +146,9 @@ func Decide(p Policy, e Evidence) Decision {
 	}
 	if d, done := decideCapture(p, e, out); done {
 		return d
+	}
+	if e.PAD.rejects(p) {
+		return out(OutcomeReject, HintNone, ReasonPAD)
 	}
 	d, level, done := decideLiveness(p, e, out)
 	if done {
@@ -201,6 +206,9 @@ func (e Evidence) finite() bool {
 	}
 	if m := e.Match; m != nil {
 		judged = append(judged, m.Similarity, m.Threshold, m.FMR)
+	}
+	if x := e.PAD; x != nil {
+		judged = append(judged, x.Score, x.Reach)
 	}
 	if e.Provenance != nil && !e.Provenance.finite() {
 		return false

@@ -20,6 +20,7 @@ type Evidence struct {
 	Flash     *FlashEvidence    `json:"flash,omitempty"`
 	Digits    *DigitsEvidence   `json:"digits,omitempty"`
 	Parallax  *ParallaxEvidence `json:"parallax,omitempty"` // while the face came closer; nil: not asked for, or it did not
+	PAD       *PADEvidence      `json:"pad,omitempty"`      // how the face looks; nil: no networks for it, or no frame to ask
 	Match     *MatchEvidence    `json:"match,omitempty"`    // nil: no face could be embedded, or no reference
 	Reference ReferenceState    `json:"reference"`
 

@@ -54,5 +54,6 @@ func (p Policy) Strict() Policy {
 	p.ID, p.Alpha, p.Candidates, p.MinSegments = "strict-1", min(p.Alpha, 1e-4), 100_000, PlanStrict.Segments
 	p.MinL, p.SureL = max(p.MinL, 3.5), max(p.SureL, 5)
 	p.MinLevel = LevelStandard
+	p.PADLive = 2 // the light alone
 	return p
 }

@@ -47,6 +47,9 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 		return out(OutcomeReject, HintNone, r), true
 	}
 	unsure := func(r Reason) (Decision, bool) { return out(OutcomeInconclusive, shapeHint(e), r), true }
+	// A face that looks like a print or a screen must show its shape more clearly.
+	// That asks for another attempt and never rejects: l stays as it is for those.
+	sure := l - e.PAD.against(p)
 	measured := s.Cells > 0 && s.HeadCells > 0 && f.Cut > 0
 	switch {
 	case !measured:
@@ -63,10 +66,14 @@ func decideShape(p Policy, e Evidence, out outcomeFunc) (Decision, bool) {
 		return reject(ReasonFlat)
 	case s.Kappa < p.MinKappa, s.Spread > p.MaxSpread, f.Cut > p.MaxCut, l < p.MinL:
 		return unsure(ReasonShapeUnsure)
+	case sure < p.MinL:
+		return out(OutcomeInconclusive, shapeHint(e), ReasonShapeUnsure, ReasonPAD), true
 	case l < p.SureL && f.BackgroundCells < p.MinBackground:
 		return out(OutcomeInconclusive, HintFarther, ReasonBackgroundUnsure), true
 	case l < p.SureL && f.BackgroundRatio > p.BackgroundPass:
 		return unsure(ReasonBackgroundUnsure)
+	case sure < p.SureL && (f.BackgroundCells < p.MinBackground || f.BackgroundRatio > p.BackgroundPass):
+		return out(OutcomeInconclusive, shapeHint(e), ReasonBackgroundUnsure, ReasonPAD), true
 	}
 	return Decision{}, false
 }

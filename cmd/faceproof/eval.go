@@ -30,7 +30,7 @@ func evalCommand(g *globals) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(evalFacesCommand(g), evalDigitsCommand(g), evalLipsCommand(g))
+	cmd.AddCommand(evalFacesCommand(g), evalDigitsCommand(g), evalLipsCommand(g), evalPADCommand(g))
 	return cmd
 }
 

@@ -48,6 +48,7 @@ func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Re
 	r.a.lap(StageLight, start)
 	defer r.a.lap(StageMatch, time.Now())
 	probe := r.probe(neutralFrom(t), first)
+	ev.PAD = r.pad(first)
 	ev.Face = faceproof.FaceEvidence{Analysed: r.looks.all, WithFace: r.looks.withFace, ManyFaces: r.looks.many, AwayMS: r.away.longest, Poor: probe.poor}
 	var portrait []byte
 	if probe.best != nil {

@@ -36,6 +36,7 @@ type Run struct {
 	frames    []frame
 	shots     []shot
 	looks     looks
+	pads      []padLook       // of the opening
 	away      absence
 	mesh      *face.Landmarks // of the last look; nil: none
 	sinceLook int             // frames
@@ -219,6 +220,7 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	}
 	r.a.lap(StageDetect, start)
 	start = time.Now()
+	found := len(faces)
 	l, faces, err := r.findMesh(ctx, m, faces)
 	if err != nil {
 		return nil, err
@@ -238,6 +240,11 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	}
 	early := r.early(f) || r.larger
 	r.a.lap(StageQuality, start)
+	if found > 0 {
+		if err := r.passive(ctx, m, f, faces[0]); err != nil {
+			return nil, err
+		}
+	}
 	thin := !early && len(r.shots) >= denseShots && r.looks.all%2 != 0 && !again
 	if len(r.shots) >= maxShots || early && m.W < r.largest || thin {
 		return l, nil

@@ -16,6 +16,7 @@ const (
 	StageLandmarks    Stage = "landmarks"
 	StageQuality      Stage = "quality"
 	StageEmbed        Stage = "embed"
+	StagePAD          Stage = "pad"
 	StageRegistration Stage = "registration"
 	StageLight        Stage = "light"
 	StageMatch        Stage = "match"
@@ -25,7 +26,7 @@ const (
 )
 
 // Stages are all of them, in the order of the work.
-var Stages = []Stage{StageWait, StageDecode, StageSource, StageDetect, StageLandmarks, StageQuality, StageEmbed, StageRegistration, StageLight, StageMatch,
+var Stages = []Stage{StageWait, StageDecode, StageSource, StageDetect, StageLandmarks, StageQuality, StageEmbed, StagePAD, StageRegistration, StageLight, StageMatch,
 	StageFrame, StagePreview, StageFinish}
 
 // lap tells the watcher how long a stage took that began at start.

@@ -14,10 +14,10 @@ import (
 // face and its surroundings.
 type PAD struct {
 	Live float64 // mean probability of a live face, 0 to 1
-	// Reach is how many times the face's box the narrowest of the crops is, and
-	// Share that over what its network was trained for, the least of them. A face
-	// that nearly fills the picture leaves no surroundings to look at.
-	Reach, Share float64
+	// Reach is how many times the face's box the narrowest of the crops is, less
+	// than the networks were trained for where the picture ends: a face that nearly
+	// fills it leaves no surroundings to look at.
+	Reach float64
 }
 
 // padNetwork is one of the networks, with the side of its crop in boxes.
@@ -54,10 +54,10 @@ func (e *Engine) PAD(ctx context.Context, m *imaging.Image, box Box) (PAD, error
 	if len(e.pad) == 0 || !(box.W >= 1 && box.H >= 1) || m.W < 2 || m.H < 2 {
 		return p, nil
 	}
-	p.Reach, p.Share = math.Inf(1), math.Inf(1)
+	p.Reach = math.Inf(1)
 	for _, n := range e.pad {
 		c := surround(box, n.context, m.W, m.H)
-		p.Reach, p.Share = min(p.Reach, c.reach), min(p.Share, c.reach/n.context)
+		p.Reach = min(p.Reach, c.reach)
 		buf := n.inputs.Get().(*[]float32)
 		c.sample(m, n.spec, *buf)
 		out, err := n.session.Run(ctx, onnx.Tensor{Shape: []int64{1, 3, int64(n.spec.H), int64(n.spec.W)}, Data: *buf})

@@ -174,6 +174,7 @@ var codeTable = []codeRow{
 	{faceproof.ReasonLatency, retNoFace, retNoFace, 10004, "脸上的光来得过早或过晚（无法判定时为 10010）", "the light came too early or too late (10010 when it could not be told)"},
 	{faceproof.ReasonBackground, retNoFace, retNoFace, 10004, "整个画面随光变化，像翻拍", "the whole scene answers the light, as a print or a tint does"},
 	{faceproof.ReasonFlat, retNoFace, retNoFace, 10004, "光照在平面上，像照片或剪下的照片", "the light falls on a flat thing: a print, a cut-out, a tint"},
+	{faceproof.ReasonPAD, retNoFace, retNoFace, 10004, "人脸看起来像照片或屏幕", "the face looks like a print or a screen; rejects only where the policy says so"},
 	{faceproof.ReasonEmissive, retNoFace, retNoFace, 10004, "人脸自身发光，像另一块屏幕", "the face glows by itself: another screen"},
 	{faceproof.ReasonSplice, retNoFace, retNoFace, 10004, "颜色变化时人脸跳动，像拼接的视频", "the face jumps where the colours change: a video made of pieces"},
 	{faceproof.ReasonNameMismatch, 10003, 10003, 10004, "身份证号与姓名不匹配", "the ID number is registered under another name"},
