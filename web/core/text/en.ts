@@ -25,7 +25,7 @@ export const en: Record<TextKey, string> = {
   'consent.decline': 'No, use another method',
   'consent.missing': 'If you agree, tick both boxes first. You can also use another method.',
   'consent.details': 'Details',
-  'consent.sound': 'If you are asked to read digits aloud, the sound is recorded as well, only to recognise the digits and to compare them with your lips; no voiceprint is taken. It is kept and deleted together with the images.',
+  'consent.sound': 'If you are asked to read digits aloud, the sound is recorded as well, only to recognise the digits, to compare them with your lips and to notice a recording that is used again; no voiceprint is taken. It is kept and deleted together with the images.',
 
   'notice.handler': 'Who handles the information',
   'notice.contact': 'Contact',

@@ -25,7 +25,7 @@ export const zh = {
   'consent.decline': '不同意，使用其他方式',
   'consent.missing': '如同意，请先勾选以上两项；也可以使用其他方式。',
   'consent.details': '详细说明',
-  'consent.sound': '如需朗读数字，还会录下您的声音，仅用于识别数字、比对口型是否一致，不提取声纹；声音与影像一同保存、一同删除。',
+  'consent.sound': '如需朗读数字，还会录下您的声音，仅用于识别数字、比对口型是否一致、识别重复使用的录音，不提取声纹；声音与影像一同保存、一同删除。',
 
   'notice.handler': '个人信息处理者',
   'notice.contact': '联系方式',
