@@ -2,6 +2,7 @@ package face
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"faceproof"
@@ -171,13 +172,38 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestAlikeDropsTheOutlier(t *testing.T) {
+func TestStrangersAreNamed(t *testing.T) {
 	e := &Engine{pack: &modelpack.Pack{Continuity: 0.4}}
-	v := [][]float32{{1, 0, 0}, {0.9, 0.1, 0}, {0, 0, 1}, {0.95, 0, 0.1}, {1, 0.1, 0}}
-	for i := range v {
-		normalise(v[i])
+	unit := func(v ...[]float32) [][]float32 {
+		for i := range v {
+			normalise(v[i])
+		}
+		return v
 	}
-	if kept := e.alike(v); len(kept) != 4 || kept[2][2] > 0.5 {
-		t.Errorf("kept %v", kept)
+	for name, c := range map[string]struct {
+		v    [][]float32
+		want string
+	}{
+		"one":                  {unit([]float32{1, 0, 0}), ""},
+		"two of one":           {unit([]float32{1, 0, 0}, []float32{.8, .5, 0}), ""},
+		"two persons":          {unit([]float32{1, 0, 0}, []float32{0, 1, 0}), "one and the same"},
+		"the first of three":   {unit([]float32{0, 1, 0}, []float32{1, .1, 0}, []float32{1, 0, .1}), "photo 1 of 3"},
+		"the third of five":    {unit([]float32{1, 0, 0}, []float32{.9, .1, 0}, []float32{0, 0, 1}, []float32{.95, 0, .1}, []float32{1, .1, 0}), "photo 3 of 5"},
+		"two of five":          {unit([]float32{0, 1, 0}, []float32{.9, .1, 0}, []float32{0, 0, 1}, []float32{.95, 0, .1}, []float32{1, .1, 0}), "photos 1, 3 of 5"},
+		"two and two":          {unit([]float32{1, 0, 0}, []float32{.9, .1, 0}, []float32{0, 0, 1}, []float32{0, .1, 1}), "one and the same"},
+		"four persons of four": {unit([]float32{1, 0, 0, 0}, []float32{0, 1, 0, 0}, []float32{0, 0, 1, 0}, []float32{0, 0, 0, 1}), "one and the same"},
+		// Like none of the others well enough as a pair, like their mean all right.
+		"a bad picture": {unit([]float32{1, 1.5, 0, 0, 0}, []float32{1, 0, 1, 0, 0}, []float32{1, 0, 0, 1, 0}, []float32{1, 0, 0, 0, 1}), ""},
+	} {
+		err := e.onePerson(c.v)
+		if c.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if faceproof.ErrorCode(err) != faceproof.CodeInvalid || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want …%s…", name, err, c.want)
+		}
 	}
 }

@@ -15,16 +15,12 @@ type Enrolment struct {
 	Quality  []faceproof.Quality // of each photo, in order
 }
 
-const (
-	maxPhotos   = 32
-	minMeasured = 4 // photos below which no outlier can be told
-)
+const maxPhotos = 32
 
 // Enrol makes a template from one or more photos of one person. Each photo
-// must hold exactly one face of portrait quality. When several photos are
-// given and one is not like the others, it is left out; when too many are,
-// the photos are refused. Errors are CodeInvalid, field "photo", and say which
-// photo and what to do; the Quality of the photos seen so far comes with them.
+// must hold exactly one face of portrait quality, and all of them the same
+// person. Errors are CodeInvalid, field "photo", and say which photo and what to
+// do; the Quality of the photos seen so far comes with them.
 func (e *Engine) Enrol(ctx context.Context, photos [][]byte) (Enrolment, error) {
 	var out Enrolment
 	if len(photos) == 0 || len(photos) > maxPhotos {
@@ -39,11 +35,10 @@ func (e *Engine) Enrol(ctx context.Context, photos [][]byte) (Enrolment, error) 
 		}
 		vectors = append(vectors, v)
 	}
-	kept := e.alike(vectors)
-	if 2*len(kept) <= len(vectors) || (len(vectors) < minMeasured && len(kept) < len(vectors)) {
-		return out, faceproof.Errorf(faceproof.CodeInvalid, "photo", "the photos do not show one and the same person: take them again")
+	if err := e.onePerson(vectors); err != nil {
+		return out, err
 	}
-	out.Template = Mean(e.ModelID(), kept)
+	out.Template = Mean(e.ModelID(), vectors)
 	return out, nil
 }
 
@@ -83,21 +78,4 @@ func (e *Engine) enrolOne(ctx context.Context, data []byte) ([]float32, faceproo
 	}
 	v, err := e.Embed(ctx, m, faces[0], l)
 	return v, q, err
-}
-
-// alike leaves out the vectors whose similarity to the mean of the others is
-// below the pack's continuity.
-func (e *Engine) alike(v [][]float32) [][]float32 {
-	if len(v) == 1 {
-		return v
-	}
-	kept := make([][]float32, 0, len(v))
-	for i := range v {
-		others := make([][]float32, 0, len(v)-1)
-		others = append(append(others, v[:i]...), v[i+1:]...)
-		if compare(e.pack.Match.Metric, v[i], Mean("", others).Vector) >= e.pack.Continuity {
-			kept = append(kept, v[i])
-		}
-	}
-	return kept
 }
