@@ -142,9 +142,9 @@ func writeFaces(w io.Writer, r *matching.Report, dir string) {
 			if name == "" {
 				name = "all"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t≥ %g\tFMR\t%d of %d\t%s\tFNMR\t%d of %d\t%s\n", s.Protocol, s.Name, name, one.Shipped.Threshold,
-				one.Shipped.FMR.Count, one.Shipped.FMR.N, of(one.Shipped.FMR.Rate, one.Shipped.FMR.Low, one.Shipped.FMR.High),
-				one.Shipped.FNMR.Count, one.Shipped.FNMR.N, of(one.Shipped.FNMR.Rate, one.Shipped.FNMR.Low, one.Shipped.FNMR.High))
+			m, n := one.Shipped.FMR, one.Shipped.FNMR
+			fmt.Fprintf(t, "%s\t%s\t%s\t≥ %g\tFMR\t%d of %d\t%.2g (%.2g to %.2g)\tFNMR\t%d of %d\t%.2g (%.2g to %.2g)\n", s.Protocol, s.Name, name, one.Shipped.Threshold,
+				m.Count, m.N, m.Rate, m.Low, m.High, n.Count, n.N, n.Rate, n.Low, n.High)
 		}
 	}
 	_ = t.Flush()

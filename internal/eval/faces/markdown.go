@@ -77,6 +77,9 @@ func between(by *Span) string {
 	return fmt.Sprintf(" [%s – %s]", percent(by.Low), percent(by.High))
 }
 
+// points prints a difference of shares.
+func points(v float64) string { return strings.TrimSuffix(percent(v), " %") + " pp" }
+
 func similarity(v float64) string { return strconv.FormatFloat(v, 'f', 4, 64) }
 
 func (r *Report) markdown(lang string) []byte {
@@ -163,20 +166,22 @@ func (s *Result) markdown(p *page) {
 	}
 	var rows [][]string
 	for _, g := range s.groups() {
+		eer, auc := "–", "–"
+		if g.Genuine > 0 && g.Impostor > 0 {
+			eer, auc = percent(g.EER), strconv.FormatFloat(g.AUC, 'f', 5, 64)
+		}
 		rows = append(rows, []string{s.groupName(p, g), strconv.Itoa(g.Persons), strconv.Itoa(g.Genuine), strconv.Itoa(g.Impostor), share(g.Shipped.FMR, g.Shipped.FMRSpan),
-			share(g.Shipped.FNMR, g.Shipped.FNMRSpan), percent(g.EER), strconv.FormatFloat(g.AUC, 'f', 5, 64)})
+			share(g.Shipped.FNMR, g.Shipped.FNMRSpan), eer, auc})
 	}
 	p.table(p.s("At the threshold as shipped, %s; groups against themselves.", "出厂阈值 %s；各组为组内比对。", similarity(s.Threshold)),
 		p.s("group | persons | genuine | impostors | FMR | FNMR | EER | AUC", "组 | 人数 | 本人 | 冒充 | FMR | FNMR | EER | AUC"), rows)
 	if g := s.Gap; g != nil {
 		name := func(id string) string { return s.groupName(p, &Group{Name: id}) }
-		ratio := p.s("the other has none", "另一组为零")
-		if g.FMRRatio > 0 {
-			ratio = p.s("%.3g times that of %s", "为%[2]s的 %[1].3g 倍", g.FMRRatio, name(g.BestFMR))
-		}
-		if g.WorstFMR != g.BestFMR {
-			fmt.Fprintf(p, "%s\n\n", p.s("Gap: FMR of %s is %s; FNMR of %s is %s above that of %s.", "差距：%s的 FMR %s；%s的 FNMR 高出%[5]s %[4]s。",
-				name(g.WorstFMR), ratio, name(g.WorstFNMR), percent(g.FNMRDiff), name(g.BestFNMR)))
+		fmt.Fprintf(p, "%s\n\n", p.s("Gap there: FMR of %s is %s above that of %s; FNMR of %s is %s above that of %s.", "该阈值下的差距：%s的 FMR 比%[3]s高 %[2]s；%[4]s的 FNMR 比%[6]s高 %[5]s。",
+			name(g.WorstFMR), points(g.FMRDiff), name(g.BestFMR), name(g.WorstFNMR), points(g.FNMRDiff), name(g.BestFNMR)))
+		if g.Ratio > 0 {
+			fmt.Fprintf(p, "%s\n\n", p.s("Where the FMR of %s is 1e-3 (threshold %s), the highest is %s of %s: %.3g times.", "当%s的 FMR 为 1e-3（阈值 %s）时，最高者为%[4]s的 %[3]s，为其 %[5].3g 倍。",
+				name(g.Reference), similarity(g.Threshold), percent(g.FMRThere), name(g.WorstThere), g.Ratio))
 		}
 	}
 	s.targets(p)
@@ -279,8 +284,8 @@ func (r *Report) calibration(p *page) {
 		return
 	}
 	fmt.Fprintf(p, "## %s\n\n", p.s("Thresholds for a false match rate", "按误匹配率取阈值"))
-	p.table(p.s("Threshold; FNMR of everybody; of the worst group its own FNMR. Frames: probe : reference. † fewer than ten false matches to go by: the tail above 1e-2 carried on as an exponential.",
-		"阈值；全体 FNMR；最差组另列其自身 FNMR。帧数：探测 : 参考。† 误匹配不足十次：由 1e-2 以上的尾部按指数外推。"),
+	p.table(p.s("Threshold; FNMR of everybody; of the worst group its own FNMR. Frames: probe : reference. The worst group is the one that asks for the highest threshold among those with impostors enough. † fewer than ten false matches to go by: the tail that is counted, carried on as an exponential.",
+		"阈值；全体 FNMR；最差组另列其自身 FNMR。帧数：探测 : 参考。最差组为冒充比对足够多的各组中要求阈值最高者。† 误匹配不足十次：由可计数的尾部按指数外推。"),
 		p.s("frames | for | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6", "帧数 | 对象 | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6"), rows)
 }
 

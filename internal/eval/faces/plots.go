@@ -29,8 +29,8 @@ func (r *Report) plots() map[string][]byte {
 	for i := range r.Sets {
 		s := &r.Sets[i]
 		if s.drawn() {
-			out["det-"+s.file()+".svg"] = s.det(r.Header.ModelID)
-			out["roc-"+s.file()+".svg"] = s.roc(r.Header.ModelID)
+			out["det-"+s.file()+".svg"] = s.det()
+			out["roc-"+s.file()+".svg"] = s.roc()
 		}
 	}
 	return out
@@ -60,8 +60,8 @@ func (c *namedCurve) points(x, y *svg.Axis, yOf func(fnmr float64) float64) (xs,
 	return xs, ys
 }
 
-func (s *Result) note(model string) string {
-	return fmt.Sprintf("%s: %d genuine, %d impostor comparisons; model %s. Ring: the threshold as shipped, %g.", s.Name, s.All.Genuine, s.All.Impostor, model, s.Threshold)
+func (s *Result) note() string {
+	return fmt.Sprintf("%s, %s; in brackets genuine and impostor comparisons. Dot: the pack's threshold, %g; on the left edge: no false match.", s.Protocol, s.Name, s.Threshold)
 }
 
 // draw draws every curve with its name and the point of the pack's threshold.
@@ -99,25 +99,25 @@ func (s *Result) least() float64 {
 	return max(math.Pow(10, math.Floor(math.Log10(1/float64(s.All.Impostor)))), 1e-7)
 }
 
-func (s *Result) det(model string) []byte {
-	p := svg.New(620, 520, "Detection error trade-off", s.note(model))
+func (s *Result) det() []byte {
+	p := svg.New(660, 520, "Detection error trade-off", s.note())
 	x := svg.Axis{Label: "false match rate, normal deviate", Lo: s.least(), Hi: .4, Probit: true, Tick: powerTick}
 	y := svg.Axis{Label: "false non-match rate, normal deviate", Lo: .001, Hi: .9, Probit: true, Ticks: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .4, .6, .8}, Tick: powerTick}
 	for v := x.Lo; v < .2; v *= 10 {
 		x.Ticks = append(x.Ticks, v)
 	}
 	x.Ticks = append(x.Ticks, .4)
-	s.draw(p.Panel(80, 90, 600, 450, x, y), y.Hi, 15, func(fnmr float64) float64 { return fnmr })
+	s.draw(p.Panel(80, 90, 640, 450, x, y), y.Hi, 15, func(fnmr float64) float64 { return fnmr })
 	return p.End()
 }
 
-func (s *Result) roc(model string) []byte {
-	p := svg.New(620, 520, "Receiver operating characteristic", s.note(model))
+func (s *Result) roc() []byte {
+	p := svg.New(660, 520, "Receiver operating characteristic", s.note())
 	x := svg.Axis{Label: "false match rate", Lo: s.least(), Hi: 1, Log: true, Tick: powerTick}
 	for v := x.Lo; v < 2; v *= 10 {
 		x.Ticks = append(x.Ticks, v)
 	}
 	y := svg.Axis{Label: "true match rate, 1 − FNMR", Lo: 0, Hi: 1, Ticks: []float64{0, .2, .4, .6, .8, .9, 1}, Tick: svg.PercentTick}
-	s.draw(p.Panel(80, 90, 600, 450, x, y), y.Lo, -15, func(fnmr float64) float64 { return 1 - fnmr })
+	s.draw(p.Panel(80, 90, 640, 450, x, y), y.Lo, -15, func(fnmr float64) float64 { return 1 - fnmr })
 	return p.End()
 }

@@ -1,6 +1,7 @@
 package faces
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -71,14 +72,20 @@ type Entry struct {
 	FNMR      float64 `json:"fnmr"`
 }
 
-// Gap compares groups at the pack's threshold.
+// Gap compares groups at the pack's threshold, and their false matches where the
+// largest group has one in a thousand: at the pack's there may be none to compare.
 type Gap struct {
-	WorstFMR  string  `json:"worst_fmr_group"`
-	BestFMR   string  `json:"best_fmr_group"`
-	FMRRatio  float64 `json:"fmr_ratio"` // worst over best; 0: the best has none
-	WorstFNMR string  `json:"worst_fnmr_group"`
-	BestFNMR  string  `json:"best_fnmr_group"`
-	FNMRDiff  float64 `json:"fnmr_difference"`
+	WorstFMR   string  `json:"worst_fmr_group"`
+	BestFMR    string  `json:"best_fmr_group"`
+	FMRDiff    float64 `json:"fmr_difference"`
+	WorstFNMR  string  `json:"worst_fnmr_group"`
+	BestFNMR   string  `json:"best_fnmr_group"`
+	FNMRDiff   float64 `json:"fnmr_difference"`
+	Reference  string  `json:"reference_group,omitempty"` // the largest
+	Threshold  float64 `json:"threshold,omitempty"`       // where its FMR is 1e-3
+	WorstThere string  `json:"worst_there,omitempty"`
+	FMRThere   float64 `json:"fmr_there,omitempty"`
+	Ratio      float64 `json:"ratio,omitempty"`
 }
 
 // Accuracy is LFW's figure.
@@ -95,7 +102,8 @@ type Calibration struct {
 	ReferenceFrames int        `json:"reference_frames"`
 	Set             string     `json:"set"`
 	Overall         []CalPoint `json:"overall"`
-	WorstGroup      []CalPoint `json:"worst_group"` // the highest threshold that a group asks for
+	Groups          []string   `json:"groups"`      // that have impostors enough to be asked
+	WorstGroup      []CalPoint `json:"worst_group"` // the highest threshold that one of them asks for
 }
 
 // CalPoint is one threshold. FNMR is everybody's, GroupFNMR that of Group, whose
@@ -118,7 +126,8 @@ var rates = []float64{1e-2, 1e-3, 1e-4, 1e-5, 1e-6}
 const (
 	soundEvents = 10
 	leastEvents = 3
-	tailEvents  = 30 // of the tail that is carried further
+	goodTail    = 100 // the tail that is carried further: from the smallest rate that has so many
+	leastTail   = 25  // else from 1e-2, with so many at least
 )
 
 // scored makes the report.
@@ -145,9 +154,9 @@ func scored(h Header, sets []*trials) *Report {
 				res.By = append(res.By, t.group(h, i, &s))
 				res.curves = append(res.curves, namedCurve{t.Groups[i], s})
 			}
-			res.Gap = gap(res.By)
+			res.Gap = res.gap()
 		}
-		if folds := t.accuracies(); folds != nil {
+		if folds := t.accuracies(); folds != nil && t.Kind == KindPairs {
 			res.Accuracy = accuracy(folds)
 		}
 		r.Sets = append(r.Sets, res)
@@ -226,41 +235,42 @@ func rate(k, n int) score.Rate {
 }
 
 // gap compares the groups that have enough comparisons to say anything.
-func gap(groups []Group) *Gap {
-	var of []Group
-	for _, g := range groups {
-		if g.Impostor >= 100 && g.Genuine >= 10 {
-			of = append(of, g)
+func (r *Result) gap() *Gap {
+	type of struct {
+		*Group
+		*namedCurve
+	}
+	var all []of
+	for i := range r.By {
+		if g := &r.By[i]; g.Impostor >= 100 && g.Genuine >= 10 {
+			all = append(all, of{g, &r.curves[i+1]})
 		}
 	}
-	if len(of) < 2 {
+	if len(all) < 2 {
 		return nil
 	}
-	by := func(f func(Group) float64) (worst, best Group) {
-		order := func(a, b Group) int {
-			if x, y := f(a), f(b); x < y {
-				return -1
-			} else if x > y {
-				return 1
-			}
-			return 0
-		}
-		return slices.MaxFunc(of, order), slices.MinFunc(of, order)
+	by := func(f func(of) float64) (worst, best of) {
+		order := func(a, b of) int { return cmp.Compare(f(a), f(b)) }
+		return slices.MaxFunc(all, order), slices.MinFunc(all, order)
 	}
 	out := &Gap{}
-	worst, best := by(func(g Group) float64 { return g.Shipped.FMR.Rate })
-	out.WorstFMR, out.BestFMR = worst.Name, best.Name
-	if best.Shipped.FMR.Rate > 0 {
-		out.FMRRatio = round(worst.Shipped.FMR.Rate / best.Shipped.FMR.Rate)
-	}
-	worst, best = by(func(g Group) float64 { return g.Shipped.FNMR.Rate })
+	worst, best := by(func(g of) float64 { return g.Shipped.FMR.Rate })
+	out.WorstFMR, out.BestFMR, out.FMRDiff = worst.Name, best.Name, round(worst.Shipped.FMR.Rate-best.Shipped.FMR.Rate)
+	worst, best = by(func(g of) float64 { return g.Shipped.FNMR.Rate })
 	out.WorstFNMR, out.BestFNMR, out.FNMRDiff = worst.Name, best.Name, round(worst.Shipped.FNMR.Rate-best.Shipped.FNMR.Rate)
+	most, _ := by(func(g of) float64 { return float64(g.Impostor) })
+	if n := most.impostor.n / r.Draws; n >= soundEvents*1000 {
+		cut := most.impostor.threshold(most.impostor.n / 1000)
+		worst, _ = by(func(g of) float64 { return g.fmr(cut) })
+		out.Reference, out.Threshold, out.WorstThere, out.FMRThere = most.Name, value(cut), worst.Name, round(worst.fmr(cut))
+		out.Ratio = round(worst.fmr(cut) / most.fmr(cut))
+	}
 	return out
 }
 
 // calibrate makes the table of thresholds.
 func (r *Result) calibrate(model string) Calibration {
-	c := Calibration{ModelID: model, ProbeFrames: r.ProbeFrames, ReferenceFrames: r.ReferenceFrames, Set: r.Name}
+	c := Calibration{ModelID: model, ProbeFrames: r.ProbeFrames, ReferenceFrames: r.ReferenceFrames, Set: r.Name, Groups: []string{}}
 	all := &r.curves[0].spreads
 	for _, fmr := range rates {
 		if cut, p, ok := calPoint(all, fmr, r.Draws); ok {
@@ -271,7 +281,11 @@ func (r *Result) calibrate(model string) Calibration {
 		most := math.MinInt
 		for i := range r.curves[1:] {
 			one := &r.curves[i+1]
-			if cut, p, ok := calPoint(&one.spreads, fmr, r.Draws); ok && cut > most {
+			cut, p, ok := calPoint(&one.spreads, fmr, r.Draws)
+			if ok && !slices.Contains(c.Groups, one.name) {
+				c.Groups = append(c.Groups, one.name)
+			}
+			if ok && cut > most {
 				most, worst = cut, p
 				worst.Group, worst.FNMR, worst.GroupFNMR = one.name, round(all.fnmr(cut)), round(one.fnmr(cut))
 			}
@@ -284,37 +298,43 @@ func (r *Result) calibrate(model string) Calibration {
 }
 
 // calPoint finds the threshold of a rate: counted where ten false matches or
-// more are allowed, else carried on from the tail above a hundredth as if it fell
-// exponentially, which these tails do or fall faster; ok false where even the
-// tail is too short.
+// more are allowed in one draw, else carried on from a tail that is counted, as if
+// it fell exponentially, which these tails do or fall faster; ok false where even
+// the hundredth highest is too short a tail.
 func calPoint(s *spreads, fmr float64, draws int) (cut int, p CalPoint, ok bool) {
+	all := float64(s.impostor.n)
 	n := s.impostor.n / draws
 	p = CalPoint{FMR: fmr, N: n, Events: round(fmr * float64(n))}
 	if p.Events >= soundEvents {
-		cut = s.impostor.threshold(int(fmr*float64(s.impostor.n) + 1e-9))
+		cut = s.impostor.threshold(int(fmr*all + 1e-9))
 		p.Threshold = value(cut)
 		return cut, p, true
 	}
-	from := rates[0]
-	if from*float64(n) < tailEvents {
+	if rates[0]*all < leastTail {
 		return 0, p, false
 	}
-	base := s.impostor.threshold(int(from*float64(s.impostor.n) + 1e-9))
-	sum, k, last := 0., 0, 0
+	from := rates[0]
+	for _, f := range rates {
+		if f > fmr && f*all >= goodTail {
+			from = f
+		}
+	}
+	base := s.impostor.threshold(int(from*all + 1e-9))
+	sum, k := 0., 0
 	for i, score := range s.impostor.scores {
 		if score < base {
 			break
 		}
-		sum += float64(score-base) * float64(s.impostor.above[i]-last)
-		last = s.impostor.above[i]
-		k = last
+		sum, k = sum+float64(score-base)*float64(s.impostor.above[i]-k), s.impostor.above[i]
 	}
-	share := float64(k) / float64(s.impostor.n)
-	cut = base + int(math.Ceil(sum/float64(k)*math.Log(share/fmr)))
+	if k == 0 {
+		return 0, p, false
+	}
+	cut = base + int(math.Ceil(sum/float64(k)*math.Log(float64(k)/all/fmr)))
 	// Never under what has been counted.
 	for _, f := range rates {
 		if f > fmr && f*float64(n) >= soundEvents {
-			cut = max(cut, s.impostor.threshold(int(f*float64(s.impostor.n)+1e-9)))
+			cut = max(cut, s.impostor.threshold(int(f*all+1e-9)))
 		}
 	}
 	p.Threshold, p.Extrapolated = value(cut), true

@@ -30,7 +30,7 @@ const Resamples = 1000
 // in the upper tail are.
 const (
 	listed    = 60_000
-	tailShare = .015
+	tailShare = .012
 	maxTrips  = 500_000_000 // comparisons of one set
 )
 
