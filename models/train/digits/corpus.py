@@ -7,7 +7,22 @@ import numpy as np
 from features import CLASSES, read_wav
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SPLITS = json.load(open(os.path.join(HERE, "splits.json")))
+
+
+def merged(paths):
+    """One splits.json of several: the recordings of an operator bring their own."""
+    out = {"train": [], "evaluate": [], "folds": {}}
+    for path in paths:
+        s = json.load(open(path))
+        out["train"] += s["train"]
+        out["evaluate"] += s["evaluate"]
+        for name, voices in s["folds"].items():
+            out["folds"].setdefault(name, []).extend(voices)
+    assert not set(out["train"]) & set(out["evaluate"]), "a voice is both trained on and judged by"
+    return out
+
+
+SPLITS = merged(os.environ.get("SPLITS", os.path.join(HERE, "splits.json")).split(os.pathsep))
 INDEX = {c: i for i, c in enumerate(CLASSES)}
 
 
@@ -17,11 +32,12 @@ def ids(lang, labels):
 
 
 def recordings(root, voices):
-    """voice -> [(labels, samples)] of the named voices; root holds manifest.json."""
+    """voice -> [(labels, samples)] of the named voices; root holds manifest.json, and may be several folders (a:b)."""
     out = {}
-    for item in json.load(open(os.path.join(root, "manifest.json")))["items"]:
-        if item["speaker"] in voices:
-            out.setdefault(item["speaker"], []).append((ids(item["lang"], item["labels"]), read_wav(os.path.join(root, item["file"]))))
+    for folder in root.split(os.pathsep):
+        for item in json.load(open(os.path.join(folder, "manifest.json")))["items"]:
+            if item["speaker"] in voices:
+                out.setdefault(item["speaker"], []).append((ids(item["lang"], item["labels"]), read_wav(os.path.join(folder, item["file"]))))
     return out
 
 

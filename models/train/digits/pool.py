@@ -96,7 +96,9 @@ def dress(rng, x, syn):
 def main(out, clips, seed, root, *paths):
     rng = np.random.default_rng(int(seed))
     syn = Synthetic(*paths)
-    real = recordings(root, set(SPLITS["train"]))
+    # A string read one by one is longer than a clip; its digits are there singly.
+    real = {v: [c for c in t if len(c[1]) < (LONGEST - 1) * 16000] for v, t in recordings(root, set(SPLITS["train"])).items()}
+    real = {v: t for v, t in real.items() if t}
     zh = sorted(v for v in real if max(c for l, _ in real[v] for c in l) <= 11)
     names = {"real_zh": zh, "real_en": sorted(set(real) - set(zh)), "other": sorted(syn.other),
              "syn_zh": sorted(v for v in syn.digits if "_zh_" in v), "syn_en": sorted(v for v in syn.digits if "_en_" in v),
