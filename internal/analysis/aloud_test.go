@@ -248,6 +248,9 @@ func TestAloud(t *testing.T) {
 			frames, sound, tr := c.rd.record(t, s, l.Points)
 			ev := play(t, c.run, frames, sound, tr, ref)
 			t.Logf("simulated: %+v", *ev.Digits)
+			if marks := ev.Provenance.Traces; len(marks.Sounds) > 0 != ev.Digits.Scored || len(marks.PCM) > 0 != ev.Digits.Scored {
+				t.Errorf("scored %v, %d marks of sound", ev.Digits.Scored, len(marks.Sounds))
+			}
 			if ev.Method != faceproof.MethodDigits || ev.Match == nil || !c.ok(ev.Digits) {
 				t.Errorf("%+v", *ev.Digits)
 			}
