@@ -10,6 +10,7 @@ package analysis
 import (
 	"context"
 	"io"
+	"runtime"
 	"sync"
 	"time"
 
@@ -24,7 +25,7 @@ type Config struct {
 	Speech      digits.Recogniser // nil: digits cannot be judged
 	Rand        io.Reader         // seeds the randomisation test; nil: crypto/rand
 	Candidates  int               // of the randomisation test; 0: 10,000
-	Concurrency int               // frames worked on at once, over all runs; 0: 2
+	Concurrency int               // frames worked on at once, over all runs; 0: one for each processor, at least 2
 	// Watch hears how long each stage of the work took, from several goroutines at
 	// once; nil: nobody does.
 	Watch func(Stage, time.Duration)
@@ -44,7 +45,7 @@ type Analyzer struct {
 // New makes an Analyzer.
 func New(c Config) *Analyzer {
 	if c.Concurrency <= 0 {
-		c.Concurrency = 2
+		c.Concurrency = max(2, runtime.GOMAXPROCS(0))
 	}
 	return &Analyzer{engine: c.Engine, speech: c.Speech, random: c.Rand, tries: c.Candidates, gate: newGate(c.Concurrency), watch: c.Watch,
 		pics: sync.Pool{New: func() any { return new(imaging.Image) }}}

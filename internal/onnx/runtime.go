@@ -19,8 +19,9 @@ import (
 	"faceproof"
 )
 
-// DefaultConcurrency is how many networks run at the same time in a process.
-const DefaultConcurrency = 2
+// DefaultConcurrency is how many networks run at the same time in a process: one
+// for each processor, for each has one thread.
+var DefaultConcurrency = max(2, runtime.GOMAXPROCS(0))
 
 // process is the one environment that ONNX Runtime allows a process. The
 // library stays loaded after the last Close: its thread-local destructors do

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"sync"
 
 	"faceproof"
 	"faceproof/internal/capture"
@@ -111,15 +112,17 @@ func (w *worker) logPanic(where string, p any) {
 // judge decides one attempt. It returns ResultPass or ResultFail only after the
 // decision and its credential were committed.
 func (w *worker) judge(ctx context.Context, a capture.Analyse) (capture.Verdict, error) {
-	if err := w.advance(ctx, faceproof.StateCaptured, nil, ""); err != nil {
-		return capture.Verdict{}, err
-	}
+	captured := w.advancing(ctx, faceproof.StateCaptured)
+	defer captured()
 	// Asked always and before anything is known, so that its time tells nothing.
 	ref, err := w.s.cfg.Registry.Reference(ctx, w.subject)
 	if err != nil {
 		return capture.Verdict{}, err
 	}
 	evidence, portrait, err := w.measure(ctx, a, ref)
+	if err := captured(); err != nil {
+		return capture.Verdict{}, err
+	}
 	if err != nil {
 		return capture.Verdict{}, err
 	}
@@ -282,6 +285,22 @@ func (w *worker) advance(ctx context.Context, to faceproof.State, numbers []byte
 		w.state = to
 	}
 	return err
+}
+
+// advancing begins advance, of which the person need not wait for the end: the
+// measuring goes on meanwhile. The function given waits for it, and must be called.
+func (w *worker) advancing(ctx context.Context, to faceproof.State) func() error {
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				w.logPanic("state", p)
+				done <- faceproof.Errorf(faceproof.CodeInternal, "", "the state was not written")
+			}
+		}()
+		done <- w.advance(ctx, to, nil, "")
+	}()
+	return sync.OnceValue(func() error { return <-done })
 }
 
 // finish forgets the pictures and ends a verification that was not decided.
