@@ -147,9 +147,9 @@ func speech(t *testing.T, e *face.Engine) digits.Recogniser {
 	return r
 }
 
-// Somebody reads before the test camera, and a recording of somebody else is dubbed:
-// through the product's analysis and decision. The recording of the first is judged
-// alike, and without a recogniser it is said what is missing.
+// A video is dubbed, in a campaign; somebody reads before the test camera, as a
+// recording: both through the product's analysis and decision. Without a recogniser it
+// is said what is missing.
 func TestSmokeDigits(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds of simulation")
@@ -169,13 +169,13 @@ func TestSmokeDigits(t *testing.T) {
 	policy := faceproof.DefaultPolicy()
 	policy.MinContinuity, policy.ShapePolicy = e.Pack().Continuity, e.Pack().Flash
 	p := parse(t, string(builtin(t, "digits-smoke")))
-	limits := Limits{Sessions: 1, Kinds: []string{"live", "dubbed"}, Cells: []string{"live", "attacks"}}
+	limits := Limits{Sessions: 1, Kinds: []string{"dubbed"}}
 	jobs, err := p.List(limits)
 	if err != nil || !p.Aloud(limits) {
 		t.Fatal(err)
 	}
 	camera := &Camera{Engine: e, Portraits: portraits, Policy: policy, Speech: speech(t, e), Talkers: talkers}
-	c := &Campaign{Dir: t.TempDir(), Protocol: p, Jobs: jobs, Workers: 2, Judge: camera.Judge,
+	c := &Campaign{Dir: t.TempDir(), Protocol: p, Jobs: jobs, Workers: 1, Judge: camera.Judge,
 		Header: Header{Format: 1, Campaign: p.ID, Protocol: p.Digest, Limits: limits, Simulated: true, Portraits: info, Speech: &said, Pack: e.Pack().ID, Version: "test", Date: "2026-11-22", Policy: policy}}
 	if err := c.Run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -184,14 +184,14 @@ func TestSmokeDigits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range r.trials {
-		d, f := s.Attempts[0].Digits, s.flash()
-		t.Logf("%s: %s %v %s, A %.2f, s %.2f, range %.3f, p %.2g", s.Kind, s.Outcome, s.Reasons, s.Level, d.Score, d.Lips.Sync, d.Lips.Range, f.P)
-		if live := s.Kind == bonaFide; live != s.Pass() || d.Lips.Range < .04 || live && (d.Lips.Sync < .5 || f.P > 1e-3) {
-			t.Errorf("%s: %s %v, %+v", s.Kind, s.Outcome, s.Reasons, *d)
-		}
+	if s := r.trials[0]; len(r.trials) != 1 || s.Pass() || s.Attempts[0].Digits.Score < s.Attempts[0].Digits.MinA || s.Attempts[0].Digits.Lips.Range < .04 {
+		t.Errorf("%s: %s %v, %+v", s.Kind, s.Outcome, s.Reasons, *s.Attempts[0].Digits)
 	}
-	rec, err := camera.Present(t.Context(), jobs[0])
+	live, err := p.List(Limits{Sessions: 1, Cells: []string{"live"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := camera.Present(t.Context(), live[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,13 +214,15 @@ func TestSmokeDigits(t *testing.T) {
 		t.Errorf("without a recogniser: %v", err)
 	}
 	rs.Speech = camera.Speech
-	again, err := rs.Judge(t.Context(), rs.Jobs[0])
+	was, err := rs.Judge(t.Context(), rs.Jobs[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	was := r.trials[slices.IndexFunc(r.trials, func(s scored) bool { return s.Kind == bonaFide })]
-	if now := again.Attempts[0].Digits; *now != *was.Attempts[0].Digits {
-		t.Errorf("of a recording %+v, filmed %+v", *now, *was.Attempts[0].Digits)
+	ev := was.Attempts[0]
+	d := faceproof.Decide(policy, ev)
+	t.Logf("live: %s %v %s, A %.2f, s %.2f, range %.3f, p %.2g", d.Outcome, d.Reasons, d.Level, ev.Digits.Score, ev.Digits.Lips.Sync, ev.Digits.Lips.Range, ev.Flash.P)
+	if !d.Pass() || ev.Digits.Lips.Sync < .5 || ev.Flash.P > 1e-3 {
+		t.Errorf("%s %v, %+v", d.Outcome, d.Reasons, *ev.Digits)
 	}
 }
 
