@@ -167,6 +167,10 @@ func TestPlanIsBalanced(t *testing.T) {
 
 // One voice in four is held out, and which follows from the number alone.
 func TestSplit(t *testing.T) {
+	// Fixed for ever: another rule would move voices that were held out.
+	if SplitOf("s000000000000") != Train || SplitOf("s000000000007") != Test {
+		t.Error("the rule has changed")
+	}
 	test := 0
 	const n = 4000
 	folds := map[int]int{}
@@ -174,9 +178,6 @@ func TestSplit(t *testing.T) {
 		id := fmt.Sprintf("s%012x", i)
 		if SplitOf(id) == Test {
 			test++
-		}
-		if SplitOf(id) != SplitOf(id) {
-			t.Fatal("not fixed")
 		}
 		folds[foldOf(id)]++
 	}

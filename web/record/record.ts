@@ -246,8 +246,9 @@ async function send(take: Take): Promise<void> {
     tell('rec-status', () => problem(e), 'bad');
   }
   sending = false;
-  if (refusal instanceof api.Refused && refusal.field === 'code') { // deleted elsewhere, or too late
-    leave();
+  if (refusal instanceof api.Refused && refusal.field === 'code') { // deleted elsewhere; or too late, and the code still deletes
+    if (refusal.code === 'not_found') leave();
+    else close();
     return end(() => problem(refusal));
   }
   if (!item) return finished();
