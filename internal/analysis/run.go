@@ -36,8 +36,9 @@ type Run struct {
 	frames    []frame
 	shots     []shot
 	looks     looks
-	pads      []padLook       // of the opening
+	pads      []padLook // of the opening
 	away      absence
+	crowd     bool            // the last look saw more than one face: look again at once
 	mesh      *face.Landmarks // of the last look; nil: none
 	sinceLook int             // frames
 	jpegQ     int             // lowest
@@ -169,7 +170,7 @@ func (r *Run) follow(ctx context.Context, m *imaging.Image, f capture.Frame) (*f
 	}
 	cells := r.blank()
 	var l *face.Landmarks
-	if r.sinceLook++; r.larger || !r.tracker.Started() || r.mesh == nil || r.sinceLook >= every || len(r.frames) == 0 {
+	if r.sinceLook++; r.larger || !r.tracker.Started() || r.mesh == nil || r.crowd || r.sinceLook >= every || len(r.frames) == 0 {
 		var err error
 		if l, err = r.look(ctx, m, f); err != nil {
 			return nil, err
@@ -228,12 +229,13 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	r.a.lap(StageLandmarks, start)
 	again := r.mesh == nil // it may be somebody else who came
 	r.away.look(f.T, l != nil)
+	r.crowd = false
 	if r.mesh = l; l == nil {
 		return nil, nil
 	}
 	start = time.Now()
 	q := e.Quality(m, faces, *l)
-	if q.Faces > 1 {
+	if r.crowd = q.Faces > 1; r.crowd {
 		r.looks.many++
 	} else {
 		r.looks.withFace++
