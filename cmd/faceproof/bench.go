@@ -137,6 +137,7 @@ func runBench(ctx context.Context, g *globals, f *benchFlags) (*benchmark, error
 	if err != nil {
 		return nil, err
 	}
+	portraits = nil // hundreds of megabytes that a server does not hold
 	b.Photos, b.Takes = len(cast.Photos), len(cast.Takes)
 	if f.mode != benchLive {
 		if _, err := cast.Measure(ctx, e, policy, 1, 1); err != nil { // warms everything

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -55,6 +56,7 @@ const startApart = 437 * time.Millisecond
 // Play runs takes through the desk, so many persons at once.
 func (d *Desk) Play(ctx context.Context, takes []Take, parallel int) (Live, error) {
 	d.clock = newClock()
+	debug.FreeOSMemory() // what the filming left
 	out := Live{Sessions: len(takes), Parallel: parallel, Outcomes: map[string]int{}, RSSBefore: RSS()}
 	var mu sync.Mutex
 	var verdicts, challenges []time.Duration
