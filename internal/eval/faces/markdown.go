@@ -177,12 +177,18 @@ func (s *Result) markdown(p *page) {
 		p.s("group | persons | genuine | impostors | FMR | FNMR | EER | AUC", "组 | 人数 | 本人 | 冒充 | FMR | FNMR | EER | AUC"), rows)
 	if g := s.Gap; g != nil {
 		name := func(id string) string { return s.groupName(p, &Group{Name: id}) }
-		fmt.Fprintf(p, "%s\n\n", p.s("Gap there: FMR of %s is %s above that of %s; FNMR of %s is %s above that of %s.", "该阈值下的差距：%s的 FMR 比%[3]s高 %[2]s；%[4]s的 FNMR 比%[6]s高 %[5]s。",
-			name(g.WorstFMR), points(g.FMRDiff), name(g.BestFMR), name(g.WorstFNMR), points(g.FNMRDiff), name(g.BestFNMR)))
+		part := func(rate, worst, best string, diff float64) {
+			if diff > 0 {
+				p.WriteString(p.s("%s of %s is %s above that of %s. ", "%[2]s的 %[1]s 比%[4]s高 %[3]s。", rate, name(worst), points(diff), name(best)))
+			}
+		}
+		part("FMR", g.WorstFMR, g.BestFMR, g.FMRDiff)
+		part("FNMR", g.WorstFNMR, g.BestFNMR, g.FNMRDiff)
 		if g.Ratio > 0 {
-			fmt.Fprintf(p, "%s\n\n", p.s("Where the FMR of %s is 1e-3 (threshold %s), the highest is %s of %s: %.3g times.", "当%s的 FMR 为 1e-3（阈值 %s）时，最高者为%[4]s的 %[3]s，为其 %[5].3g 倍。",
+			p.WriteString(p.s("Where the FMR of %s is 1e-3 (threshold %s), the highest is %s of %s: %.3g times.", "当%s的 FMR 为 1e-3（阈值 %s）时，最高者为%[4]s的 %[3]s，为其 %.3[5]g 倍。",
 				name(g.Reference), similarity(g.Threshold), percent(g.FMRThere), name(g.WorstThere), g.Ratio))
 		}
+		p.WriteString("\n\n")
 	}
 	s.targets(p)
 	s.grid(p)

@@ -40,7 +40,7 @@ func Run(ctx context.Context, c Config) ([]byte, error) {
 	match := c.Engine.Pack().Match
 	h.Pack, h.ModelID, h.Metric = c.Engine.Pack().ID, c.Engine.ModelID(), match.Metric
 	for _, r := range match.Rows {
-		h.Rows = append(h.Rows, Row{r.ProbeFrames, r.ReferenceFrames, r.Threshold})
+		h.Rows = append(h.Rows, Row{r.ProbeFrames, r.ReferenceFrames, c.Engine.Pack().Threshold(r.ProbeFrames, r.ReferenceFrames).Threshold})
 	}
 	return runWith(ctx, product{c.Engine}, c, h, func(probe, reference int) float64 { return c.Engine.Pack().Threshold(probe, reference).Threshold })
 }

@@ -215,12 +215,18 @@ person = '^(?P<person>[^/]+)/(?P<attempt>[^_]+)_'
 // The reports in the repository are what their trials say.
 func TestReportsInTheRepository(t *testing.T) {
 	dirs, err := filepath.Glob(filepath.Join("..", "..", "..", "eval", "reports", "faces-*"))
-	if err != nil {
+	if err != nil || len(dirs) < 2 {
 		t.Fatal(dirs, err)
 	}
 	for _, dir := range dirs {
 		if _, err := Check(dir); err != nil {
 			t.Error(err)
+		}
+		for _, name := range []string{"report.md", "report.zh.md", "report.json"} {
+			b, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil || bytes.Contains(b, []byte("%!")) || bytes.Contains(b, []byte("NaN")) {
+				t.Errorf("%s: %v, or a figure is malformed", filepath.Join(dir, name), err)
+			}
 		}
 	}
 }
