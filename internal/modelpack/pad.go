@@ -72,6 +72,11 @@ func (in *installer) pad(ctx context.Context, m *manifest) error {
 			continue
 		}
 		err := in.padFile(ctx, v)
+		if err == nil {
+			if _, err = in.to.padModel(v); err != nil { // as pinned, and yet no network: keep nothing that stops the next start
+				_ = os.Remove(in.to.file(v.SHA256))
+			}
+		}
 		if faceproof.ErrorCode(err) == faceproof.CodeUnavailable && ctx.Err() == nil {
 			in.say("%v", err)
 			in.say("passive presentation attack detection is left out: liveness rests on the light, the digits and the lips alone")

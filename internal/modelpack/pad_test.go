@@ -71,6 +71,9 @@ func TestPADFromStateDict(t *testing.T) {
 	if _, err := w.install(t, w.mirror); faceproof.ErrorCode(err) != faceproof.CodeInvalid || !strings.Contains(err.Error(), "pad.pth") || !strings.Contains(err.Error(), "torch.save") {
 		t.Errorf("no state dict: %v", err)
 	}
+	if !w.installer(t, "").to.lacks(net.pinned()) {
+		t.Error("a file that cannot be converted stays, and stops the next start")
+	}
 	w, _, _ = padWorld(t)
 	write(t, filepath.Join(w.mirror, "pad.pth"), []byte("other"))
 	if _, err := w.install(t, w.mirror); !tells(err, "pad.pth", strings.Repeat("0", 64)) {
