@@ -31,9 +31,10 @@ func TestNoVoiceCrosses(t *testing.T) {
 	decode(t, "train/digits/splits.json", &splits)
 	var sources struct {
 		Recordings map[string]struct {
-			Licence, Use string
-			Clips        int
+			Licence, Use    string
+			Clips, Packaged int
 		}
+		Speech map[string]struct{ Package, Author, Licence, Use string }
 	}
 	decode(t, "train/digits/sources.json", &sources)
 	seen := map[string]bool{}
@@ -51,6 +52,16 @@ func TestNoVoiceCrosses(t *testing.T) {
 	for v := range sources.Recordings {
 		if !seen[v] {
 			t.Errorf("%s has no split", v)
+		}
+	}
+	for v, s := range sources.Recordings {
+		if (s.Clips == 0) == (s.Packaged == 0) {
+			t.Errorf("%s is to come from the recordings or from a package, its source says %+v", v, s)
+		}
+	}
+	for v, s := range sources.Speech {
+		if seen[v] || s.Package == "" || s.Author == "" || s.Licence == "" || s.Licence == "none stated" || s.Use != "train" && s.Use != "evaluate" {
+			t.Errorf("speech of %s: %+v", v, s)
 		}
 	}
 	held := map[string]bool{}

@@ -74,14 +74,16 @@ func say(r *rand.Rand, v *voice, n int, style string) spoken {
 		p := speech(c[r.IntN(len(c))].Sound)
 		if style == stylePaced {
 			s.prompts = append(s.prompts, prompt/rate*1000)
-			at = max(at, int(prompt+rate*(.3+.5*r.Float64()))) // a reader's delay
+			at = int(prompt + rate*(.3+.5*r.Float64())) // a reader's delay
 			prompt += rate * (.9 + .7*r.Float64())
+			if i > 0 { // who is asked for the next digit draws this one out no longer than 0.6 s
+				at = max(at, starts[i-1]+min(len(parts[i-1]), rate*6/10)+rate/20)
+				parts[i-1] = shorten(parts[i-1], at-starts[i-1]-rate/20)
+			}
 		}
 		starts, parts = append(starts, at), append(parts, p)
 		at += len(p)
-		if style == stylePaced {
-			at += rate / 20
-		} else {
+		if style != stylePaced {
 			at += int(rate * (.05 + .3*r.Float64()))
 		}
 	}
@@ -128,6 +130,19 @@ func speech(x []int16) []int16 {
 		last--
 	}
 	return x[max(0, first-edge)*piece : min(n, last+1+edge)*piece]
+}
+
+// shorten cuts a word to n samples, with 30 ms to fade.
+func shorten(x []int16, n int) []int16 {
+	if len(x) <= n {
+		return x
+	}
+	x = slices.Clone(x[:max(n, 0)])
+	const fade = rate * 30 / 1000
+	for i := range min(fade, len(x)) {
+		x[len(x)-1-i] = int16(int(x[len(x)-1-i]) * i / fade)
+	}
+	return x
 }
 
 // in gives the sound in noise of power 1, at so many dB.

@@ -31,9 +31,10 @@ def ids(lang, labels):
     return [INDEX[lang + c] for c in labels]
 
 
-def recordings(root, voices):
-    """voice -> [(labels, samples)] of the named voices; root holds manifest.json, and may be several folders (a:b)."""
-    out = {}
+def recordings(root, voices, packaged=None):
+    """voice -> [(labels, samples)] of the named voices; root holds manifest.json, and may be several folders (a:b);
+    packaged is what voices.py read."""
+    out = {v: list(t) for v, t in packaged.digits.items() if v in voices} if packaged else {}
     for folder in root.split(os.pathsep):
         for item in json.load(open(os.path.join(folder, "manifest.json")))["items"]:
             if item["speaker"] in voices:
@@ -42,18 +43,19 @@ def recordings(root, voices):
 
 
 class Synthetic:
-    """voice -> digit clips, and speech that is not digits, from synth.py and formant.py."""
+    """voice -> digit clips, digits in other tones, and speech that is not digits, from
+    synth.py, formant.py and voices.py."""
 
     def __init__(self, *paths):
-        self.digits, self.other = {}, {}
+        self.digits, self.tones, self.other = {}, {}, {}
         for path in paths:
             d = np.load(path)
             pcm, at, voice, kind, labels = (d[k] for k in ("pcm", "at", "voice", "kind", "labels"))
             for i in range(len(voice)):
                 x = pcm[at[i]:at[i + 1]].astype(np.float32) / 32768
-                if kind[i] == "digit":
+                if kind[i] in ("digit", "tone"):
                     cs = [INDEX[c] for c in labels[i].split()]
-                    self.digits.setdefault(str(voice[i]), []).append((cs, x))
+                    (self.digits if kind[i] == "digit" else self.tones).setdefault(str(voice[i]), []).append((cs, x))
                 else:
                     self.other.setdefault(str(voice[i]), []).append(x)
         self.speech = [x for v in self.other.values() for x in v]

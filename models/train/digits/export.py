@@ -1,17 +1,17 @@
 """Writes the trained network as ONNX, batch normalisation folded in, and compares.
 
-usage: export.py MODEL.pt OUT.onnx"""
+usage: export.py MODEL.pt[,MODEL.pt] OUT.onnx [WARPS]"""
 import sys
 
 import numpy as np
 import onnx
 import torch
 
-from model import load
+from model import load_all
 
 
-def main(path, out):
-    net = load(path)
+def main(path, out, warps="1"):
+    net = load_all(path, [float(f) for f in warps.split(",")])
     torch.manual_seed(1)
     x = torch.randn(1, 301, 40)
     torch.onnx.export(net, x, out, opset_version=13, input_names=["logmel"], output_names=["logp"], do_constant_folding=True,

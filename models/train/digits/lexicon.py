@@ -29,3 +29,17 @@ during enough friend great house idea keep little make never often place right s
 please start again stop ready system face light colour screen phone look move turn left head slowly back close
 yes maybe sorry excuse good name work today company music coffee bread apple train station airport ticket""".split()
 EN_PHONES = "p b t d k g f v s z sh ch jh m n l r w y hh".split(), "iy ih eh ae aa ao uh uw ah ay aw oy ow ey".split()
+
+# The digits in the phones of other languages' diphone voices: human timbres, strong
+# accents. What a language has no phones for is left out (si, three).
+ACCENTS = {
+    "italian": (["lp_diphone", "pc_diphone"], "#",
+                {"zh0": "l i1 ng", "zh1": "i1", "zh2": "a1 r", "zh3": "s a1 n", "zh5": "w u1", "zh6": "l j o1 u", "zh7": "tS i1", "zh8": "p a1", "zh9": "tS j o1 u", "zhy": "j a1 o",
+                 "en0": "dz i1 r o u", "en1": "w a1 n", "en2": "t u1", "en4": "f O1 r", "en5": "f a1 i v", "en6": "s i1 k s", "en7": "s E1 v e n", "en8": "e1 i t", "en9": "n a1 i n", "eno": "o1 u"}),
+    "finnish": (["hy_fi_mv_diphone", "suo_fi_lj_diphone"], "#",
+                {"zh0": "l i N", "zh1": "i:", "zh2": "a: r", "zh3": "s a n", "zh5": "v u:", "zh6": "l j o u", "zh7": "t s i:", "zh8": "p a:", "zh9": "t j o u", "zhy": "j a u",
+                 "en0": "s i: r o u", "en1": "v a n", "en2": "t u:", "en4": "f o: r", "en5": "f a i v", "en6": "s i k s", "en7": "s e v e n", "en8": "e i t", "en9": "n a i n", "eno": "o u"}),
+    "czech": (["czech_ph", "czech_dita", "czech_krb", "czech_machac"], "#",
+              {"zh0": "l i n", "zh1": "i:", "zh2": "a r", "zh3": "s a n", "zh5": "v u:", "zh6": "l j o u", "zh7": "c~ i:", "zh8": "p a:", "zh9": "d~ o u", "zhy": "j a o",
+               "en0": "z i: r o u", "en1": "v a n", "en2": "t u:", "en4": "f o: r", "en5": "f a j f", "en6": "s i k s", "en7": "s e v e n", "en8": "e j t", "en9": "n a j n", "eno": "o u"})}
+ACCENT_PHONES = "p t k b d f s m n l r v".split(), "a e i o u".split()

@@ -1,6 +1,6 @@
 """Measures a recogniser on voices that it never heard.
 
-usage: measure.py MODEL.pt RECORDINGS VOICES(comma) [--json OUT] [--other SYNTH.npz] [--strings N] [--video DIR]"""
+usage: measure.py MODEL.pt RECORDINGS VOICES(comma)|fN [--packaged VOICES.npz] [--json OUT] [--other SYNTH.npz] [--strings N] [--tokens-only]"""
 import argparse
 import json
 import subprocess
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 import sound
-from corpus import Synthetic, recordings
+from corpus import SPLITS, Synthetic, recordings
 from features import CLASSES, features
-from model import load
+from model import load_all
 
 LANGS = {"all": [[i for i, c in enumerate(CLASSES) if c[2:] in ks] for ks in
                  [["0", "o"], ["1", "y"]] + [[str(d)] for d in range(2, 10)]]}
@@ -22,8 +22,8 @@ DIGIT = np.array([-1] + list(range(10)) + [1] + list(range(10)) + [0])
 
 
 class Recogniser:
-    def __init__(self, path):
-        self.net = load(path)
+    def __init__(self, path, factors=(1.0,)):
+        self.net = load_all(path, factors)
 
     def __call__(self, x):
         with torch.no_grad():
@@ -114,6 +114,11 @@ def trial(rec, rng, x, truth, count):
     l = l / n
     return {"a": l[0], "far": np.where((g >= n - 2) & (g <= n + 3), l, -99)[1 + 9 * n:], "g": g[0], "right": read == list(truth),
             "b": int((l[0] > l[1:1 + 9 * n].reshape(n, 9).max(1)).sum()), "near": l[1:1 + 9 * n]}
+
+
+def thin(real, most):
+    """At most so many recordings of a voice, of all its digits."""
+    return {v: [t[int(i)] for i in np.linspace(0, len(t) - 1, min(most, len(t)))] for v, t in sorted(real.items())}
 
 
 def tokens(rec, real):
@@ -243,6 +248,8 @@ if __name__ == "__main__":
     a.add_argument("model")
     a.add_argument("root")
     a.add_argument("voices")
+    a.add_argument("--packaged")
+    a.add_argument("--warps", default="1")
     a.add_argument("--json")
     a.add_argument("--other")
     a.add_argument("--strings", type=int, default=60)
@@ -250,11 +257,17 @@ if __name__ == "__main__":
     a.add_argument("--most", type=int, default=60, help="tokens of a voice")
     a = a.parse_args()
     torch.set_num_threads(1)
-    rec = Recogniser(a.model)
-    real = {v: t[:: max(1, -(-len(t) // a.most))] if len(t) > a.most else t for v, t in recordings(a.root, set(a.voices.split(","))).items()}
+    rec = Recogniser(a.model, [float(f) for f in a.warps.split(",")])
+    names = set(SPLITS["folds"].get(a.voices) or a.voices.split(","))
+    real = thin(recordings(a.root, names, Synthetic(a.packaged) if a.packaged else None), a.most)
     tok = tokens(rec, real)
     for v, r in tok.items():
         print("%-14s %3d/%3d wrong (%d when the language is known)  %s  %s" % (v, r["wrong"], r["n"], r["wrong_language_known"], r["interval"], r["confusions"]))
+    for lang in ("zh", "en"):
+        own = [r for v, r in tok.items() if (real[v][0][0][0] < 12) == (lang == "zh")]
+        if own:
+            print(lang, "mean of %d voices: %.1f %% wrong, %.1f %% when the language is known" % (len(own), 100 * np.mean([r["wrong"] / r["n"] for r in own]),
+                                                                                        100 * np.mean([r["wrong_language_known"] / r["n"] for r in own])))
     for v, items in real.items():
         for l, x in items:
             if len(l) > 1:

@@ -1,7 +1,7 @@
 """Golden vectors for the Go side: a synthetic sound, its features, and what the
 model makes of them. No recording is involved.
 
-usage: parity.py OUT.json [MODEL.pt]"""
+usage: parity.py OUT.json [MODEL.pt [WARPS]]"""
 import base64
 import json
 import sys
@@ -38,9 +38,10 @@ if __name__ == "__main__":
            "logmel": [[round(float(v), 5) for v in r] for r in m]}
     if len(sys.argv) > 2:
         import torch
-        from model import load
+        from model import load_all
         with torch.no_grad():
-            p = load(sys.argv[2])(torch.from_numpy(m)[None])[0].numpy()
+            net = load_all(sys.argv[2], [float(f) for f in sys.argv[3].split(",")] if len(sys.argv) > 3 else (1.0,))
+            p = net(torch.from_numpy(m)[None])[0].numpy()
         out["logp"] = [[round(float(v), 4) for v in r] for r in p]
     with open(sys.argv[1], "w") as f:
         f.write("{\n" + ",\n".join('"%s": %s' % (k, json.dumps(v, separators=(",", ":"))) for k, v in out.items()) + "\n}\n")

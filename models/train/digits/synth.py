@@ -2,7 +2,8 @@
 synthesisers of Debian.
 
 usage: synth.py OUT.npz espeak FIRST COUNT
-       synth.py OUT.npz diphone"""
+       synth.py OUT.npz diphone
+       synth.py OUT.npz accents"""
 import ctypes
 import io
 import os
@@ -17,7 +18,7 @@ from math import gcd
 import numpy as np
 from scipy.signal import resample_poly
 
-from lexicon import EN, EN_PHONES, EN_WORDS, FINALS, INITIALS, ZH, ZH_PHONES
+from lexicon import ACCENT_PHONES, ACCENTS as LANGUAGES, EN, EN_PHONES, EN_WORDS, FINALS, INITIALS, ZH, ZH_PHONES
 
 DATA = next(p for p in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/share")
             if os.path.isdir(p + "/espeak-ng-data"))
@@ -189,7 +190,7 @@ def diphone_voices(out):
                 jobs.append((tag, "other", "", (v, "-t", " ".join(r.sample(EN_WORDS, r.randint(1, 4))), s)))
                 jobs.append((tag, "other", "", (v, "-p", "pau " + english_phones(r) + " pau", s)))
     done = [j[:3] + (flite(*j[3]),) for j in jobs]
-    for v in ("kal_diphone", "cmu_us_slt_arctic_hts"):
+    for v in ("kal_diphone", "ked_diphone", "cmu_us_slt_arctic_hts"):
         todo = []
         for s in STRETCH:
             st = "(begin (Parameter.set 'Duration_Stretch %.2f) %%s)" % s
@@ -207,6 +208,24 @@ def diphone_voices(out):
     store(out, done)
 
 
+def accent_voices(out):
+    """Diphone voices of other languages."""
+    r = random.Random(20240611)
+    done = []
+    for voices, pause, words in LANGUAGES.values():
+        for v in voices:
+            todo = []
+            for s in STRETCH:
+                say = lambda p: "(begin (Parameter.set 'Duration_Stretch %.2f) (Utterance Phones (%s %s %s)))" % (s, pause, p, pause)
+                todo += [(c, say(p)) for c, p in words.items()]
+                c, w = ACCENT_PHONES
+                for _ in range(4):
+                    todo.append(("", say(" ".join(r.choice(c) + " " + r.choice(w) for _ in range(r.randint(2, 4))))))
+            for (c, _), x in zip(todo, festival(v, [u for _, u in todo])):
+                done.append(("festival_" + v, "digit" if c else "other", c, x))
+    store(out, done)
+
+
 def store(out, done):
     lost = sum(d[3] is None for d in done)
     done = [d for d in done if d[3] is not None and len(d[3]) < 16000 * 7]
@@ -219,5 +238,7 @@ def store(out, done):
 if __name__ == "__main__":
     if sys.argv[2] == "espeak":
         espeak_voices(sys.argv[1], int(sys.argv[3]), int(sys.argv[4]))
+    elif sys.argv[2] == "accents":
+        accent_voices(sys.argv[1])
     else:
         diphone_voices(sys.argv[1])
