@@ -91,6 +91,7 @@ func TestMeasureSteps(t *testing.T) {
 		stepsOfMeans(t, "MobileFaceNet and mirror image", mobile, k, func(d described) []float32 { return unit(sum(unit(d.Vectors[0]), unit(d.Vectors[1]))) }, true)
 		stepsOfMeans(t, "dlib", dlib, k, func(d described) []float32 { return d.Vectors[0] }, false)
 		stepsOfMeans(t, "dlib and mirror image", dlib, k, func(d described) []float32 { return sum(d.Vectors[0], d.Vectors[1]) }, false)
+		stepsOfMeans(t, "dlib and mirror image, unit length, cosine", dlib, k, func(d described) []float32 { return unit(sum(d.Vectors[0], d.Vectors[1])) }, true)
 	}
 	strangersFound(t, "standard", mobile, func(d described) []float32 { return unit(d.Vectors[0]) })
 	strangersFound(t, "offline", dlib, func(d described) []float32 { return sum(d.Vectors[0], d.Vectors[1]) })

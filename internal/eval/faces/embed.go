@@ -46,6 +46,7 @@ func (p product) digest() string {
 		m := p.Pack().Models[role]
 		h.Write([]byte(string(role) + " " + m.ID + " " + m.SHA256 + "\n"))
 	}
+	h.Write([]byte(p.Pack().Match.Metric)) // it says whether embeddings are of unit length
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -162,7 +162,7 @@ func write(h Header, sets []*trials) ([]byte, error) {
 
 // Limits of a trials file, unpacked.
 const (
-	maxTrials    = 512 << 20 // bytes
+	maxTrials    = 128 << 20 // bytes
 	maxTrialLine = 64 << 10
 	maxResamples = 10_000
 )
