@@ -253,7 +253,7 @@ var benchWords = map[string][2]string{
 	"sessions":  {"sessions", "会话数"},
 	"verdict":   {"answer after the last frame, ms: median, 95 %, most", "末帧后出结果 ms：中位数、95 %、最大"},
 	"cores":     {"cores used", "占用核数"},
-	"rss":       {"memory MB: before, peak, a session", "内存 MB：之前、峰值、每会话"},
+	"rss":       {"memory MB: before, peak, living a session", "内存 MB：之前、峰值、每会话存活"},
 	"outcome":   {"first attempt", "首次尝试"},
 	"photos":    {"photos", "照片"},
 	"photosps":  {"photos/s", "张/秒"},
@@ -288,7 +288,7 @@ func writeBench(w io.Writer, b *benchmark, lang string) {
 			}
 			v := m.Verdict
 			fmt.Fprintf(t, "%d\t%d\t%.0f, %.0f, %.0f\t%.2f\t%.0f, %.0f, %.1f\t%v\n", m.Parallel, m.Sessions, v.P50, v.P95, v.Max, m.Cores,
-				float64(m.RSSBefore)/mb, float64(m.RSSPeak)/mb, float64(m.RSSSession)/mb, m.Outcomes)
+				float64(m.RSSBefore)/mb, float64(m.RSSPeak)/mb, float64(m.LiveSession)/mb, m.Outcomes)
 		}
 		writeStages(t, b.Together.Stages, word)
 	}

@@ -18,19 +18,20 @@ import (
 // Live is what persons before cameras get: sessions through the whole service, in
 // the time that they really take.
 type Live struct {
-	Sessions   int            `json:"sessions"`
-	Parallel   int            `json:"parallel"`
-	WallS      float64        `json:"wall_s"`
-	CPUS       float64        `json:"cpu_s"`         // clients of this process included
-	Cores      float64        `json:"cores"`         // CPUS over WallS
-	Verdict    Times          `json:"verdict"`       // from the last frame's sending to the answer
-	Challenge  Times          `json:"challenge"`     // from the last frame before it to the colours
-	RSSBefore  int64          `json:"rss_before"`    // bytes, with the networks open
-	RSSPeak    int64          `json:"rss_peak"`      // highest while the sessions ran
-	RSSSession int64          `json:"rss_a_session"` // the rise over Parallel
-	AllocBytes int64          `json:"alloc_bytes_per_session"`
-	Outcomes   map[string]int `json:"outcomes"` // "pass", "fail", "retry": what the first attempt came to; "cut_…", "no_preview_…": it was not even shown to its end
-	Stages     []Stage        `json:"stages"`
+	Sessions    int            `json:"sessions"`
+	Parallel    int            `json:"parallel"`
+	WallS       float64        `json:"wall_s"`
+	CPUS        float64        `json:"cpu_s"`          // clients of this process included
+	Cores       float64        `json:"cores"`          // CPUS over WallS
+	Verdict     Times          `json:"verdict"`        // from the last frame's sending to the answer
+	Challenge   Times          `json:"challenge"`      // from the last frame before it to the colours
+	RSSBefore   int64          `json:"rss_before"`     // bytes, with the networks open
+	RSSPeak     int64          `json:"rss_peak"`       // highest while the sessions ran
+	RSSSession  int64          `json:"rss_a_session"`  // the rise over Parallel: with the garbage that is not collected yet
+	LiveSession int64          `json:"live_a_session"` // the rise of what lives on Go's heap, likewise
+	AllocBytes  int64          `json:"alloc_bytes_per_session"`
+	Outcomes    map[string]int `json:"outcomes"` // "pass", "fail", "retry": what the first attempt came to; "cut_…", "no_preview_…": it was not even shown to its end
+	Stages      []Stage        `json:"stages"`
 }
 
 // Desk is the service that the sessions go through, with its app and the persons
@@ -62,7 +63,7 @@ func (d *Desk) Play(ctx context.Context, takes []Take, parallel int) (Live, erro
 	var verdicts, challenges []time.Duration
 	var failed error
 	next := make(chan Take)
-	highest := peak()
+	highest, alive := peak(), living()
 	heap, cpu, start := allocated(), CPU(), time.Now()
 	var wg sync.WaitGroup
 	for i := range parallel {
@@ -98,8 +99,10 @@ feed:
 	failed = errors.Join(failed, ctx.Err())
 	wall, used := time.Since(start).Seconds(), (CPU() - cpu).Seconds()
 	out.WallS, out.CPUS, out.Cores = round(wall, 2), round(used, 2), round(used/wall, 2)
-	out.RSSPeak = highest()
-	out.RSSSession = (out.RSSPeak - out.RSSBefore) / int64(max(min(parallel, len(takes)), 1))
+	var live int64
+	out.RSSPeak, live = highest()
+	at := int64(max(min(parallel, len(takes)), 1))
+	out.RSSSession, out.LiveSession = (out.RSSPeak-out.RSSBefore)/at, max(live-alive, 0)/at
 	out.AllocBytes = int64(allocated()-heap) / int64(max(len(takes), 1))
 	out.Verdict, out.Challenge = timesOf(verdicts), timesOf(challenges)
 	out.Stages = d.clock.stages(stageOrder(), len(takes))

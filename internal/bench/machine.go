@@ -75,17 +75,23 @@ func CPU() time.Duration {
 }
 
 // allocated is what was ever allocated on Go's heap, bytes.
-func allocated() uint64 {
-	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+func allocated() uint64 { return metric("/gc/heap/allocs:bytes") }
+
+// living is what the last collection left on Go's heap, bytes.
+func living() int64 { return int64(metric("/gc/heap/live:bytes")) }
+
+func metric(name string) uint64 {
+	s := []metrics.Sample{{Name: name}}
 	if metrics.Read(s); s[0].Value.Kind() != metrics.KindUint64 {
 		return 0
 	}
 	return s[0].Value.Uint64()
 }
 
-// peak watches the resident memory until stop, which gives the highest it saw.
-func peak() (stop func() int64) {
-	end, most := make(chan struct{}), RSS()
+// peak watches the resident memory and the living heap until stop, which gives the
+// highest that it saw of each.
+func peak() (stop func() (rss, live int64)) {
+	end, most, live := make(chan struct{}), RSS(), living()
 	var done sync.WaitGroup
 	done.Go(func() {
 		tick := time.NewTicker(20 * time.Millisecond)
@@ -93,15 +99,15 @@ func peak() (stop func() int64) {
 		for {
 			select {
 			case <-tick.C:
-				most = max(most, RSS())
+				most, live = max(most, RSS()), max(live, living())
 			case <-end:
 				return
 			}
 		}
 	})
-	return func() int64 {
+	return func() (int64, int64) {
 		close(end)
 		done.Wait()
-		return max(most, RSS())
+		return max(most, RSS()), max(live, living())
 	}
 }
