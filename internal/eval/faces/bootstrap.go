@@ -21,8 +21,9 @@ type bootstrap struct {
 	t        *trials
 	group    int
 	persons  []int
-	genuine  []trial // falling
-	impostor []trial // falling, those that are listed
+	genuine  []trial    // falling
+	impostor []trial    // falling, those that are listed
+	sides    [][2]int32 // the persons of impostor, close together: they are read a thousand times
 	r        *rand.Rand
 	weight   []float64
 }
@@ -52,6 +53,9 @@ func newBootstrap(t *trials, group int, seed uint64) *bootstrap {
 	falling := func(a, b trial) int { return b.score - a.score }
 	slices.SortStableFunc(b.genuine, falling)
 	slices.SortStableFunc(b.impostor, falling)
+	for _, x := range b.impostor {
+		b.sides = append(b.sides, [2]int32{int32(x.a), int32(x.b)})
+	}
 	return b
 }
 
@@ -108,15 +112,26 @@ func (b *bootstrap) run(n, shipped int, fmrs []float64) intervals {
 		cuts := make([]int, len(fmrs))
 		k, sum := len(fmrs)-1, 0.
 		matched, counted := 0., false
-		for _, x := range b.impostor {
-			if !counted && x.score < shipped {
-				matched, counted = sum, true
+		next := fmrs[k] * impostors
+		for i, s := range b.sides {
+			if !counted && b.impostor[i].score < shipped {
+				if matched, counted = sum, true; k < 0 {
+					break
+				}
 			}
-			w := b.of(x)
-			for ; k >= 0 && w > 0 && sum+w > fmrs[k]*impostors; k-- {
-				cuts[k] = x.score + 1
+			w := b.weight[s[0]]
+			if s[0] != s[1] {
+				w *= b.weight[s[1]]
 			}
-			if sum += w; k < 0 && counted {
+			if sum += w; sum <= next || w == 0 {
+				continue
+			}
+			for ; k >= 0 && sum > fmrs[k]*impostors; k-- {
+				cuts[k] = b.impostor[i].score + 1
+			}
+			if next = math.Inf(1); k >= 0 {
+				next = fmrs[k] * impostors
+			} else if counted {
 				break
 			}
 		}

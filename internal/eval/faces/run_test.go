@@ -219,15 +219,18 @@ func TestReportsInTheRepository(t *testing.T) {
 		t.Fatal(dirs, err)
 	}
 	for _, dir := range dirs {
-		if _, err := Check(dir); err != nil {
-			t.Error(err)
-		}
-		for _, name := range []string{"report.md", "report.zh.md", "report.json"} {
-			b, err := os.ReadFile(filepath.Join(dir, name))
-			if err != nil || bytes.Contains(b, []byte("%!")) || bytes.Contains(b, []byte("NaN")) {
-				t.Errorf("%s: %v, or a figure is malformed", filepath.Join(dir, name), err)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+			if _, err := Check(dir); err != nil {
+				t.Error(err)
 			}
-		}
+			for _, name := range []string{"report.md", "report.zh.md", "report.json"} {
+				b, err := os.ReadFile(filepath.Join(dir, name))
+				if err != nil || bytes.Contains(b, []byte("%!")) || bytes.Contains(b, []byte("NaN")) {
+					t.Errorf("%s: %v, or a figure is malformed", filepath.Join(dir, name), err)
+				}
+			}
+		})
 	}
 }
 
