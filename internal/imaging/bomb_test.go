@@ -58,9 +58,7 @@ func bombs(tb testing.TB) (all []bomb) {
 	small := encodeJPEG(tb, scene(64, 48), 90)
 	for _, m := range []byte{0xe1, 0xe2, 0xed, 0xef, 0xfe} {
 		big := bytes.Clone(small[:2])
-		for len(big) < PhotoLimits.Bytes {
-			big = append(big, segment(m, make([]byte, 65000)...)...)
-		}
+		big = append(big, bytes.Repeat(segment(m, make([]byte, 65000)...), PhotoLimits.Bytes/65000+1)...)
 		add(false, append(big, small[2:]...), "12 MB of segments %#x", m)
 		add(false, insert(small, []byte{0xff, m, 0xff, 0xff}), "segment %#x beyond the end", m)
 		add(false, insert(small, []byte{0xff, m, 0, 1}), "segment %#x of length 1", m)
@@ -83,7 +81,7 @@ func bombs(tb testing.TB) (all []bomb) {
 		add(false, pngFile(6200, 6200, 8, 6, lace, nil), "PNG of 38 megapixels with alpha, interlace %d", lace)
 		add(false, pngFile(4000, 3000, 8, 2, lace, nil), "PNG of 12 megapixels without data, interlace %d", lace)
 		add(true, pngFile(2000, 2000, 8, 2, lace, zeros(tb, 6<<20)), "PNG of 4 megapixels that ends half way, interlace %d", lace)
-		add(true, pngFile(300, 300, 8, 0, lace, zeros(tb, 64<<20)), "PNG with 64 MB behind 300 × 300 pixels, interlace %d", lace)
+		add(true, pngFile(300, 300, 8, 0, lace, zeros(tb, 8<<20)), "PNG with 8 MB behind 300 × 300 pixels, interlace %d", lace)
 	}
 	chunks := pngHeader(30000, 30000, 8, 2)
 	for range 5000 {
@@ -130,7 +128,10 @@ func pngFile(w, h uint32, depth, color, interlace byte, data []byte) []byte {
 func TestBombs(t *testing.T) {
 	all := bombs(t)
 	early := 0
-	for _, b := range all {
+	for i, b := range all {
+		if raceDetector && b.late && i%3 != 0 {
+			continue // slow there, and the same code
+		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		m, err := Decode(b.data, PhotoLimits)
@@ -200,7 +201,7 @@ func bombRise(t *testing.T) int {
 	before := statusKB(t, "VmRSS:")
 	step := 1
 	if raceDetector {
-		step = 5
+		step = 17
 	}
 	var wg sync.WaitGroup
 	for i := range 32 {

@@ -345,7 +345,7 @@ func TestSharedOrientations(t *testing.T) {
 		}
 		var first *Image
 		seen := map[int]bool{}
-		for _, f := range files {
+		for i, f := range files {
 			data, err := os.ReadFile(f)
 			if err != nil {
 				t.Fatal(err)
@@ -354,7 +354,9 @@ func TestSharedOrientations(t *testing.T) {
 			if err != nil {
 				t.Fatal(filepath.Base(f), err)
 			}
-			seen[orientation(info.exif)] = true
+			if seen[orientation(info.exif)] = true; raceDetector && i%3 != 0 {
+				continue // slow there, and the same code
+			}
 			m, err := Decode(data, PhotoLimits)
 			if err != nil {
 				t.Fatal(filepath.Base(f), err)
