@@ -45,6 +45,7 @@ func TestGate(t *testing.T) {
 		synctest.Wait()
 		g.leave()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if want := []string{"finish", "frame 1", "frame 2", "preview"}; !slices.Equal(order, want) {
 			t.Errorf("%v, want %v", order, want)
 		}
