@@ -125,6 +125,10 @@ func TestMeasurePhotos(t *testing.T) {
 	if err != nil || got.Photos != 2 || got.Refused != 1 || got.WithFace != 1 || got.Faces < 2 || got.Embedded != 1 || got.Pixels == 0 || got.PerSecond <= 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
+	alone, err := MeasurePhotos(context.Background(), e, files[:1], 1)
+	if err != nil || len(got.StageCPU) != 0 || alone.StageCPU["decode"] <= 0 || alone.StageCPU["embed"] <= 0 {
+		t.Errorf("processor time by stage: two at once %v, one %v, %v", got.StageCPU, alone.StageCPU, err)
+	}
 	if _, err := ListPhotos(t.TempDir()); faceproof.ErrorCode(err) != faceproof.CodeInvalid {
 		t.Errorf("an empty folder: %v", err)
 	}
