@@ -102,7 +102,7 @@ type Policy struct {
 	MinFaceShare     float64 `json:"min_face_share"` // frames with exactly one face
 	MinContinuity    float64 `json:"min_continuity"` // similarity; set with the pack
 	MinReused        int     `json:"min_reused"`     // sampled frames with the bytes of an earlier capture: so many are a replay; 0: never
-	MaxFMR           float64 `json:"max_fmr"`        // the match threshold's FMR must be at most this; 2e-3 admits the offline pack (1.4e-3), lower it to refuse that
+	MaxFMR           float64 `json:"max_fmr"`        // false match rate of one comparison: the pack's calibration turns it into the threshold
 
 	ShapePolicy
 	ParallaxPolicy
@@ -119,7 +119,7 @@ func DefaultPolicy() Policy {
 		MinAmplitude: .012, MinZ: 0, MinR2: .8, MinR2Amplitude: .015, SureR2: .88, SureR2Amplitude: .05, LatencyMinMS: 0, LatencyMaxMS: 300, LatencySpoofMS: 350,
 		BackgroundPass: .35, BackgroundSpoof: .45, MinBackground: 12, ShapePolicy: DefaultShapePolicy(), ParallaxPolicy: DefaultParallaxPolicy(), DigitsPolicy: DefaultDigitsPolicy(), PADPolicy: DefaultPADPolicy(),
 		MinFPS: 8, MaxGapShare: .25, MaxLateMS: 5000, MinJPEGQ: 75,
-		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MinReused: 2, MaxFMR: 2e-3,
+		MaxManyFaceShare: .1, MinFaceShare: .7, MinContinuity: .3, MinReused: 2, MaxFMR: DefaultFMR,
 	}
 }
 
@@ -205,7 +205,7 @@ func (e Evidence) finite() bool {
 		judged = append(judged, x.Slope, x.SE, x.L, x.Growth, x.Continuity)
 	}
 	if m := e.Match; m != nil {
-		judged = append(judged, m.Similarity, m.Threshold, m.FMR)
+		judged = append(judged, m.Similarity, m.Threshold, m.FMR, m.Score)
 	}
 	if x := e.PAD; x != nil {
 		judged = append(judged, x.Score, x.Reach)

@@ -111,9 +111,10 @@ type ShapeEvidence struct {
 // MatchEvidence compares the mean template of the capture with the reference.
 type MatchEvidence struct {
 	ModelID         string  `json:"model_id"`
-	Similarity      float64 `json:"similarity"` // higher is more alike: cosine, or 1 − L2 distance, as the pack says
-	Threshold       float64 `json:"threshold"`  // from the pack's calibration, for these numbers of frames
-	FMR             float64 `json:"fmr"`        // the false match rate that the threshold stands for
+	Similarity      float64 `json:"similarity"`      // higher is more alike: cosine, or 1 − L2 distance, as the pack says
+	Threshold       float64 `json:"threshold"`       // from the pack's calibration, for these numbers of frames and the policy's MaxFMR
+	FMR             float64 `json:"fmr"`             // the false match rate that the threshold stands for: at most MaxFMR, or the pack has no such threshold
+	Score           float64 `json:"score,omitempty"` // MatchScore of the similarity, 0 to 100; absent: 0, or measured before there were scores
 	ProbeFrames     int     `json:"probe_frames"`
 	ReferenceFrames int     `json:"reference_frames"`
 }

@@ -35,12 +35,17 @@ func MethodsOf(policy, wish AliveType, digits bool) (Methods, error) {
 type Reading struct {
 	AtOnce   bool  `json:"at_once,omitempty"`   // four digits that appear together, as WeChat's do; weaker, and never above LevelLow
 	MinLevel Level `json:"min_level,omitempty"` // a pass below it is none; empty: as the server says
+	// MaxFMR is the false match rate that the match threshold is chosen for; 0, or
+	// looser than the server's: the server's.
+	MaxFMR float64 `json:"max_fmr,omitempty"`
 }
 
 // Check refuses what could never be satisfied. Errors: CodeInvalid with field
-// "min_level".
+// "min_level" or "max_fmr".
 func (r Reading) Check() error {
 	switch {
+	case r.MaxFMR != 0 && CheckFMR(r.MaxFMR, "max_fmr") != nil:
+		return CheckFMR(r.MaxFMR, "max_fmr")
 	case !LevelStandard.AtLeast(r.MinLevel):
 		return Errorf(CodeInvalid, "min_level", "must be low or standard, or empty")
 	case r.AtOnce && !LevelLow.AtLeast(r.MinLevel):
@@ -49,11 +54,14 @@ func (r Reading) Check() error {
 	return nil
 }
 
-// Policy is the server's policy with the app's MinLevel, where that is stricter:
-// an app never gets less than the operator asks for.
+// Policy is the server's policy with the app's MinLevel and MaxFMR, where those are
+// stricter: an app never gets less than the operator asks for.
 func (r Reading) Policy(p Policy) Policy {
 	if !p.MinLevel.AtLeast(r.MinLevel) {
-		return p.WithMinLevel(r.MinLevel)
+		p = p.WithMinLevel(r.MinLevel)
+	}
+	if r.MaxFMR > 0 && r.MaxFMR < p.MaxFMR {
+		p = p.WithFMR(r.MaxFMR)
 	}
 	return p
 }

@@ -83,6 +83,9 @@ func appCreateCommand(g *globals) *cobra.Command {
 			if a.Reading, err = reading.change(cmd, a.Reading); err != nil {
 				return err
 			}
+			if err = reading.reached(g); err != nil {
+				return err
+			}
 			if a.Permissions, err = parsePermissions(grant); err != nil {
 				return err
 			}

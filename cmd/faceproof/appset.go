@@ -10,11 +10,15 @@ import (
 	"github.com/spf13/pflag"
 
 	"faceproof"
+	"faceproof/internal/modelpack"
 	"faceproof/internal/onboarding"
 )
 
 // readingFlags are the flags of faceproof.Reading.
-type readingFlags struct{ digits, level string }
+type readingFlags struct {
+	digits, level string
+	fmr           float64
+}
 
 // The values of --digits.
 const (
@@ -30,11 +34,27 @@ const (
 func (r *readingFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&r.digits, "digits", digitsPaced, "digits to read aloud: paced (six, one by one) or at-once (four together, as in WeChat; weaker)")
 	f.StringVar(&r.level, "min-level", serverLevel, levelUsage+"; server: as serve --min-level says")
+	f.Float64Var(&r.fmr, "fmr", 0, fmrHelp+"; 0, or looser than the server's: as serve --fmr says")
+}
+
+// reached refuses a rate for which the active pack has no threshold: nobody would
+// ever pass. Without a pack there is nothing to hold it to.
+func (r *readingFlags) reached(g *globals) error {
+	packs, err := modelpack.List(g.DataDir)
+	if err != nil || r.fmr == 0 {
+		return err
+	}
+	for _, p := range packs {
+		if p.Active && r.fmr < p.Match.Smallest {
+			return faceproof.Errorf(faceproof.CodeInvalid, "--fmr", "the smallest false match rate for which pack %s is calibrated is %g", p.ID, p.Match.Smallest)
+		}
+	}
+	return nil
 }
 
 // given says whether any of the flags was.
 func (r *readingFlags) given(c *cobra.Command) bool {
-	return c.Flags().Changed("digits") || c.Flags().Changed("min-level")
+	return c.Flags().Changed("digits") || c.Flags().Changed("min-level") || c.Flags().Changed("fmr")
 }
 
 // change puts what the flags say into a policy.
@@ -50,6 +70,13 @@ func (r *readingFlags) change(c *cobra.Command, to faceproof.Reading) (faceproof
 			to.MinLevel = ""
 		} else if err := checkLevel(r.level); err != nil {
 			return to, err
+		}
+	}
+	if c.Flags().Changed("fmr") {
+		if to.MaxFMR = r.fmr; to.MaxFMR != 0 {
+			if err := faceproof.CheckFMR(r.fmr, "--fmr"); err != nil {
+				return to, err
+			}
 		}
 	}
 	return to, to.Check()
@@ -68,13 +95,13 @@ func appSetCommand(g *globals) *cobra.Command {
 	var origins []string
 	var reading readingFlags
 	c := &cobra.Command{
-		Use:   "set APPID [--daily-calls N] [--origin ORIGIN]... [--digits HOW] [--min-level LEVEL]",
-		Short: "Change an app's quota, its origins, all of them, or how digits are read; a running server follows at once",
+		Use:   "set APPID [--daily-calls N] [--origin ORIGIN]... [--digits HOW] [--min-level LEVEL] [--fmr RATE]",
+		Short: "Change an app's quota, its origins, all of them, how digits are read, or what a match must be worth; a running server follows at once",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, quota, sites := faceproof.AppID(args[0]), cmd.Flags().Changed("daily-calls"), cmd.Flags().Changed("origin")
 			if !quota && !sites && !reading.given(cmd) {
-				return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "say --daily-calls, --origin, --digits or --min-level")
+				return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "say --daily-calls, --origin, --digits, --min-level or --fmr")
 			}
 			if err := faceproof.CheckDailyCalls(n, "--daily-calls"); err != nil {
 				return err // before the origins are changed
@@ -86,6 +113,9 @@ func appSetCommand(g *globals) *cobra.Command {
 					return err
 				}
 				if policy, err = reading.change(cmd, old); err != nil {
+					return err
+				}
+				if err = reading.reached(g); err != nil {
 					return err
 				}
 			}
@@ -128,7 +158,7 @@ func readingOf(g *globals, cmd *cobra.Command, id faceproof.AppID) (faceproof.Re
 }
 
 func describe(w io.Writer, a faceproof.App) {
-	calls, digits, level := "as the server says", digitsPaced, "as the server says"
+	calls, digits, level, fmr := "as the server says", digitsPaced, "as the server says", "as the server says"
 	if a.DailyCalls > 0 {
 		calls = fmt.Sprint(a.DailyCalls)
 	}
@@ -138,6 +168,9 @@ func describe(w io.Writer, a faceproof.App) {
 	if a.Reading.MinLevel != "" {
 		level = string(a.Reading.MinLevel)
 	}
-	fmt.Fprintf(w, "%s\ndaily calls  %s\norigins      %s\ndigits       %s\nmin level    %s\n", a.ID, calls,
-		strings.Join(append([]string{"this server's"}, a.Origins...), " "), digits, level)
+	if a.Reading.MaxFMR > 0 {
+		fmr = fmt.Sprintf("%g, or the server's where that is stricter", a.Reading.MaxFMR)
+	}
+	fmt.Fprintf(w, "%s\ndaily calls  %s\norigins      %s\ndigits       %s\nmin level    %s\nmatch FMR    %s\n", a.ID, calls,
+		strings.Join(append([]string{"this server's"}, a.Origins...), " "), digits, level, fmr)
 }

@@ -25,6 +25,7 @@ type backend struct {
 	engine   *face.Engine
 	registry *registry.Local
 	verify   *verify.Service
+	policy   faceproof.Policy
 
 	closers []func()
 }
@@ -36,7 +37,7 @@ func (b *backend) close() {
 	}
 }
 
-func openBackend(ctx context.Context, g *globals, pack, liveness string, readDigits bool, minLevel faceproof.Level, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
+func openBackend(ctx context.Context, g *globals, pack, liveness string, readDigits bool, minLevel faceproof.Level, fmr float64, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
 	b := &backend{}
 	defer func() {
 		if err != nil {
@@ -48,6 +49,9 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, readDig
 		return nil, err
 	}
 	b.closers = append(b.closers, done)
+	if b.policy, err = policyFor(b.engine.Pack(), liveness, fmr); err != nil {
+		return nil, err
+	}
 	if b.store, b.keys, done, err = openStoreAs(ctx, g, store.Config{Actor: "server", Log: log}); err != nil {
 		return nil, err
 	}
@@ -66,15 +70,17 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, readDig
 		}
 		b.closers = append(b.closers, done)
 	}
-	policy := policyOf(b.engine, liveness)
 	if minLevel != "" {
-		policy = policy.WithMinLevel(minLevel)
+		b.policy = b.policy.WithMinLevel(minLevel)
 	}
-	analyzer := analysis.New(analysis.Config{Engine: b.engine, Speech: speech, Candidates: policy.Candidates})
+	for _, w := range fmrWarnings(b.engine.Pack(), b.policy.MaxFMR) {
+		log.Warn(w.En)
+	}
+	analyzer := analysis.New(analysis.Config{Engine: b.engine, Speech: speech, Candidates: b.policy.Candidates})
 	b.verify, err = verify.New(verify.Config{
 		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Budget: budget,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return analyzer.Begin() }),
-		Policy:   policy,
+		Policy:   b.policy,
 		Digits:   speech != nil,
 		CheckFrame: func(jpeg []byte) error {
 			_, err := imaging.CheckJPEG(jpeg, imaging.FrameLimits)

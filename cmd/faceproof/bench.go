@@ -123,7 +123,7 @@ func runBench(ctx context.Context, g *globals, f *benchFlags) (*benchmark, error
 		return nil, err
 	}
 	defer done()
-	policy := policyOf(e, f.liveness)
+	policy := policyOf(e.Pack(), f.liveness)
 	b.Pack, b.Policy, b.RSSModels = e.Pack().ID, policy.ID, bench.RSS()
 	portraits, _, err := eval.LoadPortraits(ctx, e, f.portraits, "all")
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +20,9 @@ type comparison struct {
 	Similarity float64         `json:"similarity"` // higher is more alike
 	Threshold  float64         `json:"threshold"`  // same when similarity is at least this
 	FMR        float64         `json:"fmr"`        // false match rate that the threshold stands for
+	Score      float64         `json:"score"`      // of the similarity, 0 to 100, the same scale for every pack
+	MinScore   float64         `json:"min_score"`  // of the threshold
+	ScoreFMR   float64         `json:"score_fmr"`  // share of strangers of the worst group measured who are at least so alike
 	Metric     string          `json:"metric"`     // "cosine", or "l2": the similarity is 1 − distance
 	ModelID    string          `json:"model_id"`
 	Pack       string          `json:"pack"`
@@ -95,11 +100,13 @@ func compare(ctx context.Context, e *face.Engine, args []string) (*comparison, e
 		templates[i] = face.Mean(e.ModelID(), [][]float32{v})
 		c.Photos = append(c.Photos, comparedPhoto{filepath.Base(p.path), p.pick, len(p.faces), p.faces[p.pick-1].Box, q, warning(q)})
 	}
-	row := e.Pack().Threshold(1, 1)
-	c.Threshold, c.FMR, c.Report = row.Threshold, row.FMR, row.Report
+	at := e.Pack().Threshold(1, 1)
+	c.Threshold, c.FMR, c.Report, c.MinScore = at.Threshold, at.FMR, at.Report, faceproof.MatchScore(at.FMR)
 	var err error
 	c.Similarity, err = e.Similarity(templates[0], templates[1])
 	c.Same = c.Similarity >= c.Threshold
+	c.ScoreFMR = e.Pack().FMR(c.Similarity, 1, 1)
+	c.Score = faceproof.MatchScore(c.ScoreFMR)
 	return c, err
 }
 
@@ -116,6 +123,20 @@ func portraitProblem(q faceproof.Quality) string {
 		return message(err)
 	}
 	return ""
+}
+
+// strangers says what a false match rate means, to two digits.
+func strangers(fmr float64) string {
+	if fmr > .5 {
+		return "most strangers are so alike"
+	}
+	return fmt.Sprintf("about 1 stranger in %s is so alike", strconv.FormatFloat(roundTo2(1/fmr), 'f', -1, 64))
+}
+
+// roundTo2 keeps two digits of what is at least 1.
+func roundTo2(x float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(x))-1)
+	return math.Round(math.Round(x/unit)*unit*10) / 10
 }
 
 func (c *comparison) print(g *globals) error {
@@ -135,7 +156,8 @@ func (c *comparison) print(g *globals) error {
 	if metric == "" {
 		metric = c.Metric
 	}
-	_, err := fmt.Fprintf(g.Out, "%s\nsimilarity %7.3f   %s, higher is more alike\nthreshold  %7.3f   false match rate %.2g\nmodel      %s\npack       %s\n",
-		verdict, c.Similarity, metric, c.Threshold, c.FMR, c.ModelID, c.Pack)
+	_, err := fmt.Fprintf(g.Out, "%s\nscore      %7.1f   of 100: %s\nat least   %7.1f   false match rate %.2g\n"+
+		"similarity %7.3f   %s, higher is more alike\nthreshold  %7.3f   %s\nmodel      %s\npack       %s\n",
+		verdict, c.Score, strangers(c.ScoreFMR), c.MinScore, c.FMR, c.Similarity, metric, c.Threshold, c.Report, c.ModelID, c.Pack)
 	return err
 }

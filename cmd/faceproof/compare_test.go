@@ -33,7 +33,7 @@ func TestCompareDemoPhotos(t *testing.T) {
 			if err := json.Unmarshal([]byte(out), &c); err != nil || code != 1 || errOut != "" {
 				t.Fatalf("different: %d %v %q", code, err, errOut)
 			}
-			if c.Same || c.Pack != pack || c.Similarity >= c.Threshold || c.FMR <= 0 || c.ModelID == "" || len(c.Photos) != 2 || c.Photos[1].Face != 4 || c.Photos[1].Faces != 4 || c.Photos[0].File != "sample1.jpg" {
+			if c.Same || c.Pack != pack || c.Similarity >= c.Threshold || c.FMR <= 0 || c.Score >= c.MinScore || c.MinScore <= 0 || c.ScoreFMR <= c.FMR || c.ModelID == "" || len(c.Photos) != 2 || c.Photos[1].Face != 4 || c.Photos[1].Faces != 4 || c.Photos[0].File != "sample1.jpg" {
 				t.Errorf("%+v", c)
 			}
 			code, out, errOut = faces(t, "compare", "--pack", pack, one, six+"#4")

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
+
 	"faceproof"
 	"faceproof/internal/digits"
 	"faceproof/internal/digits/asr"
@@ -66,13 +69,43 @@ func checkLiveness(v string) error {
 	return nil
 }
 
+const fmrHelp = "false match rate of one comparison that the match threshold must stand for in the pack's worst group measured, such as 1e-4"
+
 // policyOf is what the server decides by: the published default, or the strict
-// one, with the pack's own thresholds.
-func policyOf(e *face.Engine, liveness string) faceproof.Policy {
+// one, with the pack's own thresholds and false match rate.
+func policyOf(pack *modelpack.Pack, liveness string) faceproof.Policy {
 	p := faceproof.DefaultPolicy()
-	p.MinContinuity, p.ShapePolicy = e.Pack().Continuity, e.Pack().Flash
+	p.MinContinuity, p.ShapePolicy = pack.Continuity, pack.Flash
 	if liveness == livenessStrict {
 		p = p.Strict()
 	}
-	return p
+	return p.WithFMR(pack.Match.FMR)
+}
+
+// policyFor is policyOf with another false match rate; 0 is the pack's. Errors:
+// CodeInvalid, field "--fmr" when the pack has no threshold for it, field "pack"
+// when it has none at all.
+func policyFor(pack *modelpack.Pack, liveness string, fmr float64) (faceproof.Policy, error) {
+	own := *pack
+	own.Match.FMR = cmp.Or(fmr, own.Match.FMR)
+	return policyOf(&own, liveness), pack.CheckTarget(own.Match.FMR, "--fmr")
+}
+
+// fmrWarnings say in both languages what the target leaves to be desired; none
+// for one that is at most the published.
+func fmrWarnings(pack *modelpack.Pack, fmr float64) []modelpack.Text {
+	var all []modelpack.Text
+	if pack.Match.FMR > faceproof.DefaultFMR {
+		all = append(all, modelpack.Text{
+			En: fmt.Sprintf("pack %s cannot reach a false match rate of %g: its match threshold is chosen for %g, %.0f times as many strangers; the smallest it can be asked for is %g", pack.ID, faceproof.DefaultFMR, pack.Match.FMR, pack.Match.FMR/faceproof.DefaultFMR, pack.Match.Smallest),
+			Zh: fmt.Sprintf("模型包 %s 达不到误识率 %g：其默认目标为 %g，即陌生人误认多 %.0f 倍；可要求的最小值为 %g", pack.ID, faceproof.DefaultFMR, pack.Match.FMR, pack.Match.FMR/faceproof.DefaultFMR, pack.Match.Smallest),
+		})
+	}
+	if fmr > pack.Match.FMR {
+		all = append(all, modelpack.Text{
+			En: fmt.Sprintf("--fmr %g is looser than the pack's own %g: more strangers will match", fmr, pack.Match.FMR),
+			Zh: fmt.Sprintf("--fmr %g 比模型包默认的 %g 更宽松：会有更多陌生人被误认", fmr, pack.Match.FMR),
+		})
+	}
+	return all
 }

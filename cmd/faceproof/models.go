@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -146,10 +147,28 @@ func printPack(g *globals, p modelpack.PackStatus) error {
 			fmt.Fprintf(g.Out, "  %s\n", f.Error)
 		}
 	}
+	printMatch(g.Out, &p.Match)
 	if text, ok := padStates[p.PAD]; ok {
 		fmt.Fprintf(g.Out, "  %s\n", text)
 	}
 	return nil
+}
+
+// printMatch tells the calibration: by how many averaged frames on each side, which
+// similarity stands for which false match rate.
+func printMatch(w io.Writer, m *modelpack.Match) {
+	fmt.Fprintf(w, "  false match rate %g unless asked otherwise, at least %g; %s of %s\n", m.FMR, m.Smallest, m.Metric, m.ModelID)
+	for _, r := range m.Rows {
+		fmt.Fprintf(w, "    from %d against %d frames:", r.ProbeFrames, r.ReferenceFrames)
+		for _, p := range r.Points {
+			mark := ""
+			if p.Extrapolated {
+				mark = " (extrapolated)"
+			}
+			fmt.Fprintf(w, " %g at %g%s;", p.FMR, p.Threshold, mark)
+		}
+		fmt.Fprintf(w, " %s\n", r.Points[len(r.Points)-1].Report)
+	}
 }
 
 // padStates says what it means that there is no passive PAD.

@@ -157,7 +157,7 @@ func redteam(ctx context.Context, g *globals, f *redteamFlags) (*eval.Report, er
 	}
 	defer done()
 	v := versionOf(g.DataDir)
-	c.Header.Pack, c.Header.Version, c.Header.Commit, c.Header.Policy = e.Pack().ID, v.Version, v.Revision+changed(), policyOf(e, f.liveness)
+	c.Header.Pack, c.Header.Version, c.Header.Commit, c.Header.Policy = e.Pack().ID, v.Version, v.Revision+changed(), policyOf(e.Pack(), f.liveness)
 	shut, err := prepare(ctx, g, &c, f, e)
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func present(ctx context.Context, g *globals, f *redteamFlags) error {
 	if err != nil {
 		return err
 	}
-	c := &eval.Camera{Engine: e, Portraits: portraits, Policy: policyOf(e, f.liveness)}
+	c := &eval.Camera{Engine: e, Portraits: portraits, Policy: policyOf(e.Pack(), f.liveness)}
 	if p.Aloud(f.limits) {
 		if c.Talkers, _, err = eval.Voices(ctx, f.voices, trainedVoices(e)); err != nil {
 			return err

@@ -38,6 +38,7 @@ type serveFlags struct {
 	pack         string
 	liveness     string
 	minLevel     string
+	fmr          float64
 	digits       bool
 	publicOrigin string
 	hosts        []string
@@ -81,6 +82,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
 	fs.BoolVar(&f.digits, "digits", false, "experimental: offer reading digits aloud to apps whose policy allows it; docs/evaluation.md has the error rates")
 	fs.StringVar(&f.minLevel, "min-level", "", levelUsage+" (default low; with --liveness strict standard, and no digits)")
+	fs.Float64Var(&f.fmr, "fmr", 0, fmrHelp+" (default: the pack's, 1e-4 where it can; faceproof models list)")
 	fs.StringVar(&f.publicOrigin, "public-origin", "", "how browsers reach this server, https://host[:port]; empty: by each request's Host")
 	fs.StringSliceVar(&f.hosts, "host", nil, "host name under which this server may be asked, beside localhost; may be repeated\n"+
 		"(default: any, but with --demo on localhost none; --public-origin's is one)")
@@ -148,6 +150,11 @@ func (f *serveFlags) check() ([]netip.Prefix, error) {
 			return nil, err
 		}
 	}
+	if f.fmr != 0 {
+		if err := faceproof.CheckFMR(f.fmr, "--fmr"); err != nil {
+			return nil, err
+		}
+	}
 	if err := f.record.check(f.demo); err != nil {
 		return nil, err
 	}
@@ -189,7 +196,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	b, err := openBackend(ctx, g, f.pack, f.liveness, f.digits, faceproof.Level(f.minLevel), failures(f.personFailures), log)
+	b, err := openBackend(ctx, g, f.pack, f.liveness, f.digits, faceproof.Level(f.minLevel), f.fmr, failures(f.personFailures), log)
 	if err != nil {
 		return err
 	}
@@ -315,6 +322,9 @@ func greet(g *globals, addr net.Addr, secure bool, demo *server.Demo, b *backend
 	urls := addresses(addr, secure)
 	fmt.Fprintf(out, "\nFaceproof %s · %s · %s\n", version, b.engine.Pack().Title, dataOf(g))
 	if w := b.engine.Pack().Warning; w.En != "" {
+		fmt.Fprintf(out, "\n! %s\n! %s\n", w.Zh, w.En)
+	}
+	for _, w := range fmrWarnings(b.engine.Pack(), b.policy.MaxFMR) {
 		fmt.Fprintf(out, "\n! %s\n! %s\n", w.Zh, w.En)
 	}
 	if web.Placeholder() {

@@ -128,8 +128,8 @@ func writeVerification(w io.Writer, v verificationJSON) {
 		fmt.Fprintf(w, "shape: L %.1f, kappa %.2f, spread %.2f, cut %.2f\n", f.L, f.Shape.Kappa, f.Shape.Spread, f.Cut)
 	}
 	if m := e.Match; m != nil {
-		fmt.Fprintf(w, "match: similarity %.3f, threshold %.3f (FMR %.2g), %d against %d frames, model %s\n",
-			m.Similarity, m.Threshold, m.FMR, m.ProbeFrames, m.ReferenceFrames, m.ModelID)
+		fmt.Fprintf(w, "match: score %.1f, at least %.1f; similarity %.3f, threshold %.3f (FMR %.2g), %d against %d frames, model %s\n",
+			m.Score, faceproof.MatchScore(m.FMR), m.Similarity, m.Threshold, m.FMR, m.ProbeFrames, m.ReferenceFrames, m.ModelID)
 	}
 }
 

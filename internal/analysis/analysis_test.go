@@ -85,7 +85,7 @@ func TestSessions(t *testing.T) {
 			r.Reset()
 			frames, tr := c.s.film(t, uint64(i))
 			ev, portrait := analyse(t, r, frames, tr, ref)
-			d := faceproof.Decide(faceproof.DefaultPolicy(), ev)
+			d := faceproof.Decide(faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR), ev)
 			t.Logf("simulated: %v %v %+v\nflash %+v\nmatch %+v\nface %+v\ncapture %+v", d.Outcome, d.Reasons, d.Hint, *ev.Flash, ev.Match, ev.Face, ev.Capture)
 			if c.want != "" && (d.Outcome != c.want || c.why != "" && d.Reasons[0] != c.why) {
 				t.Errorf("%s %v, want %s %s", d.Outcome, d.Reasons, c.want, c.why)
@@ -193,7 +193,7 @@ func TestStrongLight(t *testing.T) {
 				frames, tr := session{challenge: ch, kind: simcam.Live, from: s, fix: func(p *simcam.Params) { p.Lux, p.FPS = 50, 10 }}.film(t, uint64(i))
 				ev, _ := analyse(t, New(Config{Engine: e}).Begin(), frames, tr, reference(t, e, s))
 				t.Logf("simulated: flash %+v\nmatch %+v\nface %+v", *ev.Flash, ev.Match, ev.Face)
-				if d := faceproof.Decide(faceproof.DefaultPolicy(), ev); !d.Pass() {
+				if d := faceproof.Decide(faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR), ev); !d.Pass() {
 					t.Errorf("%+v", d)
 				}
 				if ev.Face.Continuity < e.Pack().Continuity {
@@ -261,7 +261,7 @@ func TestNothingToSee(t *testing.T) {
 		frames = append(frames, capture.Frame{Seq: uint32(i), T: 80 * float64(i), JPEG: empty})
 	}
 	ev, _ = analyse(t, r, frames, tr, ref)
-	d := faceproof.Decide(faceproof.DefaultPolicy(), ev)
+	d := faceproof.Decide(faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR), ev)
 	if d.Outcome != faceproof.OutcomeInconclusive || d.Reasons[0] != faceproof.ReasonNoFace {
 		t.Errorf("no face: %+v %+v", d, ev)
 	}

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -168,6 +169,10 @@ func timeline(d []capture.DisplayEvent) flash.Timeline {
 	return tl
 }
 
+// Target names the false match rate for which the match threshold is taken from
+// the pack's calibration, until the session ends. It begins with the pack's own.
+func (r *Run) Target(fmr float64) { r.fmr = fmr }
+
 // match compares the probe with the reference.
 func (r *Run) match(probe faceproof.Template, ref faceproof.Reference) (*faceproof.MatchEvidence, faceproof.ReferenceState, error) {
 	e := r.a.engine
@@ -180,9 +185,9 @@ func (r *Run) match(probe faceproof.Template, ref faceproof.Reference) (*facepro
 	case err != nil:
 		return nil, ref.State, err
 	}
-	row := e.Pack().Threshold(probe.Frames, ref.Template.Frames)
+	at := e.Pack().ThresholdFor(cmp.Or(r.fmr, e.Pack().Match.FMR), probe.Frames, ref.Template.Frames)
 	return &faceproof.MatchEvidence{
-		ModelID: e.ModelID(), Similarity: v, Threshold: row.Threshold, FMR: row.FMR,
+		ModelID: e.ModelID(), Similarity: v, Threshold: at.Threshold, FMR: at.FMR, Score: e.Pack().Score(v, probe.Frames, ref.Template.Frames),
 		ProbeFrames: probe.Frames, ReferenceFrames: ref.Template.Frames,
 	}, ref.State, nil
 }

@@ -17,7 +17,7 @@ func TestLight(t *testing.T) {
 	e := facetest.Open(t, "")
 	anna := newScene(t, e, "sample3.jpg", 1599, 430)
 	ref := reference(t, e, anna)
-	policy := faceproof.DefaultPolicy()
+	policy := faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR)
 	for i, c := range []struct {
 		lux, fps float64
 		want     faceproof.Light

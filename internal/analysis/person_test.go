@@ -106,7 +106,7 @@ func TestPoorCapture(t *testing.T) {
 	} {
 		r.Reset()
 		ev, _ := analyse(t, r, c.frames, tr, ref)
-		d := faceproof.Decide(faceproof.DefaultPolicy(), ev)
+		d := faceproof.Decide(faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR), ev)
 		t.Logf("simulated, %s: %v %v %q, quality %+v %+v", c.name, d.Outcome, d.Reasons, d.Hint, ev.Face.Quality, ev.Face.Quality.Components)
 		if ev.Face.Poor != c.poor || (ev.Match == nil) != c.poor {
 			t.Errorf("%s: poor %v, match %v", c.name, ev.Face.Poor, ev.Match)
@@ -186,7 +186,7 @@ func TestContinuity(t *testing.T) {
 	b := ben.face.Box
 	guest = guest.Crop(int(b.X-.3*b.W), int(b.Y-.3*b.H), int(b.X+1.3*b.W), int(b.Y+1.3*b.H))
 	empty := encode(imaging.New(sceneWidth, sceneHeight))
-	policy := faceproof.DefaultPolicy()
+	policy := faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR)
 	policy.MinContinuity = e.Pack().Continuity
 	ref := reference(t, e, anna)
 	r := New(Config{Engine: e}).Begin()

@@ -65,7 +65,7 @@ func TestMixedSizes(t *testing.T) {
 	if err != nil || c.Width != sceneWidth {
 		t.Errorf("the portrait is %d wide, %v", c.Width, err)
 	}
-	if d := faceproof.Decide(faceproof.DefaultPolicy(), ev); !d.Pass() || ev.Match.ProbeFrames < 3 {
+	if d := faceproof.Decide(faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR), ev); !d.Pass() || ev.Match.ProbeFrames < 3 {
 		t.Errorf("%s %v, %d frames matched of %d portraits", d.Outcome, d.Reasons, ev.Match.ProbeFrames, portraits)
 	}
 	t.Logf("simulated: %d bytes, l %.1f, similarity %.2f, continuity %.2f", tr.Bytes, ev.Flash.L, ev.Match.Similarity, ev.Face.Continuity)

@@ -31,6 +31,7 @@ const (
 type Run struct {
 	a       *Analyzer
 	tracker *face.Tracker
+	fmr     float64 // target of the match; 0: the pack's
 	spare   []*face.Cells
 
 	frames    []frame
@@ -85,7 +86,7 @@ func (r *Run) Reset() {
 	clear(r.shots)
 	r.source.Reset()
 	r.sound.Reset()
-	*r = Run{a: r.a, tracker: r.tracker, spare: r.spare, frames: r.frames[:0], shots: r.shots[:0], source: r.source, sound: r.sound}
+	*r = Run{a: r.a, tracker: r.tracker, fmr: r.fmr, spare: r.spare, frames: r.frames[:0], shots: r.shots[:0], source: r.source, sound: r.sound}
 	r.tracker.Reset()
 }
 

@@ -166,7 +166,7 @@ func TestSmokeDigits(t *testing.T) {
 	if len(talkers) != 8 || len(said.Voices) != 8 || !said.Voices[0].Trained {
 		t.Fatalf("%+v", said)
 	}
-	policy := faceproof.DefaultPolicy()
+	policy := faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR)
 	policy.MinContinuity, policy.ShapePolicy = e.Pack().Continuity, e.Pack().Flash
 	p := parse(t, string(builtin(t, "digits-smoke")))
 	limits := Limits{Sessions: 1, Kinds: []string{"dubbed"}}

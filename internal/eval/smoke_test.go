@@ -32,7 +32,7 @@ func TestSmokeCampaign(t *testing.T) {
 	}
 	e := facetest.Open(t, "offline")
 	portraits, info := demoPortraits(t, e)
-	policy := faceproof.DefaultPolicy()
+	policy := faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR)
 	policy.MinContinuity, policy.ShapePolicy = e.Pack().Continuity, e.Pack().Flash
 	p := parse(t, string(builtin(t, "flash-smoke")))
 	run := func(workers int, kinds ...string) string {
@@ -150,7 +150,7 @@ func TestRecordings(t *testing.T) {
 	if !rs.Simulated {
 		t.Error("recordings of the test camera are not told from real ones")
 	}
-	c := &Campaign{Dir: t.TempDir(), Jobs: rs.Jobs, Judge: rs.Judge, Workers: 2, Header: Header{Format: 1, Campaign: "recordings", Portraits: rs.Info, Pack: e.Pack().ID, Date: "2026-11-22", Policy: faceproof.DefaultPolicy()}}
+	c := &Campaign{Dir: t.TempDir(), Jobs: rs.Jobs, Judge: rs.Judge, Workers: 2, Header: Header{Format: 1, Campaign: "recordings", Portraits: rs.Info, Pack: e.Pack().ID, Date: "2026-11-22", Policy: faceproof.DefaultPolicy().WithFMR(e.Pack().Match.FMR)}}
 	if err := c.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -123,20 +123,6 @@ type manifestFlash struct {
 	Report string `toml:"report"`
 }
 
-type manifestMatch struct {
-	Metric string        `toml:"metric"`
-	Rows   []manifestRow `toml:"row"`
-}
-
-type manifestRow struct {
-	ProbeFrames     int     `toml:"probe_frames"`
-	ReferenceFrames int     `toml:"reference_frames"`
-	Threshold       float64 `toml:"threshold"`
-	FMR             float64 `toml:"fmr"`
-	Report          string  `toml:"report"`
-	Note            string  `toml:"note"`
-}
-
 // packIDs lists the packs that the binary knows.
 func packIDs() []string {
 	entries, _ := fs.ReadDir(models.Packs, "packs")
@@ -368,33 +354,6 @@ func (m *manifestModel) pinned() pinned {
 	return pinned{name: m.File, sha256: m.SHA256, bytes: m.Bytes, embedded: m.Embedded}
 }
 
-func (m *manifest) checkMatch() error {
-	if m.Match.Metric != "cosine" && m.Match.Metric != "l2" {
-		return invalid("pack", "match.metric is %.20q, want cosine or l2", m.Match.Metric)
-	}
-	if !(m.Continuity > 0 && m.Continuity < 1) {
-		return invalid("pack", "continuity %g is not between 0 and 1", m.Continuity)
-	}
-	if len(m.Match.Rows) == 0 {
-		return invalid("pack", "match has no row")
-	}
-	for i, r := range m.Match.Rows {
-		if !(r.Threshold > 0 && r.Threshold < 1) || !(r.FMR > 0 && r.FMR < 1) || r.Report == "" || r.Note == "" {
-			return invalid("pack", "match.row %d needs threshold and fmr between 0 and 1, report and note", i+1)
-		}
-		if r.ProbeFrames < 1 || r.ReferenceFrames < 1 {
-			return invalid("pack", "match.row %d needs at least one frame on both sides", i+1)
-		}
-		if i > 0 && (r.ProbeFrames < m.Match.Rows[i-1].ProbeFrames || r.ReferenceFrames < m.Match.Rows[i-1].ReferenceFrames) {
-			return invalid("pack", "match.row %d: fewest frames come first", i+1)
-		}
-	}
-	if first := m.Match.Rows[0]; first.ProbeFrames != 1 || first.ReferenceFrames != 1 {
-		return invalid("pack", "the first match.row is for one frame on both sides")
-	}
-	return nil
-}
-
 // inside says whether p is a slash path that stays under its folder.
 func inside(p string) bool { return fs.ValidPath(p) && p != "." && path.Clean(p) == p }
 
@@ -422,7 +381,7 @@ func (m *manifest) pack(library manifestFile, file func(sha256 string) string) (
 	p := &Pack{
 		ID: m.ID, Title: m.Title, Models: map[Role]Model{}, Continuity: m.Continuity, Flash: m.Flash.ShapePolicy,
 		Warning: Text{En: m.Warning.En, Zh: m.Warning.Zh}, Runtime: file(library.SHA256),
-		Match: Match{Metric: m.Match.Metric, UnitNorm: m.Match.Metric == "cosine"},
+		Match: m.match(),
 	}
 	for _, v := range m.Models {
 		if v.Role == RolePAD {
@@ -440,9 +399,6 @@ func (m *manifest) pack(library manifestFile, file func(sha256 string) string) (
 			}
 		}
 		p.Models[v.Role] = model
-	}
-	for _, r := range m.Match.Rows {
-		p.Match.Rows = append(p.Match.Rows, MatchRow(r))
 	}
 	return p, nil
 }

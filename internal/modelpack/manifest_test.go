@@ -27,13 +27,19 @@ func TestPacksOfTheBinary(t *testing.T) {
 			t.Errorf("%s: %+v is not the published default", id, m.Flash.ShapePolicy)
 		}
 		reports := []string{m.Flash.Report}
-		for _, r := range m.Match.Rows {
-			reports = append(reports, r.Report)
+		for _, r := range m.match().Rows {
+			for _, p := range r.Points {
+				reports = append(reports, p.Report)
+			}
 		}
 		for _, name := range reports {
 			file, anchor, _ := strings.Cut(name, "#")
-			report, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
-			if err != nil || !slices.Contains(anchors(string(report)), anchor) {
+			path := filepath.Join("..", "..", filepath.FromSlash(file))
+			if anchor == "" { // the folder of a report
+				path = filepath.Join(path, "report.md")
+			}
+			report, err := os.ReadFile(path)
+			if err != nil || anchor != "" && !slices.Contains(anchors(string(report)), anchor) {
 				t.Errorf("%s: the report %s does not exist (%v)", id, name, err)
 			}
 		}
@@ -51,34 +57,6 @@ func anchors(page string) []string {
 		all = append(all, strings.ReplaceAll(slug, " ", "-"))
 	}
 	return all
-}
-
-// TestThreshold holds the thresholds that docs/evaluation.md justifies.
-func TestThreshold(t *testing.T) {
-	for _, c := range []struct {
-		pack             string
-		probe, reference int
-		want             float64
-	}{
-		{packStandard, 1, 1, .50}, {packStandard, 5, 5, .50}, {packStandard, 0, 0, .50},
-		{packOffline, 1, 1, .60}, {packOffline, 5, 1, .60}, {packOffline, 1, 9, .60},
-		{packOffline, 2, 2, .675}, {packOffline, 5, 5, .675}, {packOffline, 0, 0, .60},
-	} {
-		m, err := manifestOf(c.pack)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := m.pack(m.Runtime.AMD64, func(s string) string { return s })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := p.Threshold(c.probe, c.reference); got.Threshold != c.want {
-			t.Errorf("%s, %d and %d frames: threshold %v, want %v", c.pack, c.probe, c.reference, got.Threshold, c.want)
-		}
-		if p.Match.UnitNorm != (c.pack == packStandard) {
-			t.Errorf("%s: UnitNorm is %v", c.pack, p.Match.UnitNorm)
-		}
-	}
 }
 
 // TestParseManifestRefuses changes one line of a real manifest at a time.
@@ -110,11 +88,6 @@ func TestParseManifestRefuses(t *testing.T) {
 		"runtime digest":        {`sha256 = "ffb75a92`, `sha256 = "`, "runtime"},
 		"warning in one tongue": {`zh = `, `# `, "languages"},
 		"metric":                {`metric = "l2"`, `metric = "l1"`, "metric"},
-		"threshold":             {`threshold = 0.675`, `threshold = 1.675`, "threshold"},
-		"not a number":          {`threshold = 0.675`, `threshold = nan`, "threshold"},
-		"no rate":               {`fmr = 1.4e-3`, `fmr = 0.0`, "fmr"},
-		"no report":             {`report = "docs/evaluation.md#dlib`, `report = "" #`, "report"},
-		"rows out of order":     {`probe_frames = 1`, `probe_frames = 3`, "row"},
 		"a flash threshold":     {`min_l = 2.0`, `min_ell = 2.0`, "min_ell"},
 		"no flash threshold":    {`max_spread = 1.2`, ``, "flash.max_spread is missing"},
 		"spoof over pass":       {`spoof_l = -3.0`, `spoof_l = 3.0`, "spoof_l"},

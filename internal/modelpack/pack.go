@@ -71,25 +71,6 @@ type Model struct {
 	Origin  string // who trained it, on what, as far as is known
 }
 
-// Match holds the calibrated thresholds of the embedder.
-type Match struct {
-	Metric string // "cosine": of unit vectors; "l2": Euclidean distance of the raw descriptors
-	// UnitNorm says that an embedding, and a mean of embeddings, is made unit
-	// length. False for "l2": those thresholds were measured on raw vectors.
-	UnitNorm bool
-	Rows     []MatchRow // fewest frames first
-}
-
-// MatchRow is one calibrated threshold: it belongs to a number of averaged
-// frames on each side, because averaging moves impostors closer too.
-type MatchRow struct {
-	ProbeFrames, ReferenceFrames int     // at least
-	Threshold                    float64 // as a similarity: cosine, or 1 − L2 distance
-	FMR                          float64 // false match rate of the worst group measured
-	Report                       string  // anchor of the report that justifies it
-	Note                         string
-}
-
 // Text is a message for users.
 type Text struct {
 	En string `json:"en"`
@@ -108,18 +89,6 @@ type Pack struct {
 	Continuity float64
 	Flash      faceproof.ShapePolicy
 	Warning    Text // what the pack costs its users; empty when nothing
-}
-
-// Threshold gives the row with the most frames not above the given ones; the
-// first row when the given ones are fewer than any.
-func (p *Pack) Threshold(probeFrames, refFrames int) MatchRow {
-	var row MatchRow
-	for i, r := range p.Match.Rows {
-		if i == 0 || (r.ProbeFrames <= probeFrames && r.ReferenceFrames <= refFrames) {
-			row = r
-		}
-	}
-	return row
 }
 
 func invalid(field, format string, args ...any) error {

@@ -247,6 +247,7 @@ type PackStatus struct {
 	Active bool         `json:"active"`
 	Ready  bool         `json:"ready"` // every file that it cannot do without is there and, after Verify, as pinned
 	PAD    string       `json:"pad"`   // passive presentation attack detection: "ok", "missing", or "none" where the pack has no such networks
+	Match  Match        `json:"match"` // the calibration
 	Files  []FileStatus `json:"files"`
 }
 
@@ -300,7 +301,7 @@ func status(dataDir, id string, look func(folder, pinned) error) (PackStatus, er
 		return PackStatus{}, err
 	}
 	active, _ := f.active()
-	s := PackStatus{ID: m.ID, Title: m.Title, Active: active == m.ID, Ready: true, PAD: "none"}
+	s := PackStatus{ID: m.ID, Title: m.Title, Active: active == m.ID, Ready: true, PAD: "none", Match: m.match()}
 	add := func(p pinned, v FileStatus) {
 		v.Name, v.SHA256, v.Bytes = p.name, p.sha256, p.bytes
 		v.State, v.Error = stateOf(look(f, p))

@@ -62,7 +62,7 @@ func newWorld(t *testing.T) *world {
 			net(RoleLandmarks, KindFaceMesh, "mesh.onnx", mesh),
 			net(RoleEmbedder, KindMobileFaceNet, "embedder.onnx", embedder),
 		},
-		Match: manifestMatch{Metric: "cosine", Rows: []manifestRow{{ProbeFrames: 1, ReferenceFrames: 1, Threshold: .5, FMR: .1, Report: "r", Note: "n"}}},
+		Match: manifestMatch{Metric: "cosine", Model: "embedder.onnx", Rows: []manifestRow{{ProbeFrames: 1, ReferenceFrames: 1, Report: "r", Note: "n", Points: []manifestPoint{{FMR: 1e-4, Threshold: .5, Pairs: 1e6, Group: "g"}}}}},
 	}
 	m := w.manifest.Models
 	m[0].URL, m[2].URL = refused(t)+"/detector.onnx", refused(t)+"/embedder.onnx"

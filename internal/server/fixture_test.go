@@ -56,8 +56,9 @@ func (a *analysis) Sound(_ context.Context, s capture.Audio) error {
 	a.f.heard.Add(int64(s.Len()))
 	return nil
 }
-func (a *analysis) Reset()        {}
-func (a *analysis) Approach(bool) {}
+func (a *analysis) Reset()         {}
+func (a *analysis) Approach(bool)  {}
+func (a *analysis) Target(float64) {}
 
 func (a *analysis) Light(capture.Transcript) faceproof.LightEvidence {
 	return faceproof.LightEvidence{Frames: 24, FPS: 15, Brightness: .5, Predicted: true, Amplitude: .1, BackgroundCells: 60}
@@ -71,7 +72,7 @@ func (a *analysis) Finish(_ context.Context, t capture.Transcript, r faceproof.R
 		Flash: &faceproof.FlashEvidence{P: 1e-5, Candidates: 1e5, Z: 6, R2: .97, Amplitude: .1, LatencyMS: 80, BackgroundRatio: .1,
 			BackgroundCells: 60, SkinCells: 80, Measurable: true,
 			L: 8, Cut: 1, Shape: faceproof.ShapeEvidence{Cells: 80, HeadCells: 200, B: .6, BSE: .1, D: .8, DSE: .6, Spread: .3, Kappa: .05, KappaSE: .05}},
-		Match: &faceproof.MatchEvidence{ModelID: "test", Similarity: a.f.similarity, Threshold: .5, FMR: 1e-4, ProbeFrames: 8, ReferenceFrames: 5},
+		Match: &faceproof.MatchEvidence{ModelID: "test", Similarity: a.f.similarity, Threshold: .5, FMR: 1e-4, Score: 87.3, ProbeFrames: 8, ReferenceFrames: 5},
 	}
 	if r.State != faceproof.ReferenceFound {
 		e.Match = nil
@@ -112,6 +113,7 @@ type fixture struct {
 	ready      error
 	now        atomic.Int64 // unix milliseconds
 	log        lockedBuffer
+	overheard  func(string) // is told every answer and message; nil: nobody
 }
 
 type lockedBuffer struct {
@@ -235,7 +237,14 @@ func (f *fixture) do(method, path, body string, header ...string) (*http.Respons
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	check(f.t, err)
+	f.overhear(b)
 	return resp, string(b)
+}
+
+func (f *fixture) overhear(text []byte) {
+	if f.overheard != nil {
+		f.overheard(string(text))
+	}
 }
 
 // post sends JSON and decodes the answer.
@@ -354,6 +363,7 @@ func (c *client) read(types ...string) map[string]any {
 		if err != nil {
 			c.f.t.Fatalf("waiting for %v: %v", types, err)
 		}
+		c.f.overhear(data)
 		var m map[string]any
 		check(c.f.t, json.Unmarshal(data, &m))
 		for _, want := range types {

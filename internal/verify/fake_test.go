@@ -400,6 +400,7 @@ type fakeAnalysis struct {
 	finished []capture.Transcript
 	resets   int
 	asked    []bool                                    // to come closer
+	target   float64                                   // false match rate
 	delay    time.Duration                             // of every frame
 	frameErr error                                     // of every challenge frame
 	soundErr error                                     // of every piece of sound

@@ -17,6 +17,7 @@ type Info struct {
 	Verification faceproof.Verification
 	Decision     faceproof.Decision  // Outcome "" before the decision
 	Assurance    faceproof.Assurance // of the last attempt's camera; "" before the decision
+	MatchScore   int                 // of a face that was compared, live: faceproof.MatchScore without its tenths; 0: none was, or it is
 	Subject      faceproof.Subject
 	UserIDKey    faceproof.Token // of Redeem: stands for Subject for UserIDKeyTTL
 	Replayed     bool            // the decision was told before
@@ -89,11 +90,19 @@ func (s *Service) info(v faceproof.Verification) (Info, error) {
 		}
 		var e struct {
 			Assurance faceproof.Assurance `json:"capture_assurance"`
+			Match     struct {
+				Score float64 `json:"score"`
+			} `json:"match"`
 		}
 		if err := json.Unmarshal(v.Evidence, &e); err != nil && len(v.Evidence) > 0 {
 			return Info{}, faceproof.Errorf(faceproof.CodeInternal, "", "stored evidence does not parse")
 		}
 		i.Assurance = e.Assurance
+		// Of anybody else it would tell whether the person is registered before a
+		// live face was seen (security.md T14).
+		if r := i.Decision.Reasons[0]; r == faceproof.ReasonPass || r == faceproof.ReasonFaceMismatch {
+			i.MatchScore = int(e.Match.Score)
+		}
 	}
 	var err error
 	i.Subject, err = s.openSubject(v.SubjectSealed, subjectAAD(v.ID))

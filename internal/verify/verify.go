@@ -76,8 +76,9 @@ type Analysis interface {
 	Sound(ctx context.Context, a capture.Audio) error   // of digits
 	Light(t capture.Transcript) faceproof.LightEvidence // from the frames so far
 	Finish(ctx context.Context, t capture.Transcript, r faceproof.Reference) (faceproof.Evidence, []byte, error)
-	Reset()           // forgets the frames
-	Approach(on bool) // asks the previews to come to let the person come closer
+	Reset()             // forgets the frames
+	Approach(on bool)   // asks the previews to come to let the person come closer
+	Target(fmr float64) // the policy's MaxFMR, by which Finish takes the match threshold
 }
 
 // Keys seals and indexes; *keys.Ring is one.

@@ -81,6 +81,7 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 	if w.analysis == nil {
 		w.analysis = w.s.cfg.Analyzer.Begin()
 		w.analysis.Approach(faceproof.AskApproach(w.policy, ""))
+		w.analysis.Target(w.policy.MaxFMR)
 	}
 	switch {
 	case j.analyse != nil:

@@ -280,7 +280,7 @@ func TestRepeatAfterSystemError(t *testing.T) {
 
 // ours are the members that WeChat's answers do not have; docs/wechat.md tells
 // of each.
-var ours = []string{"capture_assurance", "check_alive_reason", "liveness_level", "replayed"}
+var ours = []string{"capture_assurance", "check_alive_reason", "liveness_level", "match_score", "replayed"}
 
 // oursOf2 are in 1.0's getinfo, and here in queryverifyinfo too.
 var oursOf2 = []string{"check_alive_type", "validate_data"}

@@ -115,6 +115,13 @@ func TestOutcomes(t *testing.T) {
 	byDigits.Method, byDigits.Level, byDigits.Digits = faceproof.MethodDigits, faceproof.LevelLow, "407193"
 	f.decided(faceproof.StateDecided, byFlash)
 	both("by the flash")
+	for _, key := range []string{"cred", "the-verify-id"} {
+		info := f.verify.infos[string(appA)+key]
+		info.MatchScore = 87
+		f.verify.infos[string(appA)+key] = info
+	}
+	f.verify.used = map[string]string{}
+	both("with a score")
 	f.decided(faceproof.StateDecided, byDigits)
 	both("by digits")
 	f.decided(faceproof.StateDecided, faceproof.Decision{Outcome: faceproof.OutcomeReject, Reasons: []faceproof.Reason{faceproof.ReasonMisread}, Method: faceproof.MethodDigits})
@@ -335,7 +342,7 @@ func TestAnswerTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	numbers := map[string]bool{"errcode": true, "expires_in": true, "identify_ret": true, "identify_time": true, "finish_time": true, "check_alive_type": true, "verify_ret": true}
+	numbers := map[string]bool{"errcode": true, "expires_in": true, "identify_ret": true, "identify_time": true, "finish_time": true, "check_alive_type": true, "verify_ret": true, "match_score": true}
 	n := 0
 	for line := range strings.Lines(string(b)) {
 		_, body, ok := strings.Cut(line, "utf-8 ")

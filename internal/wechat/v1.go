@@ -75,6 +75,7 @@ type infoAnswer struct {
 	Level       faceproof.Level     `json:"liveness_level,omitempty"`     // ours: of a pass
 	Assurance   faceproof.Assurance `json:"capture_assurance,omitempty"`  // ours
 	AliveReason string              `json:"check_alive_reason,omitempty"` // ours: why type 2 used it
+	MatchScore  int                 `json:"match_score,omitempty"`        // ours: how alike the faces are, 0 to 100
 	Replayed    bool                `json:"replayed,omitempty"`           // ours: a first answer went out before
 }
 
@@ -101,7 +102,7 @@ func (a *API) getInfo(c *call) (any, error) {
 		Message: "ok", IdentifyRet: identifyRet(info.Decision),
 		IdentifyTime: seconds(v.StartedAt), FinishTime: seconds(v.FinishedAt),
 		ValidateData: info.Decision.Digits, Level: info.Decision.Level,
-		OpenID: v.OpenID, AliveType: int(info.Method()), AliveReason: info.AliveReason(), Assurance: info.Assurance,
+		OpenID: v.OpenID, AliveType: int(info.Method()), AliveReason: info.AliveReason(), Assurance: info.Assurance, MatchScore: info.MatchScore,
 		IDCardMD5: md5Hex(info.Subject.IDNumber.Reveal()), // the last X is upper case already
 		NameMD5:   md5Hex(info.Subject.Name.Reveal()),
 		UserIDKey: info.UserIDKey.Reveal(), Replayed: info.Replayed,

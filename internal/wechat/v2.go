@@ -95,6 +95,7 @@ type verifyInfoAnswer struct {
 	Level        faceproof.Level     `json:"liveness_level,omitempty"` // of a pass
 	Assurance    faceproof.Assurance `json:"capture_assurance,omitempty"`
 	AliveReason  string              `json:"check_alive_reason,omitempty"` // why the method was used
+	MatchScore   int                 `json:"match_score,omitempty"`        // how alike the faces are, 0 to 100
 	Replayed     bool                `json:"replayed,omitempty"`           // the result was told before
 }
 
@@ -110,7 +111,7 @@ func (a *API) queryVerifyInfo(c *call) (any, error) {
 	}
 	d := info.Decision
 	answer := verifyInfoAnswer{Message: "ok", VerifyRet: verifyRet(info.Verification, d), ValidateData: d.Digits, Level: d.Level,
-		Assurance: info.Assurance, AliveReason: info.AliveReason(), Replayed: info.Replayed}
+		Assurance: info.Assurance, AliveReason: info.AliveReason(), MatchScore: info.MatchScore, Replayed: info.Replayed}
 	if d.Method != "" {
 		method := int(info.Method())
 		answer.AliveType = &method
