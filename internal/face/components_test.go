@@ -187,6 +187,9 @@ func TestGateNamesComponent(t *testing.T) {
 	if q.Yaw = 40; face.Comparable(q) {
 		t.Error("a turned face can be compared")
 	}
+	if q.Yaw, q.EyeDistance = 0, 35; face.Comparable(q) {
+		t.Error("a face too small to tell people apart can be compared")
+	}
 }
 
 func BenchmarkComponents(b *testing.B) {
