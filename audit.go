@@ -7,5 +7,5 @@ type AuditEntry struct {
 	Actor  string // "app:wx…", "capture", "cli", "retention"
 	Action string // "verification.create", "credential.redeem", "person.add", …
 	Object string // id of what was touched
-	Detail string // closed vocabulary, such as a Reason; no free text
+	Detail string // closed vocabulary, such as a Reason; no free text, but the legal basis of a search 1:N
 }

@@ -43,6 +43,8 @@ type Store interface {
 	Persons(ctx context.Context, after string, limit int) ([]faceproof.Person, error)
 	// DeletePerson deletes all of a person at once. CodeNotFound.
 	DeletePerson(ctx context.Context, id string, a faceproof.AuditEntry) error
+	// Audit records a search 1:N.
+	Audit(ctx context.Context, a faceproof.AuditEntry) error
 }
 
 // Keys seals and indexes; *keys.Ring does.
@@ -72,7 +74,10 @@ type Config struct {
 	// Dimensions is the length of the model's embeddings, for the template that
 	// stands in for somebody who is not enrolled. Default 128.
 	Dimensions int
-	Now        func() time.Time // nil: time.Now
+	// Search, when there is one, is made 1:N at every enrolment, before anything is
+	// stored; where it cannot be made nobody is enrolled. nil: none.
+	Search *Search
+	Now    func() time.Time // nil: time.Now
 }
 
 // Local is the registry of this server. It is safe for concurrent use.
@@ -120,6 +125,7 @@ func (l *Local) Replace(ctx context.Context, s faceproof.Subject, photos [][]byt
 type Enrolled struct {
 	ID       string
 	Replaced bool
+	Leads    []Lead              // who is like them, where Config.Search asks; for the operator, never for a front end
 	Photos   []faceproof.Quality // of each, in order; when it failed, of those that were looked at; nil: the Enroller is no Judge
 }
 
@@ -153,6 +159,11 @@ func (l *Local) Enrol(ctx context.Context, s faceproof.Subject, photos [][]byte,
 	id, now := newID(), l.c.Now().UnixMilli()
 	if enrolled {
 		id = near.ID
+	}
+	if l.c.Search != nil {
+		if out.Leads, err = l.leads(ctx, *l.c.Search, id, template, actor); err != nil {
+			return out, err
+		}
 	}
 	p, err := l.seal(id, s.Name.Reveal(), s.IDNumber.Reveal(), template)
 	if err != nil {
@@ -223,30 +234,17 @@ type Info struct {
 
 // List calls f for every person, in no telling order. f's error ends it.
 func (l *Local) List(ctx context.Context, f func(Info) error) error {
-	const page = 200
-	for after := ""; ; {
-		persons, err := l.c.Store.Persons(ctx, after, page)
+	return l.each(ctx, func(p faceproof.Person) error {
+		name, err := l.c.Keys.Open(p.NameSealed, aad(purposeName, p.ID))
 		if err != nil {
 			return err
 		}
-		for _, p := range persons {
-			after = p.ID
-			name, err := l.c.Keys.Open(p.NameSealed, aad(purposeName, p.ID))
-			if err != nil {
-				return err
-			}
-			n, err := faceproof.ParseName(string(name), "name")
-			if err != nil {
-				return err
-			}
-			if err := f(Info{p.ID, n.Masked(), p.ModelID, p.Frames, p.CreatedAt, p.UpdatedAt}); err != nil {
-				return err
-			}
+		n, err := faceproof.ParseName(string(name), "name")
+		if err != nil {
+			return err
 		}
-		if len(persons) < page {
-			return nil
-		}
-	}
+		return f(Info{p.ID, n.Masked(), p.ModelID, p.Frames, p.CreatedAt, p.UpdatedAt})
+	})
 }
 
 // Remove deletes a person: identity and template, in one step. Errors:
