@@ -110,7 +110,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 	@build/fuzz.sh $(FUZZTIME)
 
 clean: ## build outputs; never the data folder
-	rm -rf bin e2e/out e2e/node_modules web/node_modules models/npm/node_modules
+	rm -rf bin e2e/out e2e/node_modules web/node_modules models/npm/node_modules eval/peers/node_modules
 	find web/dist -mindepth 1 ! -name placeholder.txt -delete 2>/dev/null || true
 
 comma := ,
