@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"faceproof"
+	"faceproof/internal/face/facetest"
 	"faceproof/internal/modelpack"
 )
 
@@ -79,6 +81,19 @@ func TestStrangers(t *testing.T) {
 	}{{1, "most"}, {.398, "in 2.5 is"}, {1.1e-3, "in 910 is"}, {2e-5, "in 50000 is"}, {1.2e-4, "in 8300 is"}} {
 		if got := strangers(c.fmr); !strings.Contains(got, c.want) {
 			t.Errorf("%g: %s", c.fmr, got)
+		}
+	}
+}
+
+// serve does not start for a rate that the installed pack has no threshold for,
+// and names the smallest; nothing of the data is opened before.
+func TestServeRefusesRates(t *testing.T) {
+	for _, pack := range facetest.Packs {
+		e := facetest.Open(t, pack) // skips when it is not installed
+		err := serve(t.Context(), &globals{DataDir: facetest.DataDir(), Out: &output{}, Err: &output{}}, serveFlags{addr: "localhost:0", pack: pack, fmr: 1e-9})
+		says := fmt.Sprintf("--fmr: the smallest false match rate for which pack %s is calibrated is %g", pack, e.Pack().Match.Smallest)
+		if faceproof.ErrorCode(err) != faceproof.CodeInvalid || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", pack, err)
 		}
 	}
 }
