@@ -25,28 +25,34 @@ const maxStdin = 64 << 10
 // closes it.
 type openEnroller func(*globals) (registry.Enroller, func(), error)
 
-func registryCommand(g *globals) *cobra.Command { return registryCommandWith(g, openFaces) }
+func registryCommand(g *globals) *cobra.Command { return registryCommandWith(g, openFaces, packMatch) }
 
-// registryCommandWith is registryCommand with another maker of templates.
-func registryCommandWith(g *globals, faces openEnroller) *cobra.Command {
+// registryCommandWith is registryCommand with another maker of templates, and its
+// calibration.
+func registryCommandWith(g *globals, faces openEnroller, match openMatch) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "registry",
 		Short: "Enrol people, list and remove them",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(registryAddCommand(g, faces), registryImportCommand(g, faces), registryListCommand(g), registryRemoveCommand(g))
+	c.AddCommand(registryAddCommand(g, faces, match), registryImportCommand(g, faces), registryListCommand(g), registryRemoveCommand(g), registryDuplicatesCommand(g, match))
 	return c
 }
 
 // openRegistry opens the store and the registry on it; without faces, people
 // can be listed and removed only.
 func openRegistry(g *globals, faces openEnroller) (*registry.Local, func(), error) {
+	return openSearching(g, faces, nil)
+}
+
+// openSearching is openRegistry with a search 1:N at every enrolment; nil: none.
+func openSearching(g *globals, faces openEnroller, search *registry.Search) (*registry.Local, func(), error) {
 	s, ring, done, err := openStore(g)
 	if err != nil {
 		return nil, nil, err
 	}
-	c := registry.Config{Store: s, Keys: ring}
+	c := registry.Config{Store: s, Keys: ring, Search: search}
 	if faces != nil {
 		enroller, closeFaces, err := faces(g)
 		if err != nil {
@@ -72,9 +78,10 @@ type newPerson struct {
 	Photos   []string `json:"photos"` // files
 }
 
-func registryAddCommand(g *globals, faces openEnroller) *cobra.Command {
+func registryAddCommand(g *globals, faces openEnroller, match openMatch) *cobra.Command {
 	var p newPerson
 	var stdin, replace bool
+	var check duplicateCheck
 	c := &cobra.Command{
 		Use:   "add (--name NAME --id NUMBER PHOTO... | --from-stdin)",
 		Short: "Enrol one person from one or more photos",
@@ -94,13 +101,15 @@ func registryAddCommand(g *globals, faces openEnroller) *cobra.Command {
 			} else {
 				p.Photos = args
 			}
-			return addPerson(g, cmd, faces, p, replace)
+			return addPerson(g, cmd, faces, match, p, replace, check)
 		},
 	}
 	c.Flags().StringVar(&p.Name, "name", "", "the person's name, as on the identity card")
 	c.Flags().StringVar(&p.IDNumber, "id", "", "the 18-character identity number")
 	c.Flags().BoolVar(&stdin, "from-stdin", false, "read name, id_number and photos (files) as JSON from standard input")
 	c.Flags().BoolVar(&replace, "replace", false, "replace name and template of a person who is enrolled already")
+	c.Flags().BoolVar(&check.on, "check-duplicates", false, "search 1:N whether somebody enrolled is alike, and warn; needs --legal-basis")
+	c.Flags().StringVar(&check.basis, "legal-basis", "", basisHelp)
 	return c
 }
 
@@ -129,7 +138,7 @@ func readPerson(in io.Reader, p *newPerson) error {
 	return nil
 }
 
-func addPerson(g *globals, cmd *cobra.Command, faces openEnroller, p newPerson, replace bool) error {
+func addPerson(g *globals, cmd *cobra.Command, faces openEnroller, match openMatch, p newPerson, replace bool, check duplicateCheck) error {
 	var s faceproof.Subject
 	var err error
 	if s.Name, err = faceproof.ParseName(p.Name, "name"); err != nil {
@@ -142,7 +151,11 @@ func addPerson(g *globals, cmd *cobra.Command, faces openEnroller, p newPerson, 
 	if err != nil {
 		return err
 	}
-	r, done, err := openRegistry(g, faces)
+	search, m, err := check.search(g, match)
+	if err != nil {
+		return err
+	}
+	r, done, err := openSearching(g, faces, search)
 	if err != nil {
 		return err
 	}
@@ -152,7 +165,12 @@ func addPerson(g *globals, cmd *cobra.Command, faces openEnroller, p newPerson, 
 		printPhotos(g.Err, e.Photos)
 		return err
 	}
-	return answer(g, map[string]any{"person_id": e.ID, "photos": orEmpty(e.Photos)}, func(w io.Writer) {
+	told := map[string]any{"person_id": e.ID, "photos": orEmpty(e.Photos)}
+	if search != nil {
+		told["leads"], told["searched"] = e.Leads, e.Searched
+		warnOfLeads(g.Err, m, *search, e)
+	}
+	return answer(g, told, func(w io.Writer) {
 		fmt.Fprintf(w, "enrolled %s\n", e.ID)
 		printPhotos(w, e.Photos)
 	})

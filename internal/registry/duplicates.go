@@ -117,26 +117,27 @@ func (l *Local) Duplicates(ctx context.Context, q DuplicateQuery) (Duplicates, e
 	return out, nil
 }
 
-// leads searches for the one who is being enrolled under id.
-func (l *Local) leads(ctx context.Context, s Search, id string, t faceproof.Template, actor string) ([]Lead, error) {
+// leads searches for the one who is being enrolled under id, in how many
+// templates.
+func (l *Local) leads(ctx context.Context, s Search, id string, t faceproof.Template, actor string) (out []Lead, searched int, err error) {
 	g, err := l.gallery(ctx, s, faceproof.AuditEntry{Actor: actor, Action: "person.search", Object: id})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer g.Close()
 	if _, err := l.fill(ctx, g, s.ModelID, nil); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	g.Remove(id) // a person who is replaced is no lead
 	found, err := g.Search(ctx, t, maxLeads, s.Threshold)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	out := []Lead{}
+	out = []Lead{}
 	for _, c := range found {
 		out = append(out, Lead(c))
 	}
-	return out, nil
+	return out, g.Len(), nil
 }
 
 // gallery makes an empty one for a search that may be made, and records it.

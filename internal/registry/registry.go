@@ -126,6 +126,7 @@ type Enrolled struct {
 	ID       string
 	Replaced bool
 	Leads    []Lead              // who is like them, where Config.Search asks; for the operator, never for a front end
+	Searched int                 // templates that Leads were looked for in
 	Photos   []faceproof.Quality // of each, in order; when it failed, of those that were looked at; nil: the Enroller is no Judge
 }
 
@@ -161,7 +162,7 @@ func (l *Local) Enrol(ctx context.Context, s faceproof.Subject, photos [][]byte,
 		id = near.ID
 	}
 	if l.c.Search != nil {
-		if out.Leads, err = l.leads(ctx, *l.c.Search, id, template, actor); err != nil {
+		if out.Leads, out.Searched, err = l.leads(ctx, *l.c.Search, id, template, actor); err != nil {
 			return out, err
 		}
 	}
