@@ -8,7 +8,7 @@
 // float32, each padded to whole cache lines of 64 bytes, in blocks of 1,024 rows
 // (512 KiB at 128 dimensions). A block stays in a core's cache while many probes
 // pass it, and a gallery grows without being copied. The loop over a row is plain
-// Go with eight sums, which is enough to wait for memory and not for the adder.
+// Go with eight sums, so that no addition waits for the one before.
 //
 // Memory: 512 bytes a template of 128 dimensions, and about 100 for its id.
 package gallery
