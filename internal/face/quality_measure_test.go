@@ -69,8 +69,25 @@ func TestMeasureQuality(t *testing.T) {
 			for _, c := range (faceproof.Components{}).List() {
 				discard(t, c.Name, pairs)
 			}
+			discard(t, unified+", second half", pairs[len(pairs)/2:])
+			bands(t, pairs)
 		})
 	}
+}
+
+const unified = "unified_quality_score"
+
+// bands logs how many pairs do not match, by fifths of the unified score.
+func bands(t *testing.T, pairs []scoredPair) {
+	t.Helper()
+	var miss, n [5]int
+	for _, p := range pairs {
+		k := min(max(p.scores[unified], 0)/20, 4)
+		if n[k]++; !p.match {
+			miss[k]++
+		}
+	}
+	t.Logf("%s, 0–19 to 80–100: %v fail of %v", unified, miss, n)
 }
 
 type scoredPair struct {
@@ -112,8 +129,9 @@ func judge1(t *testing.T, e *face.Engine, path string) (out judged) {
 
 // discard logs the error-versus-discard curve of one score, and the chance that
 // it is lower for a pair that does not match than for one that does.
-func discard(t *testing.T, name string, pairs []scoredPair) {
+func discard(t *testing.T, label string, pairs []scoredPair) {
 	t.Helper()
+	name, _, _ := strings.Cut(label, ",")
 	sorted := slices.Clone(pairs)
 	slices.SortStableFunc(sorted, func(a, b scoredPair) int { return cmp.Compare(a.scores[name], b.scores[name]) })
 	var row strings.Builder
@@ -143,5 +161,5 @@ func discard(t *testing.T, name string, pairs []scoredPair) {
 			}
 		}
 	}
-	t.Logf("%-32s AUC %.3f %s", name, lower/max(n, 1), row.String())
+	t.Logf("%-32s AUC %.3f %s", label, lower/max(n, 1), row.String())
 }
