@@ -79,7 +79,7 @@ type duplicatesAnswer struct {
 	FMR           float64        `json:"fmr"`                  // that the threshold stands for, of one comparison
 	FPIR          float64        `json:"fpir"`                 // of one search in so many templates
 	NeededFMR     float64        `json:"fmr_for_fpir_0_01"`    // that one comparison would need; 0: nobody is enrolled
-	ExpectedFalse float64        `json:"expected_false_pairs"` // pairs of strangers among the comparisons
+	ExpectedFalse float64        `json:"expected_false_pairs"` // pairs of strangers among the comparisons, at most: the worst group's rate
 	Note          modelpack.Text `json:"note"`
 }
 
@@ -88,8 +88,8 @@ func leadsOnly(m modelpack.Match, threshold float64, templates int) modelpack.Te
 	fmr := rateAt(m, threshold)
 	fpir := 100 * gallery.FPIR(fmr, templates)
 	return modelpack.Text{
-		En: fmt.Sprintf("these are leads for a human, not findings: at a false match rate of %.2g, one search in %d templates finds a stranger %.2g %% of the time; twins and relatives more often. Compare photos and documents before anything is done to anybody", fmr, templates, fpir),
-		Zh: fmt.Sprintf("以上只是供人工核查的线索，不是结论：误识率为 %.2g 时，在 %d 个模板中检索一次，有 %.2g%% 的可能找到陌生人；双胞胎和亲属更高。处理任何人之前，请核对照片与证件", fmr, templates, fpir),
+		En: fmt.Sprintf("these are leads for a human, not findings: at a false match rate of %.2g, one search in %d templates finds a stranger %.3g %% of the time; twins and relatives more often. Compare photos and documents before anything is done to anybody", fmr, templates, fpir),
+		Zh: fmt.Sprintf("以上只是供人工核查的线索，不是结论：误识率为 %.2g 时，在 %d 个模板中检索一次，有 %.3g%% 的可能找到陌生人；双胞胎和亲属更高。处理任何人之前，请核对照片与证件", fmr, templates, fpir),
 	}
 }
 
@@ -188,7 +188,7 @@ func (a duplicatesAnswer) print(w io.Writer) {
 		more = ", and there are more"
 	}
 	fmt.Fprintf(w, "%d pairs%s; %d templates, %d of another model left out; %d comparisons at similarity %.4g\n", len(a.Pairs), more, a.Templates, a.OtherModel, a.Comparisons, a.Threshold)
-	fmt.Fprintf(w, "expected pairs of strangers: %.2g (false match rate %.2g; for 1 false answer in 100 searches it would have to be %.2g)\n", a.ExpectedFalse, a.FMR, a.NeededFMR)
+	fmt.Fprintf(w, "pairs of strangers to expect: up to %.3g (false match rate %.2g; for 1 false answer in 100 searches it would have to be %.2g)\n", a.ExpectedFalse, a.FMR, a.NeededFMR)
 	fmt.Fprintf(w, "! %s\n! %s\n", a.Note.Zh, a.Note.En)
 }
 
