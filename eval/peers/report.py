@@ -43,7 +43,7 @@ TEXT = {
         "meta": "{date} · 模型包 `{pack}` · {cpu}，{cores} 核，负载 {load} · {photos} 张照片，每次均从 JPEG 解码 · 轮流 {rounds} 轮 · 各 1 线程，已预热",
         "goals": "目标", "goal": "目标", "met": "达到", "missed": "**未达到**", "pipeline": "全流程", "best": "不含解码",
         "small": "长边 {side} 像素、JPEG 88：接近采集时上传的大小", "full": "原尺寸照片",
-        "peer": "同类", "n": "照片数", "found": "检出人脸的照片：同类 / 本产品", "faces": "人脸数：同类 / 本产品", "photo": "张照片",
+        "peer": "同类", "n": "照片数", "found": "检出人脸的照片：同类 / 本产品", "faces": "人脸数：同类 / 本产品", "photo": "照片",
         "whole": "全流程", "no_decode": "……不含解码", "alike": "同等步骤：不含关键点", "alike_no_decode": "……不含解码", "decode_detect": "解码 + 检测",
         "decode": "解码", "detect": "检测", "landmarks": "关键点", "embed": "对齐 + 特征", "wall": "全流程（按时钟）",
         "pairs": "同机准确率：deepface 单元测试的 {n} 对",
