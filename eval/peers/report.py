@@ -27,7 +27,7 @@ TEXT = {
         "pairnote": "Press photos of a few public figures; pairs share pictures and are not independent, so the intervals (Wilson) are too narrow. Too few to tell the three apart.",
         "did": "What each does",
         "notes": [
-            "faceproof: `faceproof bench photos`: YuNet 320, 468 landmarks with the pose (FaceMesh, two passes), MobileFaceNet of the largest face, Go's JPEG decoder. "
+            "faceproof: `faceproof bench photos`: YuNet 320, 468 landmarks with the pose (FaceMesh, looked at again until it stays in place), MobileFaceNet of the largest face, Go's JPEG decoder. "
             "The mesh is what the tests of liveness need; OpenCV has none, so “like for like” leaves landmarks out on both sides, although ours also places the face by five points of the mesh: the detector's own five would do nearly as well (98.1 and 97.9 % of genuine pairs at 1e-3, docs/evaluation.md).",
             "OpenCV: YuNet at 320 px, alignment by its own five points, and MobileFaceNet (the same file as ours) through `cv2.dnn`. Its usual embedder, SFace, is not at hand. {cv}",
             "face-api: SSD MobileNet, 68 landmarks and the 128-D descriptor of the largest face, tfjs; photos decoded by libvips. Its native back end (tfjs-node) was not measured: an install script fetches its binary, and none is run here.",
@@ -51,7 +51,7 @@ TEXT = {
         "pairnote": "少数公众人物的新闻照片；各对共用图片，并不独立，故（Wilson）区间偏窄。数量太少，不足以区分三者。",
         "did": "各自做了什么",
         "notes": [
-            "本产品：`faceproof bench photos`：YuNet 320、468 个关键点及姿态（FaceMesh，两遍）、最大人脸的 MobileFaceNet，Go 的 JPEG 解码器。活体检测需要网格；OpenCV 没有，故“同等步骤”两边都不含关键点；本产品也用网格中的五点对齐人脸，但检测器自身的五点几乎同样好（FMR 1e-3 时 98.1 % 与 97.9 %，见 docs/evaluation.md）。",
+            "本产品：`faceproof bench photos`：YuNet 320、468 个关键点及姿态（FaceMesh，反复至位置稳定）、最大人脸的 MobileFaceNet，Go 的 JPEG 解码器。活体检测需要网格；OpenCV 没有，故“同等步骤”两边都不含关键点；本产品也用网格中的五点对齐人脸，但检测器自身的五点几乎同样好（FMR 1e-3 时 98.1 % 与 97.9 %，见 docs/evaluation.md）。",
             "OpenCV：320 像素的 YuNet，用其五点对齐，MobileFaceNet（与本产品同一文件）由 `cv2.dnn` 运行。其常用特征模型 SFace 不在手边。{cv}",
             "face-api：SSD MobileNet、68 个关键点、最大人脸的 128 维描述子，tfjs；照片由 libvips 解码。其原生后端（tfjs-node）的二进制由安装脚本下载，此处不运行安装脚本，故未测。",
             "face-api 纯 JavaScript：一张照片、一轮；网络对任何照片的开销相同。",
