@@ -238,8 +238,8 @@ func prepare(ctx context.Context, g *globals, c *eval.Campaign, f *redteamFlags,
 		if !r.Aloud {
 			return func() {}, nil
 		}
-		done := func() {}
-		r.Speech, c.Header.Speech, done, err = hearing(e)
+		speech, info, done, err := hearing(e)
+		r.Speech, c.Header.Speech = speech, info
 		return done, err
 	}
 	camera := &eval.Camera{Engine: e, Policy: c.Header.Policy}

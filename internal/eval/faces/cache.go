@@ -69,7 +69,7 @@ func openCache(dir, digest string) (*cache, error) {
 		c.known[l.Key] = s
 		good += int64(len(line))
 	}
-	if err := f.Truncate(good); err == nil {
+	if err = f.Truncate(good); err == nil {
 		_, err = f.Seek(good, io.SeekStart)
 	}
 	if err != nil {
