@@ -33,6 +33,7 @@ var imports = map[string][]string{
 	"internal/eval/svg":            {},
 	"internal/keys":                {"."},
 	"internal/gallery":             {"."}, // 1:N over templates; it knows no person
+	"internal/acceptance":          {},    // what tests measured; only tests and build/acceptance call it
 	"models":                       {},
 	"eval/protocols":               {},
 	"web":                          {},
@@ -67,6 +68,8 @@ var imports = map[string][]string{
 	"internal/eval":       {".", "internal/analysis", "internal/capture", "internal/digits", "internal/eval/aloud", "internal/eval/score", "internal/eval/svg", "internal/face", "internal/flash", "internal/imaging", "internal/simcam"},
 	// how fast a machine verifies: the server's own parts on filmed sessions
 	"internal/bench": {".", "internal/analysis", "internal/capture", "internal/eval", "internal/face", "internal/flash", "internal/imaging", "internal/simcam", "internal/verify"},
+	// docs/acceptance.md from what tests measured
+	"build/acceptance": {"internal/acceptance"},
 	// level 4
 	"cmd/faceproof": {"*"},
 }
