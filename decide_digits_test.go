@@ -95,6 +95,7 @@ func TestDecideDigits(t *testing.T) {
 		{"a still picture again", again(still), OutcomeReject, ReasonLips, HintNone, LevelNone},
 		{"another's mouth", otherMouth, OutcomeInconclusive, ReasonLips, HintShowMouth, LevelNone},
 		{"another's mouth again", again(otherMouth), OutcomeReject, ReasonLips, HintNone, LevelNone},
+		{"this mouth, at another time", func(e *Evidence) { e.Digits.Lips.Rival = e.Digits.Lips.Sync + .11 }, OutcomeInconclusive, ReasonLips, HintShowMouth, LevelNone},
 		{"perhaps this mouth, again", again(func(e *Evidence) { e.Digits.Lips.Sync = .25 }), OutcomeInconclusive, ReasonLips, HintShowMouth, LevelNone},
 		{"a mouth far behind", func(e *Evidence) { e.Digits.Lips.LagMS = 220 }, OutcomeInconclusive, ReasonLips, HintShowMouth, LevelNone},
 		{"a mouth far ahead", func(e *Evidence) { e.Digits.Lips.LagMS = -220 }, OutcomeInconclusive, ReasonLips, HintShowMouth, LevelNone},

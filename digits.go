@@ -67,5 +67,6 @@ type LipsEvidence struct {
 	Sync   float64 `json:"sync"`   // s: highest correlation within ±160 ms
 	LagMS  float64 `json:"lag_ms"` // of it; positive: the mouth is later
 	Null   float64 `json:"null"`   // z of Sync among shifts of this very sound
+	Rival  float64 `json:"rival"`  // highest correlation from 300 to 1,000 ms off, either way
 	Onsets int     `json:"onsets"` // digits at whose sound the mouth opens
 }

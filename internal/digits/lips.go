@@ -11,12 +11,14 @@ import (
 const (
 	lipsGrid    = 20.
 	lipsLag     = 160 / lipsGrid // steps
-	lipsTrend   = 1200.          // width of the moving average that is taken off
-	lipsSmooth  = 90.            // of the sound
-	lipsFloor   = 6.5            // nepers of power under the loudest
-	lipsNulls   = 13             // circular shifts
-	lipsSpread  = .03            // least spread of the null
-	lipsFrames  = 24             // fewest
+	rivalFrom   = 300 / lipsGrid
+	rivalTo     = 1000 / lipsGrid
+	lipsTrend   = 1200. // width of the moving average that is taken off
+	lipsSmooth  = 90.   // of the sound
+	lipsFloor   = 6.5   // nepers of power under the loudest
+	lipsNulls   = 13    // circular shifts
+	lipsSpread  = .03   // least spread of the null
+	lipsFrames  = 24    // fewest
 	lipsLeastMS = 2000.
 	onsetBefore = 150. // the mouth opens for a digit from … to … after its onset
 	onsetAfter  = 250.
@@ -28,7 +30,8 @@ const (
 // times at (ms, client clock, ascending), with the sound of the same time:
 // Pearson's correlation of the opening and the loudness from 150 to 2,700 Hz,
 // without their slow parts, the highest within ±160 ms. Null says by how many
-// standard deviations that exceeds what circular shifts of this very sound give.
+// standard deviations that exceeds what circular shifts of this very sound give, Rival
+// how well the sound fits at another time: dubbing that is late or early fits there.
 // onsets (ms, client clock; nil: not known) are those of the digits. NaN stands
 // for a frame without a mouth. Too little of either leaves Sync at 0.
 func Lips(opening, at []float64, s Sound, onsets []float64) faceproof.LipsEvidence {
@@ -69,6 +72,9 @@ func Lips(opening, at []float64, s Sound, onsets []float64) faceproof.LipsEviden
 	for k := 1; k <= lipsNulls; k++ {
 		v, _ := sync160(mouth, voice, k*n/(lipsNulls+1))
 		sum, square = sum+v, square+v*v
+	}
+	for l := int(rivalFrom); l <= rivalTo; l++ {
+		e.Rival = max(e.Rival, correlation(mouth, voice, l, 0), correlation(mouth, voice, -l, 0))
 	}
 	mean := sum / lipsNulls
 	e.Null = (e.Sync - mean) / (math.Sqrt(max(0, square/lipsNulls-mean*mean)) + lipsSpread)
@@ -140,25 +146,30 @@ func between(x []float64, at float64) float64 {
 // sync160 is the highest correlation of the mouth with the voice turned by some
 // steps, and its lag in steps: positive when the mouth is later.
 func sync160(mouth, voice []float64, turn int) (best float64, lag int) {
-	n := len(mouth)
 	best = -1
 	for l := -int(lipsLag); l <= int(lipsLag); l++ {
-		var sm, sv, mm, vv, mv, count float64
-		for i := max(0, -l); i < min(n, n-l); i++ {
-			m, v := mouth[i+l], voice[(i+turn)%n]
-			sm, sv, mm, vv, mv = sm+m, sv+v, mm+m*m, vv+v*v, mv+m*v
-			count++
-		}
-		a, b := mm-sm*sm/count, vv-sv*sv/count
-		r := 0.
-		if a > 1e-12*count && b > 1e-12*count {
-			r = (mv - sm*sv/count) / math.Sqrt(a*b)
-		}
-		if r > best || r == best && max(l, -l) < max(lag, -lag) {
+		if r := correlation(mouth, voice, l, turn); r > best || r == best && max(l, -l) < max(lag, -lag) {
 			best, lag = r, l
 		}
 	}
 	return best, lag
+}
+
+// correlation is Pearson's, of the mouth l steps later with the voice turned by
+// some steps; 0 where one of them is constant.
+func correlation(mouth, voice []float64, l, turn int) float64 {
+	n := len(mouth)
+	var sm, sv, mm, vv, mv, count float64
+	for i := max(0, -l); i < min(n, n-l); i++ {
+		m, v := mouth[i+l], voice[(i+turn)%n]
+		sm, sv, mm, vv, mv = sm+m, sv+v, mm+m*m, vv+v*v, mv+m*v
+		count++
+	}
+	a, b := mm-sm*sm/count, vv-sv*sv/count
+	if !(a > 1e-12*count && b > 1e-12*count) {
+		return 0
+	}
+	return (mv - sm*sv/count) / math.Sqrt(a*b)
 }
 
 // openings counts the onsets at which the mouth is open wider than in the pauses

@@ -26,13 +26,13 @@ func TestLips(t *testing.T) {
 		for _, lag := range []float64{-100, 0, 60, 140} {
 			o, at := mouthOf(sixTimes, 9, fps, lag, .004, 3)
 			e := Lips(o, at, s, onsets)
-			if e.Sync < .6 || math.Abs(e.LagMS-lag) > 50 || e.Null < 2 || e.Onsets < 5 || e.Range < .08 || e.Frames < 70 {
+			if e.Sync < .6 || e.Rival > e.Sync || math.Abs(e.LagMS-lag) > 50 || e.Null < 2 || e.Onsets < 5 || e.Range < .08 || e.Frames < 70 {
 				t.Errorf("%g a second, %g ms later: %+v", fps, lag, e)
 			}
 		}
 		for name, d := range map[string]float64{"earlier": -700, "later": 700} {
 			o, at := mouthOf(plus(sixTimes, d), 9, fps, 0, .004, 4)
-			if e := Lips(o, at, s, onsets); e.Sync > .3 || e.Null > 1.5 {
+			if e := Lips(o, at, s, onsets); e.Sync > .3 || e.Null > 1.5 || e.Rival < e.Sync+.3 {
 				t.Errorf("%g a second, %s: %+v", fps, name, e)
 			}
 		}
@@ -46,7 +46,7 @@ func TestLips(t *testing.T) {
 		t.Errorf("another rhythm: %+v", e)
 	}
 	constant := make([]float64, 100)
-	if e := Lips(constant, at[:100], s, onsets); e.Sync != 0 || e.LagMS != 0 || e.Range != 0 || e.Onsets != 0 || e.Null != 0 {
+	if e := Lips(constant, at[:100], s, onsets); e.Sync != 0 || e.LagMS != 0 || e.Range != 0 || e.Onsets != 0 || e.Null != 0 || e.Rival != 0 {
 		t.Errorf("constant: %+v", e)
 	}
 	o, at = mouthOf(sixTimes, 9, 12, 0, .004, 7)
@@ -75,7 +75,7 @@ func TestLipsOfNonsense(t *testing.T) {
 }
 
 func finite(t interface{ Fatalf(string, ...any) }, e faceproof.LipsEvidence) {
-	for _, v := range []float64{e.Range, e.Sync, e.LagMS, e.Null} {
+	for _, v := range []float64{e.Range, e.Sync, e.LagMS, e.Null, e.Rival} {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			t.Fatalf("%+v", e)
 		}

@@ -187,7 +187,7 @@ func MeasureLips(c LipsConfig) (*Lips, error) {
 		ev := digits.Lips(f.Opening, f.At, digits.Sound{Samples: f.Sound}, nil)
 		still := digits.Lips(f.Still, f.At, digits.Sound{Samples: f.Sound}, nil)
 		out.Films = append(out.Films, FilmRow{Name: f.Name, Seconds: round(f.At[len(f.At)-1] / 1000), Frames: len(f.At), Seen: ev.Frames,
-			Range: round(ev.Range), Sync: round(ev.Sync), LagMS: ev.LagMS, Null: round(ev.Null), StillRange: round(still.Range)})
+			Range: round(ev.Range), Sync: round(ev.Sync), LagMS: ev.LagMS, Null: round(ev.Null), Rival: round(ev.Rival), StillRange: round(still.Range)})
 	}
 	return out, nil
 }
@@ -244,7 +244,7 @@ func passes(p faceproof.DigitsPolicy, l faceproof.LipsEvidence) (pass, accused b
 	case l.Range < p.SpoofMouth || l.Sync < p.SpoofSync:
 		return false, true
 	}
-	return l.Range >= p.MinMouthRange && l.Sync >= p.MinSync && math.Abs(l.LagMS) <= p.MaxLipLagMS, false
+	return l.Range >= p.MinMouthRange && l.Sync >= p.MinSync && math.Abs(l.LagMS) <= p.MaxLipLagMS && l.Rival <= l.Sync+p.MaxRival, false
 }
 
 // Estimate is a number with an interval from drawing whole films again.

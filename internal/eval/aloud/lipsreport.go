@@ -25,6 +25,7 @@ type FilmRow struct {
 	Sync       float64 `json:"sync"`
 	LagMS      float64 `json:"lag_ms"`
 	Null       float64 `json:"null"`
+	Rival      float64 `json:"rival"`
 	StillRange float64 `json:"still_range"`
 }
 
@@ -72,16 +73,16 @@ func (l *Lips) markdown(lang string) []byte {
 		"> **真人说话视频，拼接而成。** 由不同影片的三秒片段依次拼接，各片段已扣除嘴部静止值。内容为句子而非数字。静止图片为首帧重复并加仿真噪声。\n\n"))
 	fmt.Fprintf(p, "%s · %s `%s` · %s · %s %d\n\n", h.Date, p.s("pack", "模型包"), h.Pack, p.s("%d files `%.12s`", "%d 个文件 `%.12s`", h.Files, h.Root), p.s("seed", "种子"), l.Seed)
 	p.WriteString(p.s("In square brackets: 95 %, from drawing whole films again. Rows of pieces share films and are not independent.\n", "方括号为 95 % 区间，按整部影片重抽样。各行共用影片，并不独立。\n"))
-	fmt.Fprintf(p, "\n%s\n", p.s("The rule: at least %d frames, range at least %g, s at least %g, lag at most %g ms; it accuses below a range of %g or an s of %g, from the second attempt on; between, another attempt.",
-		"规则：至少 %d 帧，张口幅度至少 %g，s 至少 %g，时差至多 %g 毫秒；幅度低于 %g 或 s 低于 %g 时自第二次尝试起判为攻击；其间再试一次。",
-		l.Policy.MinLipFrames, l.Policy.MinMouthRange, l.Policy.MinSync, l.Policy.MaxLipLagMS, l.Policy.SpoofMouth, l.Policy.SpoofSync))
+	fmt.Fprintf(p, "\n%s\n", p.s("The rule: at least %d frames, range at least %g, s at least %g, lag at most %g ms, s from 300 to 1,000 ms off at most %g above it; it accuses below a range of %g or an s of %g, from the second attempt on; between, another attempt.",
+		"规则：至少 %d 帧，张口幅度至少 %g，s 至少 %g，时差至多 %g 毫秒，偏移 300 至 1000 毫秒处的 s 至多高出 %g；幅度低于 %g 或 s 低于 %g 时自第二次尝试起判为攻击；其间再试一次。",
+		l.Policy.MinLipFrames, l.Policy.MinMouthRange, l.Policy.MinSync, l.Policy.MaxLipLagMS, l.Policy.MaxRival, l.Policy.SpoofMouth, l.Policy.SpoofSync))
 	p.heading("Films", "影片")
 	var rows [][]string
 	for _, f := range l.Films {
-		rows = append(rows, []string{f.Name, fmt.Sprintf("%.1f", f.Seconds), fmt.Sprintf("%d / %d", f.Seen, f.Frames), fmt.Sprintf("%.3f", f.Range), number(f.Sync), fmt.Sprintf("%.0f", f.LagMS), fmt.Sprintf("%.1f", f.Null), fmt.Sprintf("%.4f", f.StillRange)})
+		rows = append(rows, []string{f.Name, fmt.Sprintf("%.1f", f.Seconds), fmt.Sprintf("%d / %d", f.Seen, f.Frames), fmt.Sprintf("%.3f", f.Range), number(f.Sync), fmt.Sprintf("%.0f", f.LagMS), fmt.Sprintf("%.1f", f.Null), number(f.Rival), fmt.Sprintf("%.4f", f.StillRange)})
 	}
 	p.table(p.s("Each as a whole, with its own sound. Range is of the mouth's opening, in distances between the eyes; positive lag: the mouth is later.", "各影片整体，与自身声音。幅度为张口范围，以眼距计；时差为正表示嘴部较晚。"),
-		p.s("film | s | frames with lips | range | s | lag, ms | z against shifts | range of the still picture", "影片 | 秒 | 有嘴部的帧 | 幅度 | s | 时差（毫秒） | 相对平移的 z | 静止图片的幅度"), rows)
+		p.s("film | s | frames with lips | range | s | lag, ms | z against shifts | s elsewhere | range of the still picture", "影片 | 秒 | 有嘴部的帧 | 幅度 | s | 时差（毫秒） | 相对平移的 z | 别处的 s | 静止图片的幅度"), rows)
 	p.heading("Mouths and sounds", "口型与声音")
 	names := map[string]string{pairMatched: p.s("its own", "自身"), pairOther: p.s("another film's", "其他影片"), pairShifted: p.s("its own, 0.7 s off", "自身，错开 0.7 秒"), pairStill: p.s("still picture, its own", "静止图片，自身")}
 	rows = nil
