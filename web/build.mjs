@@ -25,10 +25,12 @@ await build({ ...common, entryPoints: ['sdk/module.ts'], outfile: join(dist, 'fa
 await build({ ...common, entryPoints: ['sdk/worklet.ts'], outfile: join(dist, 'faceproof-sound.js'), format: 'iife' });
 await build({ ...common, entryPoints: ['demo/demo.ts'], outfile: join(dist, 'demo', 'demo.js'), format: 'iife', banner: {} });
 await build({ ...common, entryPoints: ['record/record.ts'], outfile: join(dist, 'record', 'record.js'), format: 'iife', banner: {} });
+await build({ ...common, entryPoints: ['consent/consent.ts'], outfile: join(dist, 'consent', 'consent.js'), format: 'iife', banner: {} });
 await cp(join(here, 'sdk', 'faceproof.d.ts'), join(dist, 'faceproof.d.ts'));
 for (const name of ['index.html', 'h5.html', 'demo.css', 'sample.js', 'h5.js']) await cp(join(here, 'demo', name), join(dist, 'demo', name));
+for (const name of ['index.html', 'consent.css']) await cp(join(here, 'consent', name), join(dist, 'consent', name));
 for (const name of ['index.html', 'record.css']) await cp(join(here, 'record', name), join(dist, 'record', name));
 
-for (const name of ['faceproof.js', 'faceproof.mjs', 'faceproof-sound.js', 'demo/demo.js', 'record/record.js']) {
+for (const name of ['faceproof.js', 'faceproof.mjs', 'faceproof-sound.js', 'demo/demo.js', 'record/record.js', 'consent/consent.js']) {
   console.log(`${name.padEnd(16)} ${((await stat(join(dist, name))).size / 1024).toFixed(1)} kB`);
 }

@@ -4,14 +4,14 @@
 
 import { Code, codeOf, type Outcome } from './errors';
 import type {
-  AbortReason, Challenge, ClientMessage, Counts, DisplayName, Hint, Listened, Method, Prepare, Prompt, Result, ServerError,
+  AbortReason, Challenge, ClientMessage, Counts, DisplayName, Guardian, Hint, Listened, Method, Prepare, Prompt, Result, ServerError,
   ServerMessage, Stage, Welcome,
 } from './protocol';
 import type { TextKey } from './text/text';
 
 /** What the person sees. */
 export type Screen =
-  | 'consent' | 'alternative' | 'warning' | 'camera' | 'camera_error' | 'guide'
+  | 'consent' | 'minor' | 'alternative' | 'warning' | 'camera' | 'camera_error' | 'guide'
   /** reading aloud is explained, and the microphone asked for */
   | 'digits' | 'microphone_error' | 'reading'
   | 'flash' | 'analysing' | 'retry' | 'pass' | 'fail' | 'trouble' | 'closed';
@@ -35,6 +35,8 @@ export interface State {
   method: Method;
   /** it is another one than that of the attempt before */
   switched: boolean;
+  /** who ticked for a person under 14 */
+  guardian: Guardian | null;
   /** the person has read the warning of the light, the explanation of the digits */
   warned: boolean;
   explained: boolean;
@@ -58,7 +60,7 @@ export interface State {
 
 export type Event =
   // the person
-  | { type: 'agree' } | { type: 'decline' } | { type: 'back' } | { type: 'continue' } | { type: 'read_instead' }
+  | { type: 'agree'; guardian?: Guardian } | { type: 'decline' } | { type: 'back' } | { type: 'continue' } | { type: 'read_instead' }
   | { type: 'retry' } | { type: 'cancel' } | { type: 'done' }
   // the camera
   | { type: 'camera_on' } | { type: 'camera_off'; fault: CameraFault }
@@ -107,10 +109,13 @@ export const WAIT: Record<Timer, number> = {
   welcome: 15_000, guide: 125_000, challenge: 20_000, result: 90_000,
 };
 
-/** The first state: the person reads the notice. The method is what the session says; `welcome` has the last word. */
-export function begin(method: Method = 'flash'): State {
+/**
+ * The first state: the person reads the notice, or, refused for being under 14,
+ * of the other way. The method is what the session says; `welcome` has the last word.
+ */
+export function begin(method: Method = 'flash', refused = false): State {
   return {
-    screen: 'consent', back: null, attempt: 1, attemptsLeft: 0, hint: '', good: false,
+    screen: refused ? 'minor' : 'consent', guardian: null, back: null, attempt: 1, attemptsLeft: 0, hint: '', good: false,
     method, switched: false, warned: false, explained: false, chosen: false, camera: false, microphone: 'off', prompt: null, coming: [], reading: null,
     socket: 'none', welcome: null, fault: null, trouble: null, outcome: null,
   };
@@ -120,7 +125,7 @@ export function begin(method: Method = 'flash'): State {
 export function reduce(s: State, e: Event): Step {
   if (s.screen === 'closed') return [s, []];
   switch (e.type) {
-    case 'agree': return s.screen === 'consent' ? [{ ...s, screen: s.method === 'digits' ? 'digits' : 'warning' }, []] : [s, []];
+    case 'agree': return s.screen === 'consent' ? [{ ...s, guardian: e.guardian ?? null, screen: s.method === 'digits' ? 'digits' : 'warning' }, []] : [s, []];
     case 'decline': return decline(s);
     case 'back': return s.screen === 'alternative' && s.back ? [{ ...s, screen: s.back, back: null }, []] : [s, []];
     case 'continue': return go(s);
@@ -225,11 +230,11 @@ function torn(s: State): Step {
 
 function decline(s: State): Step {
   switch (s.screen) {
-    case 'consent': case 'camera_error':
+    case 'consent': case 'minor': case 'camera_error':
       return [{ ...s, screen: 'alternative', back: s.screen, outcome: null }, []];
     case 'warning': case 'digits': // once the camera runs, everything goes off
       return s.camera ? leave(s) : [{ ...s, screen: 'alternative', back: s.screen, outcome: null }, []];
-    case 'camera': case 'guide': case 'retry': case 'flash': case 'reading': case 'microphone_error':
+    case 'camera': case 'guide': case 'retry': case 'flash': case 'reading': case 'analysing': case 'microphone_error':
       return leave(s);
     case 'fail': case 'trouble':
       return [{ ...s, screen: 'alternative', back: null }, []]; // the outcome stays

@@ -33,6 +33,9 @@ export const HINTS = [
 /** Advice to the person; '' is none. */
 export type Hint = (typeof HINTS)[number] | '';
 
+/** Who consents for a person under 14: a role, no name. */
+export type Guardian = 'parent' | 'guardian';
+
 /** What the camera gives and what the person agreed to; the first message. */
 export interface Hello {
   type: 'hello';
@@ -41,7 +44,8 @@ export interface Hello {
   capture_token: string;
   sdk: string;
   lang: 'zh' | 'en';
-  consent: { notice: string; separate: true; transfer: true };
+  /** wording: version of the texts that were shown; guardian: who ticked for a person under 14 */
+  consent: { notice: string; separate: true; transfer: true; wording: number; guardian?: Guardian };
   camera: { width: number; height: number; fps: number };
   screen: { width: number; height: number; dpr: number };
   track: TrackInfo;
@@ -103,6 +107,8 @@ export interface Welcome {
   /** some of the capture, in neutral light; null: an older server asks for none */
   portrait: Shape | null;
   limits: { frame_bytes: number; session_bytes: number; frames: number };
+  /** of the consent, for the person to keep; '': an older server gives none */
+  receipt: string;
 }
 
 /** How an attempt is captured: small at first, and in full where that was not enough. */
@@ -256,6 +262,7 @@ function welcome(m: Reader): Welcome {
       session_bytes: limits.int('session_bytes', 1, 1e12),
       frames: limits.int('frames', 1, 1e6),
     },
+    receipt: m.optText('receipt'),
   };
 }
 

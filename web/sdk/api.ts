@@ -12,6 +12,12 @@ export interface Notice {
   retention_days: number;
   alternative: string;
   alternative_to: string;
+  /** where it is kept, who processes it, who is in charge; absent: what the software does by itself */
+  place?: string;
+  processors?: string;
+  officer?: string;
+  /** a guardian may consent for a person under 14 */
+  guardian?: boolean;
   /** one face image is kept for the app to fetch */
   keeps_image?: boolean;
   /** the voice may be recorded: reading digits may come, now or at a later attempt */
@@ -28,6 +34,8 @@ export interface Session {
   /** of the first attempt: "flash" or "digits" */
   method?: string;
   masked_name: string;
+  /** the person is under 14: "guardian" must consent, or "refused" */
+  minor?: string;
   /** the recording is kept for the app, which the person must be told */
   upload_video?: boolean;
   notice: Notice;
@@ -43,6 +51,7 @@ export function inLanguage(s: Session, lang: Lang): Session {
     notice: {
       ...n, handler: half(n.handler), contact: half(n.contact), purpose: half(n.purpose),
       necessity: half(n.necessity), alternative: half(n.alternative),
+      place: half(n.place ?? ''), processors: half(n.processors ?? ''), officer: half(n.officer ?? ''),
     },
   };
 }

@@ -3,6 +3,7 @@
 // ticked beforehand, refusing as easy as agreeing), not taste.
 
 import type { Event, Screen, State } from '../core/machine';
+import type { Guardian } from '../core/protocol';
 import type { TextKey, Words } from '../core/text/text';
 import type { Session } from './api';
 import { h, safeLink } from './dom';
@@ -10,6 +11,8 @@ import { h, safeLink } from './dom';
 /** What a screen needs to know beside the state. */
 export interface Setting {
   session: Session;
+  /** base URL of the server, where a consent is read and withdrawn */
+  server: string;
   say: Words;
   send: (e: Event) => void;
   cameras: { id: string; label: string }[];
@@ -46,24 +49,24 @@ function microphoneText(s: State): TextKey {
 }
 
 const screens: Record<Screen, (s: State, c: Setting) => HTMLElement[]> = {
-  consent, alternative, warning,
-  camera: (_, c) => [head(c.say('camera.starting')), busy()],
+  consent, minor, alternative, warning,
+  camera: (_, c) => [head(c.say('camera.starting')), busy(), row(other(c))],
   camera_error: (s, c) => noDevice(c, `camera.${s.fault ?? 'busy'}`, 'fp-camera-error'),
   digits: (s, c) => (s.microphone === 'asking' ? [head(c.say('digits.starting')), busy(), row(other(c))] : digits(s, c)),
   microphone_error: (s, c) => noDevice(c, microphoneText(s), 'fp-microphone-error'),
   guide,
   reading,
   flash: (_, c) => [head(c.say('flash.hold'))],
-  analysing: (_, c) => [head(c.say('analysing.title')), busy(), h('p', {}, c.say('analysing.body'))],
+  analysing: (_, c) => [head(c.say('analysing.title')), busy(), h('p', {}, c.say('analysing.body')), row(other(c))],
   retry: retryScreen,
-  pass: (_, c) => [
+  pass: (s, c) => [
     mark('✓', 'ok'), head(c.say('result.pass.title')), h('p', {}, c.say('result.pass', { app: c.session.app.name })),
-    row(button(c, 'done', 'fp-done', { type: 'done' })),
+    row(button(c, 'done', 'fp-done', { type: 'done' })), ...receipt(s, c),
   ],
-  fail: (_, c) => [
+  fail: (s, c) => [
     mark('!'), head(c.say('result.fail.title')), h('p', {}, c.say('result.fail')),
     h('p', { class: 'note' }, c.say('result.review', { contact: c.session.notice.contact })),
-    row(button(c, 'close', 'fp-done', { type: 'done' }), other(c)),
+    row(button(c, 'close', 'fp-done', { type: 'done' }), other(c)), ...receipt(s, c),
   ],
   trouble: (s, c) => [
     mark('!'), head(c.say('trouble.title')), h('p', {}, c.say(s.trouble ?? 'trouble.unknown')),
@@ -89,6 +92,39 @@ function other(c: Setting, key: TextKey = 'other'): HTMLButtonElement {
   return button(c, key, 'fp-other', { type: 'decline' }, 'other');
 }
 
+/** The person's receipt, and the way to withdraw: one tap here and one there. */
+function receipt(s: State, c: Setting): HTMLElement[] {
+  const code = s.welcome?.receipt;
+  if (!code) return [];
+  return [h('div', { class: 'box', 'data-testid': 'fp-receipt' },
+    h('p', { class: 'note' }, c.say('receipt.text', { receipt: code })),
+    // In the fragment: it reaches no log.
+    h('a', { href: `${c.server}/consent/#${code}`, target: '_blank', rel: 'noopener', 'data-testid': 'fp-withdraw' }, c.say('receipt.open')))];
+}
+
+/** Under 14, and the app lets nobody of that age in by face: no camera was opened. */
+function minor(_: State, c: Setting): HTMLElement[] {
+  return [
+    head(c.say('minor.title')), h('p', { 'data-testid': 'fp-minor' }, c.say('minor.block')),
+    h('p', {}, c.say('alt.body', { methods: c.session.notice.alternative })),
+    row(other(c), button(c, 'close', 'fp-done', { type: 'cancel' }, 'other')),
+  ];
+}
+
+/** Who consents for a child: a box of their own and their role. */
+function guardian(c: Setting, changed: () => void): { box: HTMLElement[]; who: () => Guardian | null } {
+  const input = h('input', { type: 'checkbox', 'data-testid': 'fp-consent-guardian', autocomplete: 'off', change: changed });
+  const select = h('select', { 'data-testid': 'fp-guardian-role', change: changed });
+  for (const role of ['none', 'parent', 'guardian'] as const) select.append(h('option', { value: role === 'none' ? '' : role }, c.say(`minor.role.${role}`)));
+  return {
+    box: [
+      h('label', { class: 'tick' }, input, h('span', {}, c.say('minor.guardian', { child: c.session.masked_name }))),
+      h('label', {}, c.say('minor.role'), ' ', select),
+    ],
+    who: () => (input.checked && (select.value === 'parent' || select.value === 'guardian') ? select.value : null),
+  };
+}
+
 function consent(_: State, c: Setting): HTMLElement[] {
   const { app, notice, masked_name } = c.session;
   const tick = (id: string, key: TextKey): [HTMLElement, HTMLInputElement] => {
@@ -98,12 +134,14 @@ function consent(_: State, c: Setting): HTMLElement[] {
   const [separateRow, separate] = tick('fp-consent-separate', 'consent.separate');
   const [transferRow, transfer] = tick('fp-consent-transfer', 'consent.transfer');
   const missing = h('p', { class: 'bad', role: 'alert' });
-  const both = (): boolean => separate.checked && transfer.checked;
+  const child = c.session.minor === 'guardian' ? guardian(c, () => update()) : null;
+  const both = (): boolean => separate.checked && transfer.checked && (!child || child.who() !== null);
   const agree = h('button', {
     type: 'button', 'data-testid': 'fp-agree',
     click: () => {
-      if (both()) c.send({ type: 'agree' });
-      else missing.textContent = c.say('consent.missing');
+      const who = child?.who();
+      if (both()) c.send(who ? { type: 'agree', guardian: who } : { type: 'agree' });
+      else missing.textContent = c.say(separate.checked && transfer.checked ? 'minor.missing' : 'consent.missing');
     },
   }, c.say('consent.agree'));
   // Not "disabled": it stays reachable by keyboard and can say what is missing.
@@ -119,12 +157,13 @@ function consent(_: State, c: Setting): HTMLElement[] {
     head(c.say('consent.title')),
     h('div', { class: 'box' },
       h('p', {}, c.say('context.confirm', { app: app.name, purpose: notice.purpose })),
-      masked_name ? h('p', {}, c.say('context.subject', { name: masked_name })) : null),
+      masked_name ? h('p', {}, c.say('context.subject', { name: masked_name })) : null,
+      child ? h('p', { 'data-testid': 'fp-child' }, c.say('minor.present')) : null),
     h('p', {}, c.say('consent.body', { purpose: notice.purpose, handler: notice.handler, retention })),
     ...(sound(c) ? [h('p', { 'data-testid': 'fp-sound' }, c.say('consent.sound'))] : []),
     ...(video ? [h('p', { class: 'box warn', 'data-testid': 'fp-video' }, c.say('consent.video', { days: notice.retention_days }))] : []),
     details(c, retention),
-    h('div', { class: 'box' }, separateRow, transferRow),
+    h('div', { class: 'box' }, separateRow, transferRow, ...(child?.box ?? [])),
     missing,
     row(agree, other(c, 'consent.decline')),
   ];
@@ -136,17 +175,20 @@ function sound(c: Setting): boolean { return c.session.method === 'digits' || c.
 /** The fields that a notice must have, each under its own name. */
 function details(c: Setting, retention: string): HTMLElement {
   const n = c.session.notice;
+  const who = { handler: n.handler };
   const items: [TextKey, string][] = [
-    ['notice.handler', n.handler], ['notice.contact', n.contact], ['notice.purpose', n.purpose],
+    ['notice.handler', n.handler], ['notice.contact', n.contact], ['notice.officer', n.officer ?? ''], ['notice.purpose', n.purpose],
     ['notice.method', c.say('notice.method.text')], ['notice.data', c.say(c.session.upload_video ? 'notice.data.video' : 'notice.data.text') + (sound(c) ? c.say('notice.data.sound') : '')],
     ['notice.necessity', n.necessity], ['notice.retention', retention],
+    ['notice.place', n.place || c.say('notice.place.text', who)], ['notice.transfer', c.say('notice.transfer.text', who)],
+    ['notice.processors', n.processors || c.say('notice.processors.text', who)],
     ['notice.rights', c.say('notice.rights.text')], ['notice.automated', c.say('notice.automated.text')],
-    ['notice.minor', c.say('notice.minor.text')],
+    ['notice.minor', c.say(n.guardian ? 'notice.minor.guardian' : 'notice.minor.text')],
     ['notice.alternative', c.say('alt.body', { methods: n.alternative })],
     ['notice.version', c.session.notice_hash.slice(0, 16)],
   ];
   const list = h('dl', {});
-  for (const [k, v] of items) list.append(h('dt', {}, c.say(k)), h('dd', {}, v));
+  for (const [k, v] of items) if (v !== '') list.append(h('dt', {}, c.say(k)), h('dd', {}, v));
   return h('details', { class: 'box', 'data-testid': 'fp-details' }, h('summary', {}, c.say('consent.details')), list);
 }
 

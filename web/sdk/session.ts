@@ -4,7 +4,7 @@
 import { Code, type Outcome } from '../core/errors';
 import { begin, reduce, type Effect, type Event, type State, type Timer } from '../core/machine';
 import { captureShape, PROTOCOL_VERSION, type Hello } from '../core/protocol';
-import { words, type Lang } from '../core/text/text';
+import { words, WORDING, type Lang } from '../core/text/text';
 import { describeTrack } from '../core/track';
 import { inLanguage, type Session } from './api';
 import { CameraError, closeCamera, listCameras, openCamera, trackFacts, type Camera } from './camera';
@@ -61,7 +61,7 @@ class Run {
 
   constructor(private readonly job: Job, private readonly resolve: (o: Outcome) => void) {
     this.session = job.session;
-    this.state = begin(job.session.method === 'digits' ? 'digits' : 'flash');
+    this.state = begin(job.session.method === 'digits' ? 'digits' : 'flash', job.session.minor === 'refused');
     this.surface = new Surface(
       (e) => this.send({ type: 'drawn', event: e.event, index: e.index, t: e.t }),
       () => this.send({ type: 'light_over' }),
@@ -110,7 +110,7 @@ class Run {
   private render(): void {
     this.view.render(this.state, {
       session: inLanguage(this.session, this.job.lang), cameras: this.cameras, cameraId: this.camera?.deviceId ?? '',
-      chooseCamera: (id) => void this.startCamera(id), mayRead: this.job.digits !== undefined && this.session.notice.sound === true,
+      server: this.job.server, chooseCamera: (id) => void this.startCamera(id), mayRead: this.job.digits !== undefined && this.session.notice.sound === true,
     });
   }
 
@@ -225,7 +225,7 @@ class Run {
       try {
         const fresh = await (chosen ?? this.job.renew)();
         // What the person agreed to must be what they are told now.
-        if (fresh.notice_hash !== this.session.notice_hash || fresh.upload_video !== this.session.upload_video) return this.send({ type: 'broken', message: 'the notice has changed' });
+        if (fresh.notice_hash !== this.session.notice_hash || fresh.upload_video !== this.session.upload_video || fresh.minor !== this.session.minor) return this.send({ type: 'broken', message: 'the notice has changed' });
         this.session = fresh;
       } catch (e) {
         return this.send({ type: 'broken', message: e instanceof Error ? e.message : 'the session cannot be renewed' });
@@ -246,7 +246,10 @@ class Run {
     return {
       type: 'hello', v: PROTOCOL_VERSION, session_id: this.session.session_id, capture_token: this.session.capture_token,
       sdk: `web ${VERSION}`, lang: this.job.lang,
-      consent: { notice: this.session.notice_hash, separate: true, transfer: true },
+      consent: {
+        notice: this.session.notice_hash, separate: true, transfer: true, wording: WORDING,
+        ...(this.state.guardian ? { guardian: this.state.guardian } : {}),
+      },
       camera: {
         width: video.videoWidth || this.camera?.width || 1, height: video.videoHeight || this.camera?.height || 1,
         fps: Math.min(1000, Math.max(0, this.camera?.fps ?? 0)),

@@ -53,6 +53,8 @@ select{font:inherit;min-height:44px;padding:6px 10px;border-radius:10px;border:2
 .busy{width:64px;height:64px;align-self:center;border-radius:50%;border:6px solid #c3ccd6;border-top-color:#0b57d0;animation:turn 1s linear infinite}
 @keyframes turn{to{transform:rotate(1turn)}}
 @media (prefers-reduced-motion:reduce){.busy{animation:none;border-color:#0b57d0}}
+.away{display:none}
+[data-lit=true] .away{display:flex}
 .light{display:none}
 [data-lit=true] .light{display:block}
 ::slotted(canvas){position:fixed!important;inset:0!important;width:100%!important;height:100%!important;max-width:none!important;max-height:none!important;

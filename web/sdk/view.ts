@@ -35,10 +35,12 @@ export class View {
     canvas.slot = 'light';
     this.host.append(canvas);
     const cancel = h('button', { type: 'button', class: 'quiet', 'data-testid': 'fp-cancel', click: () => send({ type: 'cancel' }) }, say('cancel'));
+    // While the light runs there is no other place for it: see style.ts.
+    const away = h('button', { type: 'button', class: 'quiet away', 'data-testid': 'fp-other-lit', click: () => send({ type: 'decline' }) }, say('other'));
     this.dialog.setAttribute('aria-label', say('title'));
     this.dialog.append(
       h('div', { class: 'light' }, h('slot', { name: 'light' })),
-      h('div', { class: 'page' }, h('div', { class: 'bar' }, h('span', {}, say('title')), cancel), this.cam, this.advice, this.main),
+      h('div', { class: 'page' }, h('div', { class: 'bar' }, h('span', {}, say('title')), away, cancel), this.cam, this.advice, this.main),
       this.status,
     );
     this.dialog.addEventListener('cancel', (e) => { // Escape, or "back" on Android

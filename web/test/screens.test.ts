@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { begin, type Event, type State } from '../core/machine';
-import type { Prompt } from '../core/protocol';
+import { begin, reduce, type Event, type Screen, type State } from '../core/machine';
+import type { Prompt, Welcome } from '../core/protocol';
 import { words } from '../core/text/text';
 import type { Session } from '../sdk/api';
 import { content, readingText, type Setting } from '../sdk/screens';
@@ -14,6 +14,7 @@ class Element {
   readonly listeners: Record<string, () => void> = {};
   readonly children: (Element | string)[] = [];
   checked = false;
+  value = '';
   private own = '';
   constructor(readonly tag: string) {}
   setAttribute(name: string, value: string): void { this.attributes[name] = value; }
@@ -36,7 +37,7 @@ function shown(state: State, session: Session, lang: 'zh' | 'en', more: Partial<
   const sent: Event[] = [];
   Object.assign(globalThis, { document: { createElement: (tag: string) => new Element(tag) }, location: { href: 'https://app/' }, window: {} });
   const all = new Element('main');
-  const setting = { session, say: words(lang), send: (e: Event) => { sent.push(e); }, cameras: [], cameraId: '', chooseCamera: () => undefined, mayRead: false, ...more };
+  const setting = { session, say: words(lang), send: (e: Event) => { sent.push(e); }, cameras: [], cameraId: '', chooseCamera: () => undefined, server: 'https://s', mayRead: false, ...more };
   all.append(...content(state, setting) as unknown as Element[]);
   return { all, sent };
 }
@@ -101,7 +102,7 @@ test('reduced motion is spoken of where something changes', () => {
   const { all } = shown(state, WHOM, 'en');
   assert.equal(all.textContent.includes(words('en')('digits.motion')), false);
   Object.assign(globalThis, { window: { matchMedia: () => ({ matches: true }) } });
-  const setting = { session: WHOM, say: words('en'), send: () => undefined, cameras: [], cameraId: '', chooseCamera: () => undefined, mayRead: false };
+  const setting = { session: WHOM, say: words('en'), send: () => undefined, cameras: [], cameraId: '', chooseCamera: () => undefined, server: 'https://s', mayRead: false };
   const still = (content(state, setting) as unknown as Element[]).map((e) => e.textContent).join(' ');
   assert.equal(still.includes(words('en')('digits.motion')), true);
 });
@@ -148,4 +149,67 @@ test('digits instead of colours are offered where the app leaves the choice, bef
   const { all, sent } = shown(state, WHOM, 'zh', { mayRead: true });
   all.find('fp-digits')!.listeners['click']!();
   assert.deepEqual(sent, [{ type: 'read_instead' }]);
+});
+
+test('the alternative is on every screen before the result, as large as what is beside it', () => {
+  const screens: Screen[] = ['consent', 'minor', 'warning', 'camera', 'camera_error', 'digits', 'microphone_error', 'guide', 'analysing', 'retry', 'fail', 'trouble'];
+  for (const lang of ['zh', 'en'] as const) {
+    for (const screen of screens) {
+      const { all, sent } = shown({ ...begin(), screen, camera: true, fault: 'denied' }, WHOM, lang);
+      const other = all.find('fp-other');
+      assert(other, `${screen} has no other way`);
+      assert.equal(other.tag, 'button', screen);
+      other.listeners['click']!();
+      assert.deepEqual(sent, [{ type: 'decline' }], screen);
+    }
+    assert(shown({ ...begin(), screen: 'alternative' }, WHOM, lang).all.find('fp-alternative')!.textContent.includes('D'));
+  }
+});
+
+test('nothing is ticked beforehand, and the boxes are apart', () => {
+  for (const lang of ['zh', 'en'] as const) {
+    const { all } = consent({ ...WHOM, minor: 'guardian' }, lang);
+    for (const id of ['fp-consent-separate', 'fp-consent-transfer', 'fp-consent-guardian']) {
+      const box = all.find(id)!;
+      assert.deepEqual([box.attributes['type'], box.attributes['checked'], box.checked], ['checkbox', undefined, false], id);
+    }
+  }
+});
+
+test('for a person under 14 a guardian ticks and says who they are', () => {
+  const { all, sent } = consent({ ...WHOM, minor: 'guardian' }, 'zh');
+  const [agree, guardian, role, ...ticks] = ['fp-agree', 'fp-consent-guardian', 'fp-guardian-role', 'fp-consent-separate', 'fp-consent-transfer'].map((id) => all.find(id)!);
+  for (const t of ticks) t!.checked = true;
+  agree!.listeners['click']!();
+  guardian!.checked = true;
+  agree!.listeners['click']!();
+  assert.deepEqual(sent, [], 'without a role');
+  assert(all.textContent.includes(words('zh')('minor.missing')));
+  role!.value = 'parent';
+  agree!.listeners['click']!();
+  assert.deepEqual(sent, [{ type: 'agree', guardian: 'parent' }]);
+  assert(all.textContent.includes(words('zh')('minor.guardian', { child: '**试' })));
+  const adult = consent(WHOM, 'zh').all;
+  assert.equal(adult.find('fp-consent-guardian'), undefined);
+});
+
+test('who is under 14 where the app refuses sees the other way first, and no consent', () => {
+  for (const lang of ['zh', 'en'] as const) {
+    const first = begin('flash', true);
+    assert.equal(first.screen, 'minor');
+    assert.deepEqual(reduce(first, { type: 'agree' }), [first, []], 'there is nothing to agree to');
+    assert.equal(reduce(first, { type: 'decline' })[0].screen, 'alternative');
+    assert.deepEqual(reduce(first, { type: 'cancel' })[0].outcome, { kind: 'cancel', stage: 90002 });
+    assert.equal(shown(first, { ...WHOM, minor: 'refused' }, lang).all.find('fp-minor')!.textContent, words(lang)('minor.block'));
+  }
+});
+
+test('the result gives the receipt and the way to withdraw', () => {
+  const welcome = { receipt: 'AAAA-BBBB' } as Welcome;
+  for (const screen of ['pass', 'fail'] as const) {
+    const { all } = shown({ ...begin(), screen, welcome }, WHOM, 'en');
+    assert.equal(all.find('fp-withdraw')!.attributes['href'], 'https://s/consent/#AAAA-BBBB');
+    assert(all.find('fp-receipt')!.textContent.includes('AAAA-BBBB'));
+    assert.equal(shown({ ...begin(), screen }, WHOM, 'en').all.find('fp-receipt'), undefined, 'an older server');
+  }
 });

@@ -6,6 +6,13 @@ import type { Hint } from '../protocol';
 
 export type { TextKey };
 
+/**
+ * The version of what a person reads before consenting. The server keeps each
+ * version (internal/consent/wording) to prove later what was read: whoever
+ * changes such a text adds a version, and wording.test.ts says so.
+ */
+export const WORDING = 1;
+
 /** The languages there are. */
 export type Lang = 'zh' | 'en';
 

@@ -1,0 +1,51 @@
+// The wording of the page where a person reads and withdraws their consent.
+
+export const zh = {
+  'lang': 'English',
+  'title': '查看或撤回同意',
+  'code': '同意回执',
+  'read': '查看我同意的内容',
+  'withdraw': '撤回同意',
+  'meaning': '撤回后，不能再开始新的人脸核验，您在本服务器上的人脸信息会被删除。此前已完成的处理仍然有效。撤回不影响您以其他方式获得服务。',
+  'given': '您同意的内容',
+  'fact.app': '应用',
+  'fact.time': '同意时间',
+  'fact.method': '同意方式',
+  'fact.ticks': '本人逐项勾选',
+  'fact.guardian': '监护人逐项勾选',
+  'fact.withdrawn': '撤回时间',
+  'fact.none': '尚未撤回',
+  'fact.hash': '文本的 SHA-256',
+  'working': '请稍候…',
+  'done': '您已撤回同意。此前已完成的处理仍然有效；您的人脸信息已删除，回执号 {receipt}。',
+  'done.session': '您已撤回同意，回执号 {receipt}。这次核验没有通过，没有保存您的人脸信息，也不影响他人的登记。',
+  'bad': '请输入回执上的 24 位字母和数字。',
+  'unknown': '没有找到这个回执。请检查是否输入正确。',
+  'failed': '暂时无法完成，请稍后再试，或联系个人信息处理者。',
+};
+
+export type Key = keyof typeof zh;
+
+export const en: Record<Key, string> = {
+  'lang': '中文',
+  'title': 'Read or withdraw your consent',
+  'code': 'Consent receipt',
+  'read': 'Read what I agreed to',
+  'withdraw': 'Withdraw consent',
+  'meaning': 'After that no new face verification begins, and your face data on this server is deleted. Earlier processing stays valid. Withdrawing does not keep you from the service by other ways.',
+  'given': 'What you agreed to',
+  'fact.app': 'App',
+  'fact.time': 'Agreed at',
+  'fact.method': 'How',
+  'fact.ticks': 'You ticked each box',
+  'fact.guardian': 'A guardian ticked each box',
+  'fact.withdrawn': 'Withdrawn at',
+  'fact.none': 'Not withdrawn',
+  'fact.hash': 'SHA-256 of the text',
+  'working': 'Please wait…',
+  'done': 'Consent withdrawn. Earlier processing stays valid; your face information has been deleted, receipt {receipt}.',
+  'done.session': 'Consent withdrawn, receipt {receipt}. That verification did not pass: nothing of your face was kept, and nobody else’s registration is touched.',
+  'bad': 'Enter the 24 letters and digits of the receipt.',
+  'unknown': 'This receipt was not found. Please check what you entered.',
+  'failed': 'This cannot be done right now. Try again later, or contact who handles your information.',
+};
