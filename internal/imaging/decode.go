@@ -2,8 +2,8 @@ package imaging
 
 import (
 	"bytes"
+	"errors"
 	"image"
-	"image/jpeg"
 	"image/png"
 
 	"faceproof"
@@ -53,13 +53,10 @@ func decode(into *Image, data []byte, l Limits) (*Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The decoder must have read the same header as we did.
-		if c, err := jpeg.DecodeConfig(bytes.NewReader(data)); err != nil || c.Width != info.W || c.Height != info.H {
-			return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the JPEG header is malformed", Err: err}
-		}
-		defer acquire(info.memory())()
-		src, err := jpeg.Decode(bytes.NewReader(data))
-		return finish(into, src, err, l, orientation(info.exif))
+		k := l.shrink(info.W, info.H)
+		src, shrunk, release, err := decodeJPEG(data, &info, k)
+		defer release()
+		return finish(into, src, err, k/shrunk, orientation(info.exif))
 	case isPNG(data):
 		info, err := checkPNG(data, l)
 		if err != nil {
@@ -67,7 +64,7 @@ func decode(into *Image, data []byte, l Limits) (*Image, error) {
 		}
 		defer acquire(info.w * info.h * 4)()
 		src, err := png.Decode(bytes.NewReader(data))
-		return finish(into, src, err, l, info.orientation)
+		return finish(into, src, err, l.shrink(info.w, info.h), info.orientation)
 	case len(data) == 0:
 		return nil, invalid("empty")
 	}
@@ -88,13 +85,13 @@ var foreign = []struct {
 	{0, "GIF8", "GIF"}, {0, "BM", "BMP"}, {0, "II*\x00", "TIFF"}, {0, "MM\x00*", "TIFF"}, {0, "%PDF", "PDF"},
 }
 
-func finish(into *Image, src image.Image, err error, l Limits, orient int) (*Image, error) {
+// finish averages k × k pixels into one and turns the picture upright.
+func finish(into *Image, src image.Image, err error, k, orient int) (*Image, error) {
+	if e := (*faceproof.Error)(nil); errors.As(err, &e) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the picture is damaged", Err: err}
-	}
-	k := 1
-	if b := src.Bounds(); l.Output > 0 {
-		k = max(ceilDiv(max(b.Dx(), b.Dy()), l.Output), 1)
 	}
 	toRGB(into, src, k)
 	return into.upright(orient), nil
@@ -102,6 +99,14 @@ func finish(into *Image, src image.Image, err error, l Limits, orient int) (*Ima
 
 func invalid(format string, args ...any) error {
 	return faceproof.Errorf(faceproof.CodeInvalid, "image", format, args...)
+}
+
+// shrink is the whole factor by which a picture is made smaller.
+func (l Limits) shrink(w, h int) int {
+	if l.Output <= 0 {
+		return 1
+	}
+	return max(ceilDiv(max(w, h), l.Output), 1)
 }
 
 func (l Limits) checkBytes(data []byte) error {

@@ -17,6 +17,11 @@ type JPEGInfo struct {
 	tables [4][]int // quantisation tables by slot, zigzag order
 	slots  [4]int   // table slot of each component
 	exif   []byte   // the first APP1 Exif payload, TIFF part
+
+	common        bool // grey, or colour with chroma at full, half or quarter size
+	huffman       bool // it brings Huffman tables
+	ended         bool // by the marker that ends a picture
+	foreignColour bool // an Adobe segment says that it is not YCbCr
 }
 
 // maxScans bounds the number of scans: a progressive file uses about ten, and
@@ -78,6 +83,7 @@ const (
 	mSOS  = 0xda
 	mDQT  = 0xdb
 	mAPP1 = 0xe1
+	mAPPE = 0xee // Adobe's
 )
 
 // scanJPEG walks the markers. Entropy-coded data is skipped by searching for
@@ -87,6 +93,7 @@ func scanJPEG(data []byte) (JPEGInfo, error) {
 	for pos := 2; ; {
 		m, next, ok := nextMarker(data, pos)
 		if !ok || m == mEOI {
+			info.ended = ok
 			break
 		}
 		if m == 0x01 || (m >= 0xd0 && m <= 0xd7) { // TEM, RSTn: no payload
@@ -170,13 +177,21 @@ func (info *JPEGInfo) segment(m byte, p []byte) error {
 		if info.Scans++; info.Scans > maxScans {
 			return invalid("JPEG with more than %d scans", maxScans)
 		}
+	case m == mDHT:
+		info.huffman = true
+	case m == mAPPE && bytes.HasPrefix(p, adobeHeader):
+		const ycbcr = 1
+		info.foreignColour = info.foreignColour || len(p) < 12 || p[11] != ycbcr
 	case m == mAPP1 && info.exif == nil && bytes.HasPrefix(p, exifHeader):
 		info.exif = p[len(exifHeader):]
 	}
 	return nil
 }
 
-var exifHeader = []byte("Exif\x00\x00")
+var (
+	exifHeader  = []byte("Exif\x00\x00")
+	adobeHeader = []byte("Adobe")
+)
 
 // frame reads SOFn: precision, height, width, and each component's sampling.
 func (info *JPEGInfo) frame(m byte, p []byte) error {
@@ -202,7 +217,9 @@ func (info *JPEGInfo) frame(m byte, p []byte) error {
 		hmax, vmax = max(hmax, ch), max(vmax, cv)
 		units += ch * cv
 		info.slots[i] = t
+		info.common = i == 0 && ch <= 2 && cv <= 2 || info.common && ch == 1 && cv == 1
 	}
+	info.common = info.common && !(n == 3 && p[6] == 'R' && p[9] == 'G' && p[12] == 'B')
 	if n == 1 { // a single component is never interleaved: its factors mean nothing
 		hmax, vmax, units = 1, 1, 1
 	}

@@ -1,0 +1,105 @@
+package imaging
+
+import (
+	"bytes"
+	"image"
+	"image/jpeg"
+
+	"github.com/gen2brain/jpegn"
+
+	"faceproof"
+)
+
+// decodeJPEG decodes a picture whose header CheckJPEG has read; k is by how much the
+// caller will shrink it. The result is 1/shrunk of the picture's size, shrunk being
+// k or 1. release gives the memory back when the caller is done with src; never nil.
+//
+// Two decoders read it. The fast one takes the pictures that cameras and canvases
+// make, and takes damaged ones too, as far as they go; so whatever it does not
+// finish, and everything unusual, goes to the strict one of the standard library,
+// whose word counts.
+func decodeJPEG(data []byte, info *JPEGInfo, k int) (src image.Image, shrunk int, release func(), err error) {
+	if info.usual() {
+		if k != 2 && k != 4 { // the shrinks that happen inside the inverse transform, which averages the same blocks
+			shrunk = 1
+		} else {
+			shrunk = k
+		}
+		release = acquire(info.memory()/(shrunk*shrunk) + len(data)) // it copies the file
+		if src := decodeFast(data, info, shrunk); src != nil {
+			return src, shrunk, release, nil
+		}
+		release()
+	}
+	release = acquire(info.memory())
+	// The decoder must have read the same header as we did.
+	if c, err := jpeg.DecodeConfig(bytes.NewReader(data)); err != nil || c.Width != info.W || c.Height != info.H {
+		return nil, 1, release, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the JPEG header is malformed", Err: err}
+	}
+	src, err = jpeg.Decode(bytes.NewReader(data))
+	return src, 1, release, err
+}
+
+// usual says whether the picture is of the kind that decodeFast takes: baseline,
+// grey or YCbCr in a usual sampling, with its own Huffman tables and an end.
+func (info *JPEGInfo) usual() bool {
+	return !info.Progressive && info.common && info.huffman && info.ended && !info.foreignColour
+}
+
+// decodeFast gives the picture at 1/k of its size, or nil when it could not read it to
+// its end.
+func decodeFast(data []byte, info *JPEGInfo, k int) image.Image {
+	src, err := jpegn.Decode(bytes.NewReader(data), &jpegn.Options{ScaleDenom: k})
+	if err != nil {
+		return nil
+	}
+	// It must have read the same header as we did.
+	if b := src.Bounds(); b.Min != (image.Point{}) || b.Dx() != ceilDiv(info.W, k) || b.Dy() != ceilDiv(info.H, k) || !finished(src, 8/k) {
+		return nil
+	}
+	return src
+}
+
+// finished says whether every block was decoded; side is that of a block. Where the
+// coded data made no sense, blocks are zero in all planes: a green that no camera
+// gives, and in grey a black. Where it ended too soon, the last blocks are all of one
+// value. A picture that is really so is read again, which only costs time.
+func finished(src image.Image, side int) bool {
+	b := src.Bounds()
+	switch s := src.(type) {
+	case *image.YCbCr:
+		end := s.COffset(b.Dx()-1, b.Dy()-1)
+		for row := 0; row <= end; row += side * s.CStride {
+			for i := row; i < min(row+s.CStride, end+1); i += side {
+				if s.Cb[i] == 0 && s.Cr[i] == 0 {
+					return false
+				}
+			}
+		}
+		return !even(s.Y, s.YStride, b.Dx(), b.Dy(), side) || !even(s.Cb, s.CStride, end%s.CStride+1, end/s.CStride+1, side) ||
+			!even(s.Cr, s.CStride, end%s.CStride+1, end/s.CStride+1, side)
+	case *image.Gray:
+		for y := side; y < b.Dy(); y += side {
+			for x := side; x < b.Dx(); x += side {
+				if s.Pix[y*s.Stride+x] == 0 && even(s.Pix, s.Stride, x, y, side) {
+					return false
+				}
+			}
+		}
+		return !even(s.Pix, s.Stride, b.Dx(), b.Dy(), side)
+	}
+	return false // RGB and CMYK: the strict decoder's
+}
+
+// even says whether the last block of a part of w × h values has only one value.
+func even(pix []uint8, stride, w, h, side int) bool {
+	x0, y0 := (w-1)/side*side, (h-1)/side*side
+	for y := y0; y < h; y++ {
+		for _, v := range pix[y*stride+x0 : y*stride+w] {
+			if v != pix[y0*stride+x0] {
+				return false
+			}
+		}
+	}
+	return true
+}
