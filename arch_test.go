@@ -32,6 +32,9 @@ var imports = map[string][]string{
 	"internal/eval/score":          {},
 	"internal/eval/svg":            {},
 	"internal/keys":                {"."},
+	"internal/egress":              {"."}, // connections to addresses that others name
+	"internal/passkey":             {"."}, // WebAuthn
+	"internal/audit":               {"."}, // the audit log as evidence; it knows no database
 	"internal/gallery":             {"."}, // 1:N over templates; it knows no person
 	"internal/acceptance":          {},    // what tests measured; only tests and build/acceptance call it
 	"models":                       {},
@@ -43,7 +46,7 @@ var imports = map[string][]string{
 	"internal/face":    {".", "internal/imaging", "internal/onnx", "internal/modelpack", "internal/signal"},
 	"internal/simcam":  {".", "internal/capture", "internal/flash", "internal/imaging", "internal/radiance"},
 	"internal/blob":    {".", "internal/keys"},
-	"internal/store":   {".", "internal/keys"},
+	"internal/store":   {".", "internal/audit", "internal/keys"},
 	// internal/digits is pure; its recogniser runs a network
 	"internal/digits":     {".", "internal/draw", "internal/flash", "internal/signal"},
 	"internal/digits/asr": {".", "internal/digits", "internal/modelpack", "internal/onnx"},
@@ -52,13 +55,18 @@ var imports = map[string][]string{
 	"internal/registry":   {".", "internal/gallery"},
 	// voices for training the recogniser; it meets no person of the product
 	"internal/voicebank": {".", "internal/blob", "internal/capture", "internal/digits", "internal/draw"},
+	// what a person consents to, and how they take it back
+	"internal/consent": {"."},
 	// level 2
 	"internal/analysis": {".", "internal/capture", "internal/digits", "internal/face", "internal/flash", "internal/imaging", "internal/provenance"},
-	"internal/verify":   {".", "internal/capture", "internal/digits", "internal/flash", "internal/keys"},
+	"internal/verify":   {".", "internal/capture", "internal/consent", "internal/digits", "internal/flash", "internal/keys"},
 	// one desk for the command line and the admin API: the same steps, in the same order
 	"internal/onboarding": {"."},
+	// messages to the apps, and the people who run the server
+	"internal/webhook": {".", "internal/egress", "internal/keys"},
+	"internal/admin":   {".", "internal/keys", "internal/passkey"},
 	// level 3
-	"internal/server": {".", "internal/verify", "internal/capture", "internal/onboarding", "internal/registry", "internal/voicebank", "web"},
+	"internal/server": {".", "internal/admin", "internal/verify", "internal/capture", "internal/onboarding", "internal/registry", "internal/voicebank", "web"},
 	"internal/wechat": {".", "internal/verify"},
 	// strings of digits against the recogniser; pure, so that its tests need no networks
 	"internal/eval/aloud": {".", "internal/digits", "internal/eval/score"},
@@ -91,9 +99,11 @@ var only = map[string][]string{
 	"github.com/yalue/onnxruntime_go": {"internal/onnx"},
 	"github.com/tink-crypto/tink-go":  {"internal/keys"},
 	"modernc.org/sqlite":              {"internal/store"},
+	"golang.org/x/mod":                {"internal/audit", "internal/store"},
 	"github.com/pressly/goose":        {"internal/store"},
 	"github.com/coder/websocket":      {"internal/server"},
 	"github.com/spf13/cobra":          {"cmd/faceproof"},
+	"github.com/go-webauthn/webauthn": {"internal/passkey"},
 	"math/rand":                       {},                                                                                                                                      // challenges come from crypto/rand
 	"math/rand/v2":                    {"internal/flash", "internal/eval", "internal/eval/aloud", "internal/bench", "internal/eval/faces", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
 }
