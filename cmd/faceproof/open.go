@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"faceproof"
 	"faceproof/internal/blob"
@@ -40,12 +41,20 @@ func openStoreAs(ctx context.Context, g *globals, c store.Config) (*store.Store,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	c.KeyID = ring.ID()
+	c.KeyID, c.CheckDeletion = ring.ID(), ring.CheckDeletion
 	s, err := store.Open(ctx, c)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return s, ring, func() { _ = s.Close() }, nil
+	return s, ring, func() {
+		// What a command did is signed as it ends; a server's notary has done so.
+		end, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := signLog(end, s, ring, false); err != nil {
+			fmt.Fprintln(g.Err, "faceproof: the head of the audit log was not signed:", faceproof.LogText(err))
+		}
+		_ = s.Close()
+	}, nil
 }
 
 // openKeys reads the key file. New keys are made only where there is no

@@ -34,6 +34,7 @@ type serveFlags struct {
 	addr         string
 	demo         bool
 	record       recordFlags
+	audit        anchorFlags
 	selfSigned   bool
 	pack         string
 	liveness     string
@@ -77,6 +78,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.StringVar(&f.addr, "addr", "", "host:port to listen on (default localhost:8080, or :8080 with --tls-self-signed; PORT changes the port)")
 	fs.BoolVar(&f.demo, "demo", false, "add the demo: a page where anyone who can reach it may register and verify")
 	f.record.add(c)
+	f.audit.add(c)
 	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
 	fs.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
@@ -201,6 +203,11 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return err
 	}
 	defer b.close()
+	signed, err := keepAudit(g, b, f.audit, log)
+	if err != nil {
+		return err
+	}
+	defer signed()
 	compat, err := wechat.OpenCompat(filepath.Join(g.DataDir, compatFile), log)
 	if err != nil {
 		return err

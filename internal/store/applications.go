@@ -121,6 +121,7 @@ func (s *Store) SwitchPermissions(ctx context.Context, id faceproof.AppID, which
 			return err
 		}
 		action := map[bool]string{true: "app.enable", false: "app.disable"}[on]
+		var switched []faceproof.Permission
 		for _, p := range which {
 			if on {
 				if err := application.MaySwitchOn(app, p); err != nil {
@@ -130,9 +131,7 @@ func (s *Store) SwitchPermissions(ctx context.Context, id faceproof.AppID, which
 			if slices.Contains(app.Permissions, p) == on {
 				continue
 			}
-			if err := addAudit(ctx, tx, s.entry(actor, action, string(id), string(p))); err != nil {
-				return err
-			}
+			switched = append(switched, p)
 			app.Permissions = slices.DeleteFunc(faceproof.Permissions(), func(q faceproof.Permission) bool {
 				return (q != p && !slices.Contains(app.Permissions, q)) || (q == p && !on)
 			})
@@ -141,7 +140,15 @@ func (s *Store) SwitchPermissions(ctx context.Context, id faceproof.AppID, which
 		if err != nil {
 			return err
 		}
-		return one(tx.ExecContext(ctx, `UPDATE apps SET permissions = $2 WHERE id = $1 AND permissions = $3`, string(id), changed.permissions, old.permissions))("app")
+		if err := one(tx.ExecContext(ctx, `UPDATE apps SET permissions = $2 WHERE id = $1 AND permissions = $3`, string(id), changed.permissions, old.permissions))("app"); err != nil {
+			return err
+		}
+		for _, p := range switched { // last: see addAudit
+			if err := addAudit(ctx, tx, s.entry(actor, action, string(id), string(p))); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return app, err
 }

@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"faceproof"
@@ -52,6 +53,14 @@ type Config struct {
 	// PortraitLimit is how long after the decision a portrait is kept for
 	// getimage. Default 5 minutes, the life of a credential.
 	PortraitLimit time.Duration
+	// Retention is how long the server keeps each class; what it does not name
+	// is as faceproof.RetentionRules say. An app may ask for less.
+	Retention faceproof.Retention
+	// CheckDeletion refuses a line of the list of deletions that was not made with
+	// the key ring (keys.Ring.CheckDeletion). nil: not checked.
+	CheckDeletion func(faceproof.Deletion) error
+	// DeletionsLost opens a database whose list of deletions is lost in part.
+	DeletionsLost bool
 	Now           func() time.Time // nil: time.Now
 	Log           *slog.Logger     // nil: silent
 }
@@ -62,6 +71,12 @@ type Store struct {
 	c      Config
 	writer *sql.DB // one connection, BEGIN IMMEDIATE
 	reader *sql.DB
+
+	keys      *sql.DB // of persons, in a file of their own; one connection
+	keyReader *sql.DB
+
+	held    atomic.Pointer[error] // why nothing may be written; see HoldAudit
+	onAudit func()
 }
 
 // Open opens the database, brings its tables up to date and checks that the
@@ -77,6 +92,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if c.PortraitLimit == 0 {
 		c.PortraitLimit = 5 * time.Minute
+	}
+	if err := faceproof.CheckRetention(c.Retention, false, "retain"); err != nil {
+		return nil, err
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -133,23 +151,36 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
+	if err := s.adoptAudit(ctx); err != nil {
+		return err
+	}
 	if err := s.checkAudit(ctx); err != nil {
 		return err
 	}
 	if err := s.checkKeys(ctx); err != nil {
 		return err
 	}
-	return s.addDecoy(ctx)
+	if err := s.openKeys(ctx); err != nil {
+		return err
+	}
+	if err := s.addDecoy(ctx); err != nil {
+		return err
+	}
+	return s.replayDeletions(ctx)
 }
 
 // migrate brings the tables up to date. Two processes may start at once: the
 // loser of a step finds it done and goes on.
 func (s *Store) migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
+	return s.migrateTo(ctx, s.writer, migrations, "migrations")
+}
+
+func (s *Store) migrateTo(ctx context.Context, db *sql.DB, steps embed.FS, folder string) error {
+	files, err := fs.Sub(steps, folder)
 	if err != nil {
 		return fail(err)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.writer, files)
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
 	if err != nil {
 		return fail(err)
 	}
@@ -214,7 +245,7 @@ func (s *Store) checkKeys(ctx context.Context) error {
 // Close closes the database.
 func (s *Store) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{s.reader, s.writer} {
+	for _, db := range []*sql.DB{s.keyReader, s.keys, s.reader, s.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -225,10 +256,28 @@ func (s *Store) Close() error {
 // Ping says whether the database can be written now. Errors: CodeUnavailable.
 func (s *Store) Ping(ctx context.Context) error { return s.checkAudit(ctx) }
 
-// write runs f in the one write transaction. f's error takes everything back.
-// Errors are f's own when they are *faceproof.Error, else the engine's class.
+// write runs f in the one write transaction, unless the audit log is held. f's
+// error takes everything back. Errors are f's own when they are
+// *faceproof.Error, else the engine's class.
 func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.writer.BeginTx(ctx, nil)
+	if held := s.held.Load(); held != nil && *held != nil {
+		return *held
+	}
+	err := s.commit(ctx, f)
+	if err == nil && s.onAudit != nil {
+		s.onAudit()
+	}
+	return err
+}
+
+// commit is write where nothing is held.
+func (s *Store) commit(ctx context.Context, f func(*sql.Tx) error) error {
+	return s.writeTo(ctx, s.writer, f)
+}
+
+// writeTo is commit for either database.
+func (s *Store) writeTo(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fail(err)
 	}

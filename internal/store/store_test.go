@@ -73,7 +73,7 @@ func newVerification(id string, app faceproof.AppID) faceproof.Verification {
 func decided(t testing.TB, s *Store, id string, app faceproof.AppID) {
 	t.Helper()
 	must(t, s.CreateVerification(ctx, newVerification(id, app), entry("create")))
-	_, err := s.BeginCapture(ctx, id, []byte("token-"+id), "consent", t0+1, entry("begin"))
+	_, err := s.BeginCapture(ctx, id, []byte("token-"+id), faceproof.Consent{Notice: "consent"}, t0+1, entry("begin"))
 	must(t, err)
 	must(t, s.Advance(ctx, id, faceproof.StateCapturing, faceproof.StateCaptured, nil, "", t0+2, entry("captured")))
 	must(t, s.Decide(ctx, id, []byte(`{"outcome":"pass"}`), []byte(`{"n":1}`), true,
@@ -242,7 +242,7 @@ func TestNoAuditNoChange(t *testing.T) {
 		"rotate":       s.RotateToken(ctx, "v", []byte("new"), t0),
 		"advance":      s.Advance(ctx, "v", faceproof.StateCreated, faceproof.StateEnded, nil, "", t0, entry("end")),
 		"add person":   s.PutPerson(ctx, person("p", 1), false, entry("add")),
-		"begin":        second(s.BeginCapture(ctx, "v", []byte("token-v"), "", t0, entry("begin"))),
+		"begin":        second(s.BeginCapture(ctx, "v", []byte("token-v"), faceproof.Consent{}, t0, entry("begin"))),
 		"redeem":       second(s.Redeem(ctx, []byte("cred-d"), app1, "", t0+10, entry("redeem"))),
 		"sweep":        second(s.Sweep(ctx, t0+1e9)),
 		"audit itself": s.Audit(ctx, entry("look")),
@@ -282,8 +282,10 @@ func TestAuditOnlyGrows(t *testing.T) {
 		}
 		b, err := os.ReadFile(f)
 		must(t, err)
+		// audit_head is the counter, the one row that changes.
+		text := strings.ReplaceAll(string(b), "UPDATE audit_head SET size = ", "")
 		for _, bad := range []string{"UPDATE audit", "DELETE FROM audit", "REPLACE INTO audit"} {
-			if strings.Contains(string(b), bad) {
+			if strings.Contains(text, bad) {
 				t.Errorf("%s: %s", f, bad)
 			}
 		}

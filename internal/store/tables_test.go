@@ -132,9 +132,9 @@ func TestPersons(t *testing.T) {
 	if len(list) != 2 || list[0].ID != "a" || list[1].ID != "b" {
 		t.Errorf("list: %v", list)
 	}
-	must(t, s.DeletePerson(ctx, "a", entry("remove")))
-	want(t, s.DeletePerson(ctx, "a", entry("remove")), faceproof.CodeNotFound)
-	want(t, s.DeletePerson(ctx, decoyID, entry("remove")), faceproof.CodeNotFound)
+	must(t, s.DeletePerson(ctx, faceproof.Deletion{PersonID: "a"}, entry("remove")))
+	want(t, s.DeletePerson(ctx, faceproof.Deletion{PersonID: "a"}, entry("remove")), faceproof.CodeNotFound)
+	want(t, s.DeletePerson(ctx, faceproof.Deletion{PersonID: decoyID}, entry("remove")), faceproof.CodeNotFound)
 	if n := count(t, s, `SELECT COUNT(*) FROM templates`); n != 2 { // b and the decoy
 		t.Errorf("%d templates", n)
 	}
@@ -144,7 +144,7 @@ func TestSweep(t *testing.T) {
 	s := open(t)
 	must(t, s.CreateVerification(ctx, newVerification("waiting", app1), entry("create")))
 	must(t, s.CreateVerification(ctx, newVerification("running", app1), entry("create")))
-	must(t, second(s.BeginCapture(ctx, "running", []byte("token-running"), "", t0+1, entry("begin"))))
+	must(t, second(s.BeginCapture(ctx, "running", []byte("token-running"), faceproof.Consent{}, t0+1, entry("begin"))))
 	decided(t, s, "done", app1)
 	must(t, s.PutToken(ctx, faceproof.TokenRecord{Hash: []byte("t"), AppID: app1, Kind: "access", ExpiresAt: t0 + 1}))
 	must(t, s.PutUserIDKey(ctx, []byte("k"), app1, []byte("sealed"), t0+1))
@@ -239,7 +239,10 @@ func TestNothingScans(t *testing.T) {
 		`SELECT hash FROM tokens WHERE app_id = 'a' AND kind = 'b' ORDER BY issued_at DESC LIMIT 1`,
 		`SELECT p.id FROM persons p JOIN templates t ON t.person_id = p.id WHERE p.subject_index >= x'00' ORDER BY p.subject_index LIMIT 1`,
 		`SELECT p.id FROM persons p JOIN templates t ON t.person_id = p.id WHERE p.id > 'a' AND p.id <> 'decoy' ORDER BY p.id LIMIT 9`,
-		`SELECT COALESCE(MAX(seq), 0) + 1 FROM audit`,
+		`UPDATE audit_head SET size = size + 1 WHERE id = 1 AND size >= old RETURNING size`,
+		`SELECT seq, hashes FROM audit_tree WHERE seq IN (1, 2)`,
+		`SELECT size, at, note FROM audit_checkpoints WHERE size > 0 ORDER BY size DESC LIMIT 1`,
+		`SELECT seq FROM audit WHERE object = 'a' ORDER BY seq LIMIT 9`,
 		`SELECT id FROM applications WHERE app_id = 'a' AND app_id <> ''`,
 		`UPDATE applications SET state = 'x' WHERE id = 'a' AND version = 1`,
 		`SELECT at FROM attempts WHERE kind = 'a' AND key = x'00' AND at > 1 ORDER BY at DESC LIMIT 9`,
