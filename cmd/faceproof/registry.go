@@ -292,26 +292,31 @@ func registryListCommand(g *globals) *cobra.Command {
 func registryRemoveCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove PERSON...",
-		Short: "Delete people: name, number and template",
-		Args:  cobra.MinimumNArgs(1),
+		Short: "Delete people for good, with a receipt: name, number, template and keys",
+		Long: "Deletes people and destroys the keys of their data, so that no backup of the\n" +
+			"database can be read any more either. After a restore they are deleted again,\n" +
+			"before the server answers anybody. Prints a receipt (--json: with its MAC, to be\n" +
+			"checked by faceproof keys receipt).",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, done, err := openRegistry(g, nil)
 			if err != nil {
 				return err
 			}
 			defer done()
-			removed := []string{}
+			removed, receipts := []string{}, []faceproof.Deletion{}
 			var errs []error
 			for _, id := range args {
-				if err := r.Remove(cmd.Context(), id, "cli"); err != nil {
+				d, err := r.Delete(cmd.Context(), id, "cli")
+				if err != nil {
 					errs = append(errs, fmt.Errorf("%s: %w", id, err))
 					continue
 				}
-				removed = append(removed, id)
+				removed, receipts = append(removed, id), append(receipts, d)
 			}
-			if err := answer(g, map[string]any{"removed": removed}, func(w io.Writer) {
-				for _, id := range removed {
-					fmt.Fprintf(w, "removed %s\n", id)
+			if err := answer(g, map[string]any{"removed": removed, "receipts": receipts}, func(w io.Writer) {
+				for _, d := range receipts {
+					printReceipt(w, d)
 				}
 			}); err != nil {
 				return err

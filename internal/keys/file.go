@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"faceproof"
 
@@ -22,14 +23,18 @@ const maxKeyFile = 1 << 20
 const aboutKeyFile = "The keys of one Faceproof data folder. Whoever has this file and the database can read every name, number and face " +
 	"template. Without it they are lost. Keep a copy apart from the backups of the database."
 
-// keyFile is the key file: two tink keysets in clear. It is protected by its
-// mode alone, until a key management service is added.
+// keyFile is the key file: two tink keysets and the key-encryption keys, in
+// clear. It is protected by its mode alone.
 type keyFile struct {
-	About   string          `json:"about"`
-	Version int             `json:"version"` // 1
-	Sealing json.RawMessage `json:"sealing"` // tink AEAD keyset
-	Index   json.RawMessage `json:"index"`   // tink PRF keyset
+	About    string          `json:"about"`
+	Version  int             `json:"version"`            // 1
+	Sealing  json.RawMessage `json:"sealing"`            // tink AEAD keyset
+	Index    json.RawMessage `json:"index"`              // tink PRF keyset
+	Wrapping []kek           `json:"wrapping,omitempty"` // the last one wraps; none: the sealing keys do
 }
+
+// suite names the algorithms of new keys.
+func (*keyFile) suite() string { return SuiteStd }
 
 // Open reads the key file, and makes one with fresh keys when there is none
 // (mode 0600, complete or not at all, never over an existing file). It refuses
@@ -49,8 +54,27 @@ func Open(path string) (*Ring, error) {
 // Read is Open without making a file: an error that is fs.ErrNotExist when
 // there is none.
 func Read(path string) (*Ring, error) {
-	fail := func(code faceproof.Code, err error, why string) (*Ring, error) {
-		return nil, &faceproof.Error{Code: code, Field: path, Message: why, Err: err}
+	b, info, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := parse(b)
+	if err != nil {
+		return nil, notKeyFile(path)
+	}
+	r.kms.(*fileKMS).path, r.kms.(*fileKMS).seen = path, info
+	return r, nil
+}
+
+// notKeyFile hides the cause, which may quote the file.
+func notKeyFile(path string) error {
+	return faceproof.Errorf(faceproof.CodeInvalid, path, "is not a key file of this version; restore it from its copy")
+}
+
+// readKeyFile gives the bytes of a key file that only its owner can reach.
+func readKeyFile(path string) ([]byte, fs.FileInfo, error) {
+	fail := func(code faceproof.Code, err error, why string) ([]byte, fs.FileInfo, error) {
+		return nil, nil, &faceproof.Error{Code: code, Field: path, Message: why, Err: err}
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,12 +102,7 @@ func Read(path string) (*Ring, error) {
 	if err != nil {
 		return fail(faceproof.CodeUnavailable, err, "the key file cannot be read: "+err.Error())
 	}
-	r, err := parse(b)
-	if err != nil {
-		// The cause may quote the file: it stays out of the message.
-		return fail(faceproof.CodeInvalid, nil, "is not a key file of this version; restore it from its copy")
-	}
-	return r, nil
+	return b, info, nil
 }
 
 func parse(b []byte) (*Ring, error) {
@@ -97,37 +116,64 @@ func parse(b []byte) (*Ring, error) {
 	if k.Version != 1 {
 		return nil, errors.New("another version")
 	}
-	return newRing(k.Sealing, k.Index)
+	if err := checkKEKs(k.Wrapping); err != nil {
+		return nil, err
+	}
+	r, err := newRing(k.Sealing, k.Index)
+	if err != nil {
+		return nil, err
+	}
+	r.kms = &fileKMS{keks: k.Wrapping, root: r}
+	return r, nil
 }
 
-// create writes a complete key file beside path and then links it there: a
-// crash leaves no half file, and of two processes one wins.
+// create makes a key file with fresh keys: of two processes one wins.
 func create(path string) error {
 	sealing, index, err := newKeysets()
 	if err != nil {
 		return err
 	}
-	b, err := json.MarshalIndent(keyFile{About: aboutKeyFile, Version: 1, Sealing: sealing, Index: index}, "", "  ")
+	f := keyFile{About: aboutKeyFile, Version: 1, Sealing: sealing, Index: index, Wrapping: []kek{newKEK(stdSuite, time.Now())}}
+	return f.write(path, func(temp string) error {
+		if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		return nil
+	})
+}
+
+// replace puts the file in the place of the one that is there.
+func (f *keyFile) replace(path string) error {
+	if err := f.write(path, func(temp string) error { return os.Rename(temp, path) }); err != nil {
+		return &faceproof.Error{Code: faceproof.CodeUnavailable, Field: path, Message: "the key file cannot be written: " + err.Error(), Err: err}
+	}
+	return nil
+}
+
+// write writes a complete file beside path, has it put there, and makes that
+// last: a crash leaves no half file.
+func (f *keyFile) write(path string, put func(temp string) error) error {
+	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return err
 	}
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".keys-*") // 0600
+	t, err := os.CreateTemp(dir, ".keys-*") // 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(append(b, '\n'))
+	defer os.Remove(t.Name())
+	_, err = t.Write(append(b, '\n'))
 	if err == nil {
-		err = f.Sync()
+		err = t.Sync()
 	}
-	if e := f.Close(); err == nil {
+	if e := t.Close(); err == nil {
 		err = e
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = put(t.Name())
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err != nil {
 		return err
 	}
 	d, err := os.Open(dir)

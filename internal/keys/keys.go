@@ -35,6 +35,8 @@ const IndexSize = 32
 type Ring struct {
 	sealing tink.AEAD
 	index   *prf.Set
+	suite   *suite // of new keys and values
+	kms     KMS
 }
 
 // AAD is what binds a sealed value to its place: a constant purpose and the id
@@ -42,7 +44,7 @@ type Ring struct {
 func AAD(purpose, id string) []byte { return []byte(purpose + "\x00" + id) }
 
 // Seal encrypts plain for the place that aad names; aad must not be empty. The
-// result is 33 bytes longer than plain: tink's prefix, nonce and tag.
+// result is 34 bytes longer than plain: suite id, tink's prefix, nonce and tag.
 func (r *Ring) Seal(plain, aad []byte) ([]byte, error) {
 	if len(aad) == 0 {
 		return nil, faceproof.Errorf(faceproof.CodeInternal, "", "a sealed value must be bound to its place")
@@ -51,7 +53,7 @@ func (r *Ring) Seal(plain, aad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "sealing failed", Err: err}
 	}
-	return sealed, nil
+	return append([]byte{stdSuite.id}, sealed...), nil
 }
 
 // Open decrypts what Seal made for the same aad. Anything else is CodeInternal:
@@ -60,10 +62,13 @@ func (r *Ring) Open(sealed, aad []byte) ([]byte, error) {
 	if len(aad) == 0 {
 		return nil, faceproof.Errorf(faceproof.CodeInternal, "", "a sealed value must be bound to its place")
 	}
+	if suiteOf(sealed) == stdSuite {
+		sealed = sealed[1:]
+	}
+	// Else it is older than the suite ids, and begins with tink's prefix.
 	plain, err := r.sealing.Decrypt(sealed, aad)
 	if err != nil {
-		return nil, &faceproof.Error{Code: faceproof.CodeInternal,
-			Message: "a sealed value does not open: changed, moved, or sealed with another key file", Err: err}
+		return nil, notSealed(err)
 	}
 	return plain, nil
 }
@@ -150,7 +155,7 @@ func newRing(sealing, index []byte) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{}
+	r := &Ring{suite: stdSuite}
 	if r.sealing, err = aead.New(h); err != nil {
 		return nil, err
 	}

@@ -157,7 +157,7 @@ func (l *Local) gallery(ctx context.Context, s Search, a faceproof.AuditEntry) (
 // in, and tells how many are another model's.
 func (l *Local) fill(ctx context.Context, g *gallery.Gallery, model string, f func(faceproof.Person)) (other int, err error) {
 	err = l.each(ctx, func(p faceproof.Person) error {
-		b, err := l.c.Keys.Open(p.TemplateSealed, aad(purposeTemplate, p.ID))
+		b, err := l.cipher(ctx, p).Open(purposeTemplate, p.ModelID, p.TemplateSealed)
 		if err != nil {
 			return err
 		}
@@ -194,6 +194,9 @@ func (l *Local) each(ctx context.Context, f func(faceproof.Person) error) error 
 		}
 		for _, p := range persons {
 			after = p.ID
+			if shredded(p) {
+				continue // deleted a moment ago
+			}
 			if err := f(p); err != nil {
 				return err
 			}

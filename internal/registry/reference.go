@@ -28,11 +28,11 @@ func (l *Local) Reference(ctx context.Context, s faceproof.Subject) (faceproof.R
 	if err != nil {
 		return faceproof.Reference{}, err
 	}
-	enrolled := subtle.ConstantTimeCompare(row.SubjectIndex, index) == 1
+	enrolled := subtle.ConstantTimeCompare(row.SubjectIndex, index) == 1 && !shredded(row)
 	if !enrolled {
 		row = l.decoy
 	}
-	name, number, template, err := l.open(row)
+	name, number, template, err := l.open(ctx, row)
 	if err != nil {
 		return faceproof.Reference{}, err
 	}
@@ -53,20 +53,22 @@ func (l *Local) Reference(ctx context.Context, s faceproof.Subject) (faceproof.R
 	return out, nil
 }
 
-func (l *Local) open(p faceproof.Person) (name, number string, t faceproof.Template, err error) {
-	n, err := l.c.Keys.Open(p.NameSealed, aad(purposeName, p.ID))
+func (l *Local) open(ctx context.Context, p faceproof.Person) (name, number string, t faceproof.Template, err error) {
+	c := l.cipher(ctx, p)
+	n, err := c.Open(purposeName, "", p.NameSealed)
 	if err != nil {
 		return "", "", t, err
 	}
-	i, err := l.c.Keys.Open(p.NumberSealed, aad(purposeNumber, p.ID))
+	i, err := c.Open(purposeNumber, "", p.NumberSealed)
 	if err != nil {
 		return "", "", t, err
 	}
-	b, err := l.c.Keys.Open(p.TemplateSealed, aad(purposeTemplate, p.ID))
+	b, err := c.Open(purposeTemplate, p.ModelID, p.TemplateSealed)
 	if err != nil {
 		return "", "", t, err
 	}
 	t, err = decodeTemplate(b)
+	clear(b)
 	return string(n), string(i), t, err
 }
 

@@ -41,17 +41,27 @@ type Store interface {
 	PersonNear(ctx context.Context, index []byte) (faceproof.Person, error)
 	// Persons gives up to limit persons after an id, by id.
 	Persons(ctx context.Context, after string, limit int) ([]faceproof.Person, error)
-	// DeletePerson deletes all of a person at once. CodeNotFound.
-	DeletePerson(ctx context.Context, id string, a faceproof.AuditEntry) error
+	// PersonByID gives one person. CodeNotFound.
+	PersonByID(ctx context.Context, id string) (faceproof.Person, error)
+	// SealedByRing gives up to limit persons after an id who have no keys of their
+	// own yet; Reseal stores one of them sealed anew, unless changed meanwhile.
+	SealedByRing(ctx context.Context, after string, limit int) ([]faceproof.Person, error)
+	Reseal(ctx context.Context, old, p faceproof.Person, a faceproof.AuditEntry) error
+	// DeletePerson deletes all of a person at once, destroys their keys and keeps
+	// the receipt, so that no restore brings them back. CodeNotFound.
+	DeletePerson(ctx context.Context, d faceproof.Deletion, a faceproof.AuditEntry) error
 	// Audit records a search 1:N.
 	Audit(ctx context.Context, a faceproof.AuditEntry) error
 }
 
-// Keys seals and indexes; *keys.Ring does.
+// Keys seals, indexes and signs receipts; *keys.Ring does.
 type Keys interface {
-	Seal(plain, aad []byte) ([]byte, error)
-	Open(sealed, aad []byte) ([]byte, error)
 	Index(purpose string, value []byte) []byte
+	// NewPerson makes keys for one person; Person works with them, or, without
+	// any, opens what is older than keys of one's own.
+	NewPerson(ctx context.Context, id string) (faceproof.PersonKeys, faceproof.PersonCipher, error)
+	Person(ctx context.Context, id string, k faceproof.PersonKeys) faceproof.PersonCipher
+	NewDeletion(personID string, subject, destroyed []byte, at int64) faceproof.Deletion
 }
 
 // Enroller makes a template of photos of one person, behind a quality gate.
@@ -101,7 +111,7 @@ func New(c Config) (*Local, error) {
 		l.dummy.ModelID = c.Enroller.ModelID()
 	}
 	var err error
-	l.decoy, err = l.seal(newID(), "某某某", "000000000000000000", l.dummy)
+	l.decoy, err = l.seal(context.Background(), faceproof.Person{ID: newID()}, "某某某", "000000000000000000", l.dummy)
 	return l, err
 }
 
@@ -145,6 +155,9 @@ func (l *Local) Enrol(ctx context.Context, s faceproof.Subject, photos [][]byte,
 		return out, err
 	}
 	enrolled := subtle.ConstantTimeCompare(near.SubjectIndex, index) == 1
+	if enrolled && shredded(near) {
+		return out, faceproof.Errorf(faceproof.CodeConflict, "id_number", "this person is being deleted")
+	}
 	if enrolled && !replace {
 		return out, faceproof.Errorf(faceproof.CodeConflict, "id_number", "this person is enrolled already; replacing must be asked for")
 	}
@@ -166,7 +179,11 @@ func (l *Local) Enrol(ctx context.Context, s faceproof.Subject, photos [][]byte,
 			return out, err
 		}
 	}
-	p, err := l.seal(id, s.Name.Reveal(), s.IDNumber.Reveal(), template)
+	was := faceproof.Person{ID: id}
+	if enrolled {
+		was.Keys = near.Keys
+	}
+	p, err := l.seal(ctx, was, s.Name.Reveal(), s.IDNumber.Reveal(), template)
 	if err != nil {
 		return out, err
 	}
@@ -202,24 +219,42 @@ func (l *Local) index(s faceproof.Subject) []byte {
 	return l.c.Keys.Index(purposeIndex, []byte(s.IDNumber.Reveal()))
 }
 
-// aad binds a value to its purpose and person, as keys.AAD does.
-func aad(purpose, id string) []byte { return []byte(purpose + "\x00" + id) }
+// cipher works with a person's keys, or with the ring for whom has none yet.
+func (l *Local) cipher(ctx context.Context, p faceproof.Person) faceproof.PersonCipher {
+	if p.Sealing == faceproof.SealedByRing {
+		p.Keys = faceproof.PersonKeys{}
+	}
+	return l.c.Keys.Person(ctx, p.ID, p.Keys)
+}
 
-// seal makes the sealed parts of a person.
-func (l *Local) seal(id, name, number string, t faceproof.Template) (faceproof.Person, error) {
-	p := faceproof.Person{ID: id, ModelID: t.ModelID, Frames: t.Frames}
+// shredded says that a person's keys are destroyed: they are being deleted.
+func shredded(p faceproof.Person) bool {
+	return p.Sealing != faceproof.SealedByRing && p.Keys.Absent()
+}
+
+// seal makes the sealed parts of a person, of whom ID and, when there are any,
+// Keys are given.
+func (l *Local) seal(ctx context.Context, was faceproof.Person, name, number string, t faceproof.Template) (faceproof.Person, error) {
+	p := faceproof.Person{ID: was.ID, Keys: was.Keys, Sealing: faceproof.SealedByKeys, ModelID: t.ModelID, Frames: t.Frames}
 	var err error
-	if p.NameSealed, err = l.c.Keys.Seal([]byte(name), aad(purposeName, id)); err != nil {
+	c := l.c.Keys.Person(ctx, p.ID, p.Keys)
+	if p.Keys.Absent() {
+		if p.Keys, c, err = l.c.Keys.NewPerson(ctx, p.ID); err != nil {
+			return p, err
+		}
+	}
+	if p.NameSealed, err = c.Seal(purposeName, "", []byte(name)); err != nil {
 		return p, err
 	}
-	if p.NumberSealed, err = l.c.Keys.Seal([]byte(number), aad(purposeNumber, id)); err != nil {
+	if p.NumberSealed, err = c.Seal(purposeNumber, "", []byte(number)); err != nil {
 		return p, err
 	}
 	plain, err := encodeTemplate(t)
 	if err != nil {
 		return p, err
 	}
-	p.TemplateSealed, err = l.c.Keys.Seal(plain, aad(purposeTemplate, id))
+	p.TemplateSealed, err = c.Seal(purposeTemplate, t.ModelID, plain)
+	clear(plain)
 	return p, err
 }
 
@@ -236,7 +271,7 @@ type Info struct {
 // List calls f for every person, in no telling order. f's error ends it.
 func (l *Local) List(ctx context.Context, f func(Info) error) error {
 	return l.each(ctx, func(p faceproof.Person) error {
-		name, err := l.c.Keys.Open(p.NameSealed, aad(purposeName, p.ID))
+		name, err := l.cipher(ctx, p).Open(purposeName, "", p.NameSealed)
 		if err != nil {
 			return err
 		}
@@ -246,15 +281,6 @@ func (l *Local) List(ctx context.Context, f func(Info) error) error {
 		}
 		return f(Info{p.ID, n.Masked(), p.ModelID, p.Frames, p.CreatedAt, p.UpdatedAt})
 	})
-}
-
-// Remove deletes a person: identity and template, in one step. Errors:
-// CodeNotFound.
-func (l *Local) Remove(ctx context.Context, id, actor string) error {
-	if b, err := hex.DecodeString(id); err != nil || len(b) != 16 {
-		return faceproof.Errorf(faceproof.CodeInvalid, "person_id", "must be 32 hex digits, as the list shows")
-	}
-	return l.c.Store.DeletePerson(ctx, id, faceproof.AuditEntry{At: l.c.Now().UnixMilli(), Actor: actor, Action: "person.remove", Object: id})
 }
 
 func newID() string {

@@ -87,6 +87,21 @@ func (k countedKeys) Open(sealed, aad []byte) ([]byte, error) {
 	return k.Ring.Open(sealed, aad)
 }
 
+func (k countedKeys) Person(ctx context.Context, id string, w faceproof.PersonKeys) faceproof.PersonCipher {
+	k.l.add("person keys %d %d", len(w.Identity), len(w.Biometric))
+	return countedCipher{k.Ring.Person(ctx, id, w), k.l}
+}
+
+type countedCipher struct {
+	faceproof.PersonCipher
+	l *ledger
+}
+
+func (k countedCipher) Open(purpose, model string, sealed []byte) ([]byte, error) {
+	k.l.add("open %d", len(sealed))
+	return k.PersonCipher.Open(purpose, model, sealed)
+}
+
 func (k countedKeys) Index(purpose string, value []byte) []byte {
 	k.l.add("index %s %d", purpose, len(value))
 	return k.Ring.Index(purpose, value)

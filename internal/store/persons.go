@@ -10,7 +10,7 @@ import (
 	"faceproof"
 )
 
-const personColumns = `p.id, p.subject_index, p.name_sealed, p.number_sealed, t.sealed, t.model_id, t.frames, p.created_at, p.updated_at`
+const personColumns = `p.id, p.subject_index, p.name_sealed, p.number_sealed, t.sealed, t.model_id, t.frames, p.created_at, p.updated_at, p.sealing`
 
 // decoyID is the row that stands behind the last person, so that a look-up
 // always finds one. It is never listed and opens nothing.
@@ -25,15 +25,26 @@ func (s *Store) addDecoy(ctx context.Context) error {
 		return b
 	}
 	now := s.c.Now().UnixMilli()
+	err := s.writeTo(ctx, s.keys, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO person_keys (person_id, identity, biometric, kek) VALUES ($1, $2, $3, 'decoy') ON CONFLICT DO NOTHING`,
+			decoyID, noise(62), noise(62))
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	return s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO persons (id, subject_index, name_sealed, number_sealed, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT DO NOTHING`,
-			decoyID, bytes.Repeat([]byte{0xff}, 32), noise(42), noise(51), now); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO persons (id, subject_index, name_sealed, number_sealed, created_at, updated_at, sealing)
+			VALUES ($1, $2, $3, $4, $5, $5, 1) ON CONFLICT DO NOTHING`,
+			decoyID, bytes.Repeat([]byte{0xff}, 32), noise(38), noise(47), now); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO templates (person_id, sealed, model_id, frames, updated_at)
-			VALUES ($1, $2, 'decoy', 1, $3) ON CONFLICT DO NOTHING`, decoyID, noise(591), now)
-		return err
+			VALUES ($1, $2, 'decoy', 1, $3) ON CONFLICT DO NOTHING`, decoyID, noise(587), now)
+		if err != nil {
+			return err
+		}
+		return s.countPeople(ctx, tx, 0) // levels reached before there were any
 	})
 }
 
@@ -42,20 +53,59 @@ func (s *Store) addDecoy(ctx context.Context) error {
 // The caller compares SubjectIndex. Either way one index look-up and one row
 // are read, so that the time does not tell who is enrolled.
 func (s *Store) PersonNear(ctx context.Context, index []byte) (faceproof.Person, error) {
-	return scanPerson(s.reader.QueryRowContext(ctx, `SELECT `+personColumns+` FROM persons p JOIN templates t ON t.person_id = p.id
-		WHERE p.subject_index >= $1 ORDER BY p.subject_index LIMIT 1`, index))
+	return s.keyed(ctx)(scanPerson(s.reader.QueryRowContext(ctx, `SELECT `+personColumns+` FROM persons p JOIN templates t ON t.person_id = p.id
+		WHERE p.subject_index >= $1 ORDER BY p.subject_index LIMIT 1`, index)))
+}
+
+// PersonByID gives one person. Errors: CodeNotFound.
+func (s *Store) PersonByID(ctx context.Context, id string) (faceproof.Person, error) {
+	if id == decoyID {
+		return faceproof.Person{}, notFound("person")
+	}
+	return s.keyed(ctx)(scanPerson(s.reader.QueryRowContext(ctx, `SELECT `+personColumns+` FROM persons p JOIN templates t ON t.person_id = p.id WHERE p.id = $1`, id)))
+}
+
+// keyed adds the person's keys.
+func (s *Store) keyed(ctx context.Context) func(faceproof.Person, error) (faceproof.Person, error) {
+	return func(p faceproof.Person, err error) (faceproof.Person, error) {
+		if err != nil {
+			return p, err
+		}
+		all, err := s.withKeys(ctx, p)
+		if err != nil {
+			return p, err
+		}
+		return all[0], nil
+	}
 }
 
 // PutPerson adds a person or, with replace, takes the place of the one with the
-// same id and index. Errors: CodeConflict when the index is enrolled already;
+// same id and index. Fresh keys are stored before the values that they open.
+// Errors: CodeConflict when the index is enrolled already;
 // CodeNotFound when there is nothing to replace.
 func (s *Store) PutPerson(ctx context.Context, p faceproof.Person, replace bool, a faceproof.AuditEntry) error {
+	if p.Keys.Fresh {
+		if err := s.putKeys(ctx, p.ID, p.Keys); err != nil {
+			return err
+		}
+	}
+	err := s.putPerson(ctx, p, replace, a)
+	if err != nil && p.Keys.Fresh && !replace {
+		// Keys that open nothing; left behind by a crash they do no harm.
+		if e := s.shred(context.WithoutCancel(ctx), p.ID); e != nil {
+			s.c.Log.Warn("keys of a person who was not enrolled stay behind", "error", faceproof.LogText(e))
+		}
+	}
+	return err
+}
+
+func (s *Store) putPerson(ctx context.Context, p faceproof.Person, replace bool, a faceproof.AuditEntry) error {
 	return s.change(ctx, a, func(tx *sql.Tx) error {
 		if replace {
 			return replacePerson(ctx, tx, p)
 		}
-		r, err := tx.ExecContext(ctx, `INSERT INTO persons (id, subject_index, name_sealed, number_sealed, created_at, updated_at)
-			VALUES (`+list(6)+`) ON CONFLICT (subject_index) DO NOTHING`, p.ID, p.SubjectIndex, p.NameSealed, p.NumberSealed, p.CreatedAt, p.UpdatedAt)
+		r, err := tx.ExecContext(ctx, `INSERT INTO persons (id, subject_index, name_sealed, number_sealed, created_at, updated_at, sealing)
+			VALUES (`+list(7)+`) ON CONFLICT (subject_index) DO NOTHING`, p.ID, p.SubjectIndex, p.NameSealed, p.NumberSealed, p.CreatedAt, p.UpdatedAt, int(p.Sealing))
 		if err != nil {
 			return err
 		}
@@ -64,15 +114,20 @@ func (s *Store) PutPerson(ctx context.Context, p faceproof.Person, replace bool,
 		} else if n == 0 {
 			return faceproof.Errorf(faceproof.CodeConflict, "id_number", "this person is enrolled already; replacing must be asked for")
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO templates (person_id, sealed, model_id, frames, updated_at) VALUES (`+list(5)+`)`,
-			p.ID, p.TemplateSealed, p.ModelID, p.Frames, p.UpdatedAt)
-		return err
+		if _, err = tx.ExecContext(ctx, `INSERT INTO templates (person_id, sealed, model_id, frames, updated_at) VALUES (`+list(5)+`)`,
+			p.ID, p.TemplateSealed, p.ModelID, p.Frames, p.UpdatedAt); err != nil {
+			return err
+		}
+		if err := s.countPeople(ctx, tx, 1); err != nil {
+			return err
+		}
+		return liftWithdrawal(ctx, tx, p, a)
 	})
 }
 
 func replacePerson(ctx context.Context, tx *sql.Tx, p faceproof.Person) error {
-	err := one(tx.ExecContext(ctx, `UPDATE persons SET name_sealed = $3, number_sealed = $4, updated_at = $5 WHERE id = $1 AND subject_index = $2`,
-		p.ID, p.SubjectIndex, p.NameSealed, p.NumberSealed, p.UpdatedAt))("person")
+	err := one(tx.ExecContext(ctx, `UPDATE persons SET name_sealed = $3, number_sealed = $4, updated_at = $5, sealing = $6 WHERE id = $1 AND subject_index = $2`,
+		p.ID, p.SubjectIndex, p.NameSealed, p.NumberSealed, p.UpdatedAt, int(p.Sealing)))("person")
 	if err != nil {
 		return err
 	}
@@ -83,8 +138,12 @@ func replacePerson(ctx context.Context, tx *sql.Tx, p faceproof.Person) error {
 // Persons gives up to limit persons with ids after the given one, by id; "" to
 // begin.
 func (s *Store) Persons(ctx context.Context, after string, limit int) ([]faceproof.Person, error) {
+	return s.persons(ctx, `p.id > $1`, after, limit)
+}
+
+func (s *Store) persons(ctx context.Context, where, after string, limit int) ([]faceproof.Person, error) {
 	rows, err := s.reader.QueryContext(ctx, `SELECT `+personColumns+` FROM persons p JOIN templates t ON t.person_id = p.id
-		WHERE p.id > $1 AND p.id <> $2 ORDER BY p.id LIMIT $3`, after, decoyID, limit)
+		WHERE `+where+` AND p.id <> $2 ORDER BY p.id LIMIT $3`, after, decoyID, limit)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -97,24 +156,14 @@ func (s *Store) Persons(ctx context.Context, after string, limit int) ([]facepro
 		}
 		out = append(out, p)
 	}
-	return out, fail(rows.Err())
-}
-
-// DeletePerson deletes identity and template together. Errors: CodeNotFound.
-func (s *Store) DeletePerson(ctx context.Context, id string, a faceproof.AuditEntry) error {
-	if id == decoyID {
-		return notFound("person")
+	if err := rows.Err(); err != nil {
+		return nil, fail(err)
 	}
-	return s.change(ctx, a, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM templates WHERE person_id = $1`, id); err != nil {
-			return err
-		}
-		return one(tx.ExecContext(ctx, `DELETE FROM persons WHERE id = $1`, id))("person")
-	})
+	return s.withKeys(ctx, out...)
 }
 
 func scanPerson(row scanner) (p faceproof.Person, err error) {
-	err = row.Scan(&p.ID, &p.SubjectIndex, &p.NameSealed, &p.NumberSealed, &p.TemplateSealed, &p.ModelID, &p.Frames, &p.CreatedAt, &p.UpdatedAt)
+	err = row.Scan(&p.ID, &p.SubjectIndex, &p.NameSealed, &p.NumberSealed, &p.TemplateSealed, &p.ModelID, &p.Frames, &p.CreatedAt, &p.UpdatedAt, &p.Sealing)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = notFound("person")
 	}
