@@ -40,7 +40,7 @@ var nameKinds = []func(r *rand.Rand) string{
 		return from(r, 4+r.IntN(8), 0x4E00, 0x9FA5) + "·" + from(r, 3+r.IntN(8), 0x4E00, 0x9FA5)
 	}, // 阿卜杜热合曼·买买提
 	func(r *rand.Rand) string {
-		return strings.Repeat(from(r, 9, 0x4E00, 0x9FA5)+"·", 4) + from(r, 20, 0x4E00, 0x9FA5)
+		return strings.Repeat(from(r, 8, 0x4E00, 0x9FA5)+"·", 4) + from(r, 18, 0x4E00, 0x9FA5)
 	}, // as long as names are
 	func(r *rand.Rand) string {
 		return from(r, 6+r.IntN(8), 0x0627, 0x064A) + " " + from(r, 5+r.IntN(8), 0x0627, 0x064A)
