@@ -20,7 +20,7 @@ import (
 )
 
 // recording is a server that collects voices, and its bank.
-func recording(t *testing.T) (*fixture, *voicebank.Bank) {
+func recording(t *testing.T, change ...func(*Config)) (*fixture, *voicebank.Bank) {
 	t.Helper()
 	dir := t.TempDir()
 	ring, err := keys.Open(filepath.Join(dir, "keys.json"))
@@ -38,6 +38,9 @@ func recording(t *testing.T) (*fixture, *voicebank.Bank) {
 			web[name] = file
 		}
 		c.Web = web
+		for _, ch := range change {
+			ch(c)
+		}
 	})
 	return f, bank
 }
