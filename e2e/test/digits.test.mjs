@@ -129,7 +129,9 @@ function refused(s, rets, reasons, hints) {
 }
 
 describe('what must not pass', () => {
-  const LIPS = [[10028], ['lips'], ['show_mouth']], WORDS = [[10027], ['misread', 'off_time'], ['read_clearly']];
+  const LIPS = [[10028], ['lips'], ['show_mouth']];
+  // From the second attempt on a synthesiser's sounds, or the recording, may be known from before: that is found first.
+  const WORDS = [[10027, 10002], ['misread', 'off_time', 'replayed'], ['read_clearly']];
   // Three attempts of ten seconds each: make test takes one of a kind, make e2e-all the others too.
   const LONG = { skip: !process.env.E2E_ALL && 'with make e2e-all' };
   for (const [name, camera, [rets, reasons, hints], options = {}] of [
