@@ -65,7 +65,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) {
 		if faceproof.ErrorCode(err) == faceproof.CodeInternal {
 			s.cfg.Log.ErrorContext(ctx, "capture did not open", "error", faceproof.LogText(err))
 		}
-		refuse(ctx, conn, err)
+		refuse(ctx, conn, s.denied(ctx, "", "capture", err))
 		return
 	}
 	s.pump(ctx, cancel, conn, live)

@@ -77,6 +77,9 @@ func (s *Service) Redeem(ctx context.Context, app faceproof.App, credential, out
 // without name and number. It is derived, so that a replay tells the same one
 // although only its hash is stored.
 func (s *Service) keyAgain(ctx context.Context, v faceproof.Verification, sub faceproof.Subject) (faceproof.Token, error) {
+	if len(v.SubjectSealed) == 0 {
+		return faceproof.Token{}, nil // the person was deleted: there is nothing to stand for
+	}
 	key := hex.EncodeToString(s.cfg.Keys.Index("user_id_key", []byte(v.ID))[:userIDKeyBytes])
 	return faceproof.NewToken(key), s.keep(ctx, v.AppID, key, sub)
 }
@@ -103,6 +106,9 @@ func (s *Service) info(v faceproof.Verification) (Info, error) {
 		if r := i.Decision.Reasons[0]; r == faceproof.ReasonPass || r == faceproof.ReasonFaceMismatch {
 			i.MatchScore = int(e.Match.Score)
 		}
+	}
+	if len(v.SubjectSealed) == 0 {
+		return i, nil // the person was deleted
 	}
 	var err error
 	i.Subject, err = s.openSubject(v.SubjectSealed, subjectAAD(v.ID))
@@ -160,6 +166,7 @@ func (s *Service) find2(ctx context.Context, app faceproof.AppID, verifyID, outS
 	if err := s.cfg.Store.Mismatch(ctx, a.Object, MaxMismatches, a); err != nil {
 		return faceproof.Verification{}, err
 	}
+	note(ctx)
 	return faceproof.Verification{}, errVerifyID
 }
 

@@ -89,6 +89,9 @@ type Config struct {
 	Digits bool
 	// Compat says which devices and versions may verify; nil: the embedded table.
 	Compat *Compat
+	// Denied records a refusal in the audit log before it is answered, and known
+	// says that its actor is; its error is answered instead. nil: none is.
+	Denied func(ctx context.Context, e faceproof.AuditEntry, known bool) error
 }
 
 // Calls counts calls by the day.
@@ -198,18 +201,20 @@ func endpoints() []endpoint {
 // body, then the interface itself.
 func (a *API) serve(e endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		result, err := a.perform(e, w, r)
+		r, recorded := withRecorded(r)
+		c := &call{r: r}
+		result, err := a.perform(e, w, c)
 		if err != nil {
-			a.answer(w, r, nil, translate(err, "verify_result"))
+			a.answer(w, r, nil, a.refused(r, c.app.ID, translate(err, "verify_result"), *recorded))
 			return
 		}
 		a.answer(w, r, result, nil)
 	}
 }
 
-func (a *API) perform(e endpoint, w http.ResponseWriter, r *http.Request) (result any, err error) {
+func (a *API) perform(e endpoint, w http.ResponseWriter, c *call) (result any, err error) {
 	defer caught(&err)
-	c := &call{r: r}
+	r := c.r
 	switch {
 	case e.post && r.Method != http.MethodPost:
 		return nil, fail(codeNeedPOST, "")

@@ -38,6 +38,7 @@ type shop struct {
 	tokens []string // access tokens
 	sub    faceproof.Subject
 	dir    string
+	mark   int64 // size of the audit log before the last call
 }
 
 // newShop wraps the store that the service uses, for variants that are wrong.
@@ -78,6 +79,7 @@ func newShop(t testing.TB, apps int, wrap func(*store.Store) verify.Store) *shop
 func itself(s *store.Store) verify.Store { return s }
 
 func (s *shop) do(method, target, body string) *httptest.ResponseRecorder {
+	s.mark, _ = s.store.AuditSize(context.Background())
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, httptest.NewRequest(method, target, strings.NewReader(body)))
 	return w
@@ -93,7 +95,7 @@ func (s *shop) decide(app int, id string, tokenHash []byte, credential string) {
 	ctx := context.Background()
 	now := s.api.cfg.Now().UnixMilli()
 	a := faceproof.AuditEntry{At: now, Actor: "test", Object: id}
-	_, err := s.store.BeginCapture(ctx, id, tokenHash, "notice", now, a)
+	_, err := s.store.BeginCapture(ctx, id, tokenHash, faceproof.Consent{Notice: "notice"}, now, a)
 	if err == nil {
 		err = s.store.Advance(ctx, id, faceproof.StateCapturing, faceproof.StateCaptured, nil, "", now, a)
 	}

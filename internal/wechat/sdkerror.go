@@ -102,6 +102,7 @@ func (a *API) serveSDK(do sdkFunc) http.HandlerFunc {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
+		r, recorded := withRecorded(r)
 		c := &sdkCall{ctx: r.Context(), r: r, api: apiConfig}
 		result, err := a.performSDK(c, w, do)
 		h.Set("Content-Type", "application/json; charset=utf-8")
@@ -110,6 +111,11 @@ func (a *API) serveSDK(do sdkFunc) http.HandlerFunc {
 			return
 		}
 		f := a.sdkTranslate(c, err)
+		if f.Status < 500 && !*recorded {
+			if err := a.deny(r, "", string(f.Code)); err != nil {
+				f = a.sdkTranslate(c, err)
+			}
+		}
 		w.WriteHeader(f.Status)
 		writeJSON(w, f.answer(c.api))
 	}
