@@ -43,6 +43,12 @@ type PersonKeys struct {
 // Absent says that there are no keys: not yet, or no more.
 func (k PersonKeys) Absent() bool { return len(k.Identity) == 0 || len(k.Biometric) == 0 }
 
+// KeyedPerson is a person's keys without the person, for rotation.
+type KeyedPerson struct {
+	ID   string
+	Keys PersonKeys
+}
+
 // PersonCipher seals and opens the values of one person. What was sealed for
 // another person, purpose or model, or changed, is CodeInternal.
 type PersonCipher interface {

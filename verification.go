@@ -50,7 +50,7 @@ type Verification struct {
 	Alive         AliveType // what was asked; of AliveAuto the Decision tells the method
 	OutSeqNo      string    // Gen2: the business's own number, unique in the app
 	OpenID        string    // the business user
-	SubjectSealed []byte    // Name and IDNumber, sealed, AAD "subject" ‖ ID
+	SubjectSealed []byte    // Name and IDNumber, sealed, AAD "subject" ‖ ID; empty when the person was deleted
 	SubjectIndex  []byte    // blind index of the ID number
 	CertHash      string    // Gen2: the contract's cert_hash as a keyed index, hex
 	VerifyIDHash  []byte    // Gen2: of the verify_id

@@ -20,10 +20,6 @@ import (
 	"faceproof/internal/store"
 )
 
-// rewrapBatch is how many people's keys one transaction stores, so that a
-// server waits for the writer a few milliseconds at most.
-const rewrapBatch = 500
-
 func keysCommand(g *globals) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "keys",
@@ -197,45 +193,12 @@ func rotateKeys(ctx context.Context, g *globals, s *store.Store, ring *keys.Ring
 		return out, err
 	}
 	out.Failed += failed
-	if out.Wrapped, failed, err = rewrapAll(ctx, s, ring, out.KEK, tell); err != nil {
+	if out.Wrapped, failed, err = r.Rewrap(ctx, tell); err != nil {
 		return out, err
 	}
 	out.Failed += failed
 	return out, s.Audit(ctx, faceproof.AuditEntry{At: now(), Actor: "cli", Action: "keys.rotated", Object: out.KEK,
 		Detail: fmt.Sprintf("%d wrapped, %d resealed, %d failed", out.Wrapped, out.Resealed, out.Failed)})
-}
-
-// rewrapAll wraps the keys of everybody who has another key-encryption key. A
-// person whose keys do not open is left as they are.
-func rewrapAll(ctx context.Context, s *store.Store, ring *keys.Ring, kek string, tell func(int) error) (done, failed int, err error) {
-	for after := ""; ; {
-		some, err := s.KeysNotUnder(ctx, kek, after, rewrapBatch)
-		if err != nil || len(some) == 0 {
-			return done, failed, err
-		}
-		var all []store.Rewrapped
-		for _, k := range some {
-			after = k.ID
-			w, same, err := ring.Rewrap(ctx, k.ID, k.Keys)
-			if faceproof.ErrorCode(err) == faceproof.CodeInternal {
-				failed++
-				continue
-			}
-			if err != nil {
-				return done, failed, err
-			}
-			if !same {
-				all = append(all, store.Rewrapped{ID: k.ID, Old: k.Keys, New: w})
-			}
-		}
-		if err := s.Rewrap(ctx, all); err != nil {
-			return done, failed, err
-		}
-		done += len(all)
-		if err := tell(done); err != nil {
-			return done, failed, err
-		}
-	}
 }
 
 func keysRetireCommand(g *globals) *cobra.Command {

@@ -47,6 +47,10 @@ type Store interface {
 	// own yet; Reseal stores one of them sealed anew, unless changed meanwhile.
 	SealedByRing(ctx context.Context, after string, limit int) ([]faceproof.Person, error)
 	Reseal(ctx context.Context, old, p faceproof.Person, a faceproof.AuditEntry) error
+	// KeysNotUnder gives up to limit persons after an id whose keys another
+	// key-encryption key wraps; PutRewrapped stores them wrapped anew, now[i] for old[i].
+	KeysNotUnder(ctx context.Context, kek, after string, limit int) ([]faceproof.KeyedPerson, error)
+	PutRewrapped(ctx context.Context, old, now []faceproof.KeyedPerson) error
 	// DeletePerson deletes all of a person at once, destroys their keys and keeps
 	// the receipt, so that no restore brings them back. CodeNotFound.
 	DeletePerson(ctx context.Context, d faceproof.Deletion, a faceproof.AuditEntry) error
@@ -61,6 +65,10 @@ type Keys interface {
 	// any, opens what is older than keys of one's own.
 	NewPerson(ctx context.Context, id string) (faceproof.PersonKeys, faceproof.PersonCipher, error)
 	Person(ctx context.Context, id string, k faceproof.PersonKeys) faceproof.PersonCipher
+	// KEK names the key-encryption key of now; Rewrap wraps keys under it, and says
+	// when they are already.
+	KEK(ctx context.Context) (string, error)
+	Rewrap(ctx context.Context, id string, k faceproof.PersonKeys) (faceproof.PersonKeys, bool, error)
 	NewDeletion(personID string, subject, destroyed []byte, at int64) faceproof.Deletion
 }
 

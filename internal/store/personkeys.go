@@ -164,24 +164,18 @@ func (s *Store) withKeys(ctx context.Context, persons ...faceproof.Person) ([]fa
 	return persons, fail(rows.Err())
 }
 
-// KeyedPerson is a person's keys, for rotation.
-type KeyedPerson struct {
-	ID   string
-	Keys faceproof.PersonKeys
-}
-
 // KeysNotUnder gives up to limit persons, by id after the given one, whose keys
 // another key-encryption key wraps.
-func (s *Store) KeysNotUnder(ctx context.Context, kek, after string, limit int) ([]KeyedPerson, error) {
+func (s *Store) KeysNotUnder(ctx context.Context, kek, after string, limit int) ([]faceproof.KeyedPerson, error) {
 	rows, err := s.keyReader.QueryContext(ctx, `SELECT person_id, identity, biometric, kek FROM person_keys
 		WHERE person_id > $1 AND kek <> $2 AND person_id <> $3 ORDER BY person_id LIMIT $4`, after, kek, decoyID, limit)
 	if err != nil {
 		return nil, fail(err)
 	}
 	defer rows.Close()
-	var out []KeyedPerson
+	var out []faceproof.KeyedPerson
 	for rows.Next() {
-		var k KeyedPerson
+		var k faceproof.KeyedPerson
 		if err := rows.Scan(&k.ID, &k.Keys.Identity, &k.Keys.Biometric, &k.Keys.KEK); err != nil {
 			return nil, fail(err)
 		}
@@ -190,19 +184,14 @@ func (s *Store) KeysNotUnder(ctx context.Context, kek, after string, limit int) 
 	return out, fail(rows.Err())
 }
 
-// Rewrapped is a person's keys before and after.
-type Rewrapped struct {
-	ID       string
-	Old, New faceproof.PersonKeys
-}
-
-// Rewrap stores keys that were wrapped anew, in one transaction. Keys that were
-// changed or destroyed meanwhile stay as they are.
-func (s *Store) Rewrap(ctx context.Context, all []Rewrapped) error {
+// PutRewrapped stores keys that were wrapped anew, in one transaction: now[i] in the
+// place of old[i]. Keys that were changed or destroyed meanwhile stay as they
+// are.
+func (s *Store) PutRewrapped(ctx context.Context, old, now []faceproof.KeyedPerson) error {
 	return s.writeTo(ctx, s.keys, func(tx *sql.Tx) error {
-		for _, k := range all {
+		for i, k := range now {
 			if _, err := tx.ExecContext(ctx, `UPDATE person_keys SET identity = $3, biometric = $4, kek = $5 WHERE person_id = $1 AND identity = $2`,
-				k.ID, k.Old.Identity, k.New.Identity, k.New.Biometric, k.New.KEK); err != nil {
+				k.ID, old[i].Keys.Identity, k.Keys.Identity, k.Keys.Biometric, k.Keys.KEK); err != nil {
 				return err
 			}
 		}

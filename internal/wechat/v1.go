@@ -168,6 +168,9 @@ func (a *API) openID(app faceproof.AppID, n faceproof.IDNumber) string {
 }
 
 func md5Hex(s string) string {
+	if s == "" {
+		return "" // of a person who was deleted since
+	}
 	// MD5 is the contract's; the value goes only to the app that sent the text.
 	sum := md5.Sum([]byte(s))
 	return hex.EncodeToString(sum[:])
