@@ -59,6 +59,14 @@ type Notice struct {
 	RetentionDays int    `json:"retention_days"` // how long the result is kept; raw images are deleted at once
 	Alternative   string `json:"alternative"`    // another method without a face, in words
 	AlternativeTo string `json:"alternative_to"` // its URL, may be empty
+	// The next three may be empty: then the page says what this software does by
+	// itself. An operator who hosts elsewhere or has others process must say so.
+	Place      string `json:"place,omitempty"`      // where it is kept
+	Processors string `json:"processors,omitempty"` // who processes for the handler, with whom it is shared, where portraits come from
+	Officer    string `json:"officer,omitempty"`    // 个人信息保护负责人; needed from 100,000 people on
+	// Guardian says that a guardian may consent for a child under 14; else such a
+	// child is refused. Set by App.Shown.
+	Guardian bool `json:"guardian,omitempty"`
 	// KeepsImage says that one face image is kept for the app to fetch. Set by
 	// App.Shown from the app's permissions, never by the operator.
 	KeepsImage bool `json:"keeps_image,omitempty"`
@@ -98,10 +106,12 @@ type App struct {
 	Name        string
 	Notice      Notice
 	Permissions []Permission
-	Origins     []string  // pages that may run the SDK, "https://host[:port]"; empty allows this server's own origin only
-	Alive       AliveType // what the app's policy allows: AliveFlash, AliveDigits, or AliveAuto for both
-	Reading     Reading   // digits aloud
-	DailyCalls  int       // calls of each interface on one day, 0 to MaxDailyCalls; 0: the server's default
+	Origins     []string    // pages that may run the SDK, "https://host[:port]"; empty allows this server's own origin only
+	Alive       AliveType   // what the app's policy allows: AliveFlash, AliveDigits, or AliveAuto for both
+	Reading     Reading     // digits aloud
+	Retain      Retention   // what is kept for less time than the server keeps it
+	Minors      MinorPolicy // under 14; empty: refused
+	DailyCalls  int         // calls of each interface on one day, 0 to MaxDailyCalls; 0: the server's default
 	Revoked     bool
 	CreatedAt   int64 // unix milliseconds
 }
@@ -127,7 +137,7 @@ func CheckDailyCalls(n int, field string) error {
 // consent.
 func (a App) Shown(sound bool) Notice {
 	n := a.Notice
-	n.KeepsImage, n.Sound = a.Has(PermGetImage), sound
+	n.KeepsImage, n.Sound, n.Guardian = a.Has(PermGetImage), sound, a.Minors == MinorsGuardian
 	return n
 }
 

@@ -31,6 +31,8 @@ var imports = map[string][]string{
 	"internal/modelpack/statedict": {"."},
 	"internal/eval/score":          {},
 	"internal/eval/svg":            {},
+	"internal/clock":               {},
+	"internal/metrics":             {"."},
 	"internal/keys":                {"."},
 	"internal/egress":              {"."}, // connections to addresses that others name
 	"internal/passkey":             {"."}, // WebAuthn
@@ -57,6 +59,8 @@ var imports = map[string][]string{
 	"internal/voicebank": {".", "internal/blob", "internal/capture", "internal/digits", "internal/draw"},
 	// what a person consents to, and how they take it back
 	"internal/consent": {"."},
+	// the duties of whoever keeps faces: working days, the annex, who was touched
+	"internal/privacy": {"."},
 	// level 2
 	"internal/analysis": {".", "internal/capture", "internal/digits", "internal/face", "internal/flash", "internal/imaging", "internal/provenance"},
 	"internal/verify":   {".", "internal/capture", "internal/consent", "internal/digits", "internal/flash", "internal/keys"},
@@ -66,7 +70,7 @@ var imports = map[string][]string{
 	"internal/webhook": {".", "internal/egress", "internal/keys"},
 	"internal/admin":   {".", "internal/keys", "internal/passkey"},
 	// level 3
-	"internal/server": {".", "internal/admin", "internal/verify", "internal/capture", "internal/onboarding", "internal/registry", "internal/voicebank", "web"},
+	"internal/server": {".", "internal/admin", "internal/verify", "internal/capture", "internal/consent", "internal/onboarding", "internal/registry", "internal/voicebank", "web"},
 	"internal/wechat": {".", "internal/verify"},
 	// strings of digits against the recogniser; pure, so that its tests need no networks
 	"internal/eval/aloud": {".", "internal/digits", "internal/eval/score"},
@@ -96,16 +100,17 @@ const maxLines = 500
 
 // only says which packages may import a foreign module.
 var only = map[string][]string{
-	"github.com/yalue/onnxruntime_go": {"internal/onnx"},
-	"github.com/tink-crypto/tink-go":  {"internal/keys"},
-	"modernc.org/sqlite":              {"internal/store"},
-	"golang.org/x/mod":                {"internal/audit", "internal/store"},
-	"github.com/pressly/goose":        {"internal/store"},
-	"github.com/coder/websocket":      {"internal/server"},
-	"github.com/spf13/cobra":          {"cmd/faceproof"},
-	"github.com/go-webauthn/webauthn": {"internal/passkey"},
-	"math/rand":                       {},                                                                                                                                      // challenges come from crypto/rand
-	"math/rand/v2":                    {"internal/flash", "internal/eval", "internal/eval/aloud", "internal/bench", "internal/eval/faces", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
+	"github.com/yalue/onnxruntime_go":     {"internal/onnx"},
+	"github.com/tink-crypto/tink-go":      {"internal/keys"},
+	"modernc.org/sqlite":                  {"internal/store"},
+	"golang.org/x/mod":                    {"internal/audit", "internal/store"},
+	"github.com/pressly/goose":            {"internal/store"},
+	"github.com/coder/websocket":          {"internal/server"},
+	"github.com/prometheus/client_golang": {"internal/metrics"},
+	"github.com/spf13/cobra":              {"cmd/faceproof"},
+	"github.com/go-webauthn/webauthn":     {"internal/passkey"},
+	"math/rand":                           {},                                                                                                                                      // challenges come from crypto/rand
+	"math/rand/v2":                        {"internal/flash", "internal/eval", "internal/eval/aloud", "internal/bench", "internal/eval/faces", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
 }
 
 // sources calls f for each Go file of the product, with its slash path.

@@ -49,6 +49,7 @@ type appJSON struct {
 	Origins     []string               `json:"origins"`
 	Alive       string                 `json:"alive"`
 	Reading     faceproof.Reading      `json:"reading"`
+	Retain      faceproof.Retention    `json:"retain"`      // days by class, less than the server keeps
 	DailyCalls  int                    `json:"daily_calls"` // 0: the server's
 	Revoked     bool                   `json:"revoked"`
 	CreatedAt   int64                  `json:"created_at"` // unix milliseconds
@@ -56,7 +57,7 @@ type appJSON struct {
 
 func printable(a faceproof.App) appJSON {
 	return appJSON{AppID: a.ID, Name: a.Name, Notice: a.Notice, Permissions: append([]faceproof.Permission{}, a.Permissions...),
-		Origins: append([]string{}, a.Origins...), Alive: aliveWord(a.Alive), Reading: a.Reading, DailyCalls: a.DailyCalls, Revoked: a.Revoked, CreatedAt: a.CreatedAt}
+		Origins: append([]string{}, a.Origins...), Alive: aliveWord(a.Alive), Reading: a.Reading, Retain: a.Retain, DailyCalls: a.DailyCalls, Revoked: a.Revoked, CreatedAt: a.CreatedAt}
 }
 
 func appCreateCommand(g *globals) *cobra.Command {

@@ -94,14 +94,27 @@ func appSetCommand(g *globals) *cobra.Command {
 	var n int
 	var origins []string
 	var reading readingFlags
+	var retain []string
+	var hook string
 	c := &cobra.Command{
-		Use:   "set APPID [--daily-calls N] [--origin ORIGIN]... [--digits HOW] [--min-level LEVEL] [--fmr RATE]",
-		Short: "Change an app's quota, its origins, all of them, how digits are read, or what a match must be worth; a running server follows at once",
+		Use:   "set APPID [--daily-calls N] [--origin ORIGIN]... [--digits HOW] [--min-level LEVEL] [--fmr RATE] [--retain CLASS=DAYS]... | --webhook URL",
+		Short: "Change an app's quota, its origins, all of them, how digits are read, what a match must be worth, or how long things are kept; a running server follows at once",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, quota, sites := faceproof.AppID(args[0]), cmd.Flags().Changed("daily-calls"), cmd.Flags().Changed("origin")
-			if !quota && !sites && !reading.given(cmd) {
-				return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "say --daily-calls, --origin, --digits, --min-level or --fmr")
+			keep := cmd.Flags().Changed("retain")
+			if cmd.Flags().Changed("webhook") {
+				if quota || sites || keep || reading.given(cmd) {
+					return faceproof.Errorf(faceproof.CodeInvalid, "--webhook", "say it alone: it shows a secret")
+				}
+				return setWebhook(g, cmd, id, hook)
+			}
+			if !quota && !sites && !keep && !reading.given(cmd) {
+				return faceproof.Errorf(faceproof.CodeInvalid, "--daily-calls", "say --daily-calls, --origin, --digits, --min-level, --fmr or --retain")
+			}
+			kept, err := parseRetain(retain, true)
+			if err != nil {
+				return err
 			}
 			if err := faceproof.CheckDailyCalls(n, "--daily-calls"); err != nil {
 				return err // before the origins are changed
@@ -131,6 +144,11 @@ func appSetCommand(g *globals) *cobra.Command {
 						return err
 					}
 				}
+				if keep {
+					if a, err = d.SetRetention(cmd.Context(), id, kept, "cli"); err != nil {
+						return err
+					}
+				}
 				if quota {
 					if a, err = d.SetDailyCalls(cmd.Context(), id, n, "cli"); err != nil {
 						return err
@@ -142,6 +160,9 @@ func appSetCommand(g *globals) *cobra.Command {
 	}
 	c.Flags().IntVar(&n, "daily-calls", 0, dailyCallsUsage)
 	c.Flags().StringArrayVar(&origins, "origin", nil, originUsage+"; \"\" for this server's alone")
+	c.Flags().StringVar(&hook, "webhook", "", "https URL that is told of decisions (docs/webhooks.md); prints the secret to check them with; \"\" for none")
+	c.Flags().StringArrayVar(&retain, "retain", nil, "how long to keep a class for this app, such as evidence=7: less than the server, never more;\n"+
+		"all that are to hold, \"\" for none ("+retainClasses(true)+")")
 	reading.add(c.Flags())
 	return c
 }
@@ -171,6 +192,6 @@ func describe(w io.Writer, a faceproof.App) {
 	if a.Reading.MaxFMR > 0 {
 		fmr = fmt.Sprintf("%g, or the server's where that is stricter", a.Reading.MaxFMR)
 	}
-	fmt.Fprintf(w, "%s\ndaily calls  %s\norigins      %s\ndigits       %s\nmin level    %s\nmatch FMR    %s\n", a.ID, calls,
-		strings.Join(append([]string{"this server's"}, a.Origins...), " "), digits, level, fmr)
+	fmt.Fprintf(w, "%s\ndaily calls  %s\norigins      %s\ndigits       %s\nmin level    %s\nmatch FMR    %s\nkept         %s\n", a.ID, calls,
+		strings.Join(append([]string{"this server's"}, a.Origins...), " "), digits, level, fmr, describeRetain(a))
 }

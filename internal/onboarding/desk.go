@@ -27,6 +27,7 @@ type Store interface {
 	SetDailyCalls(ctx context.Context, id faceproof.AppID, n int, actor string) (faceproof.App, error)
 	SetOrigins(ctx context.Context, id faceproof.AppID, origins []string, actor string) (faceproof.App, error)
 	SetReading(ctx context.Context, id faceproof.AppID, r faceproof.Reading, actor string) (faceproof.App, error)
+	SetRetention(ctx context.Context, id faceproof.AppID, r faceproof.Retention, actor string) (faceproof.App, error)
 	ReplaceSecret(ctx context.Context, id faceproof.AppID, secretHash []byte, endAll bool, actor string) error
 	Audit(ctx context.Context, e faceproof.AuditEntry) error
 }
@@ -224,6 +225,15 @@ func (d *Desk) SetReading(ctx context.Context, id faceproof.AppID, r faceproof.R
 		return faceproof.App{}, err
 	}
 	return d.c.Store.SetReading(ctx, id, r, actor)
+}
+
+// SetRetention replaces what an app asks to keep for less time than the server
+// does. Errors: CodeInvalid, CodeNotFound.
+func (d *Desk) SetRetention(ctx context.Context, id faceproof.AppID, r faceproof.Retention, actor string) (faceproof.App, error) {
+	if err := checkID(id); err != nil {
+		return faceproof.App{}, err
+	}
+	return d.c.Store.SetRetention(ctx, id, r, actor)
 }
 
 // ReplaceSecret gives an app another secret, shown this once. The one before

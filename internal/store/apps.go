@@ -11,7 +11,7 @@ import (
 	"faceproof"
 )
 
-const appColumns = `id, name, secret_hash, notice, permissions, origins, alive, reading, daily_calls, revoked, created_at`
+const appColumns = `id, name, secret_hash, notice, permissions, origins, alive, reading, retain, minors, daily_calls, revoked, created_at`
 
 // CreateApp adds an app by the operator's own short way: with it goes an
 // application, approved at once, so that every app has one. secretHash is the
@@ -43,13 +43,13 @@ func insertApp(ctx context.Context, tx *sql.Tx, a faceproof.App, secretHash []by
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO apps (`+appColumns+`, retention_days) VALUES (`+list(12)+`)`,
-		string(a.ID), a.Name, secretHash, t.notice, t.permissions, t.origins, int64(a.Alive), t.reading, a.DailyCalls, a.Revoked, a.CreatedAt, a.Notice.RetentionDays)
+	_, err = tx.ExecContext(ctx, `INSERT INTO apps (`+appColumns+`, retention_days) VALUES (`+list(14)+`)`,
+		string(a.ID), a.Name, secretHash, t.notice, t.permissions, t.origins, int64(a.Alive), t.reading, t.retain, minors(a.Minors), a.DailyCalls, a.Revoked, a.CreatedAt, a.Notice.RetentionDays)
 	return err
 }
 
 // UpdateApp replaces everything but the id, the day of creation, and what has
-// a method of its own: permissions, quota, origins, reading, secret. Errors: CodeNotFound.
+// a method of its own: permissions, quota, origins, reading, retention, minors, secret. Errors: CodeNotFound.
 func (s *Store) UpdateApp(ctx context.Context, a faceproof.App) error {
 	t, err := appJSON(a)
 	if err != nil {
@@ -90,6 +90,36 @@ func (s *Store) SetReading(ctx context.Context, id faceproof.AppID, r faceproof.
 		return faceproof.App{}, err
 	}
 	return s.setApp(ctx, s.entry(actor, "app.reading", string(id), t.reading), `UPDATE apps SET reading = $2 WHERE id = $1 RETURNING `+appColumns, string(id), t.reading)
+}
+
+// SetRetention replaces what an app asks to keep for less time than the server
+// keeps it. Errors: CodeInvalid, CodeNotFound.
+func (s *Store) SetRetention(ctx context.Context, id faceproof.AppID, r faceproof.Retention, actor string) (faceproof.App, error) {
+	if err := faceproof.CheckRetention(r, true, "retain"); err != nil {
+		return faceproof.App{}, err
+	}
+	t, err := appJSON(faceproof.App{Retain: r})
+	if err != nil {
+		return faceproof.App{}, err
+	}
+	return s.setApp(ctx, s.entry(actor, "app.retain", string(id), t.retain), `UPDATE apps SET retain = $2 WHERE id = $1 RETURNING `+appColumns, string(id), t.retain)
+}
+
+// SetMinors says what an app does when a person is under 14. Errors:
+// CodeInvalid, CodeNotFound.
+func (s *Store) SetMinors(ctx context.Context, id faceproof.AppID, p faceproof.MinorPolicy, actor string) (faceproof.App, error) {
+	if _, err := faceproof.ParseMinorPolicy(string(p), "minors"); err != nil {
+		return faceproof.App{}, err
+	}
+	return s.setApp(ctx, s.entry(actor, "app.minors", string(id), string(p)), `UPDATE apps SET minors = $2 WHERE id = $1 RETURNING `+appColumns, string(id), string(p))
+}
+
+// minors is the column of a policy; whoever says nothing refuses.
+func minors(p faceproof.MinorPolicy) string {
+	if p == "" {
+		p = faceproof.MinorsRefuse
+	}
+	return string(p)
 }
 
 // setApp runs a statement that changes one app and gives it.
@@ -173,14 +203,17 @@ func (s *Store) ListApps(ctx context.Context) ([]faceproof.App, error) {
 type scanner interface{ Scan(...any) error }
 
 func scanApp(row scanner) (a faceproof.App, hash []byte, err error) {
-	var notice, permissions, origins, reading []byte
-	if err = row.Scan(&a.ID, &a.Name, &hash, &notice, &permissions, &origins, &a.Alive, &reading, &a.DailyCalls, &a.Revoked, &a.CreatedAt); err != nil {
+	var notice, permissions, origins, reading, retain []byte
+	if err = row.Scan(&a.ID, &a.Name, &hash, &notice, &permissions, &origins, &a.Alive, &reading, &retain, &a.Minors, &a.DailyCalls, &a.Revoked, &a.CreatedAt); err != nil {
 		return faceproof.App{}, nil, err
+	}
+	if a.Minors == faceproof.MinorsRefuse {
+		a.Minors = "" // the one spelling of the default
 	}
 	for _, f := range []struct {
 		text []byte
 		to   any
-	}{{notice, &a.Notice}, {permissions, &a.Permissions}, {origins, &a.Origins}, {reading, &a.Reading}} {
+	}{{notice, &a.Notice}, {permissions, &a.Permissions}, {origins, &a.Origins}, {reading, &a.Reading}, {retain, &a.Retain}} {
 		if err = json.Unmarshal(f.text, f.to); err != nil {
 			return faceproof.App{}, nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "an app's row is damaged", Err: err}
 		}
@@ -189,15 +222,18 @@ func scanApp(row scanner) (a faceproof.App, hash []byte, err error) {
 }
 
 // appTexts are the columns of an app that hold JSON.
-type appTexts struct{ notice, permissions, origins, reading string }
+type appTexts struct{ notice, permissions, origins, reading, retain string }
 
 func appJSON(a faceproof.App) (t appTexts, err error) {
+	if a.Retain == nil {
+		a.Retain = faceproof.Retention{}
+	}
 	for _, c := range []struct {
 		column *string
 		value  any
 	}{
 		{&t.notice, a.Notice}, {&t.permissions, append([]faceproof.Permission{}, a.Permissions...)},
-		{&t.origins, append([]string{}, a.Origins...)}, {&t.reading, a.Reading},
+		{&t.origins, append([]string{}, a.Origins...)}, {&t.reading, a.Reading}, {&t.retain, a.Retain},
 	} {
 		b, err := json.Marshal(c.value)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"time"
 
 	"faceproof"
@@ -11,11 +12,7 @@ import (
 
 // Counters have no audit rows: the decision that they count has one.
 
-const (
-	// keepAttempts is longer than any budget's window.
-	keepAttempts = 48 * time.Hour
-	maxTimes     = 256 // of a key, the newest; no budget is that large
-)
+const maxTimes = 256 // of a key, the newest; no budget is that large
 
 // Spend adds an attempt, unless inApp are there since a time at its key in its
 // app, or overall in all apps; 0: not limited. It says whether it was added.
@@ -36,12 +33,70 @@ func (s *Store) Spend(ctx context.Context, a faceproof.Attempt, since int64, inA
 	return added && err == nil, err
 }
 
-// Forgive forgets the attempts of a kind at a key in an app.
+// Forgive forgets the attempts of a kind at a key in an app, and, of a subject,
+// its failures in a row in all apps.
 func (s *Store) Forgive(ctx context.Context, kind faceproof.AttemptKind, key []byte, app faceproof.AppID) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM attempts WHERE kind = $1 AND key = $2 AND app_id = $3`, string(kind), key, string(app))
+		if err == nil && kind == faceproof.AttemptSubject {
+			_, err = tx.ExecContext(ctx, `DELETE FROM failures WHERE key = $1`, key)
+		}
 		return err
 	})
+}
+
+// Fail counts one more failure in a row at a subject's key, unless there are
+// total of them, or free and the last one was less than delay ago. 0: not
+// limited. It says whether it was counted: one statement, so that the count is
+// exact for any number of callers.
+func (s *Store) Fail(ctx context.Context, key []byte, at int64, free, total int, delay time.Duration) (bool, error) {
+	unlimited := func(n int) int {
+		if n == 0 {
+			return math.MaxInt32
+		}
+		return n
+	}
+	var n int64
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `INSERT INTO failures (key, n, at) VALUES ($1, 1, $2)
+			ON CONFLICT (key) DO UPDATE SET n = failures.n + 1, at = $2 WHERE failures.n < $3 AND (failures.n < $4 OR failures.at <= $5) RETURNING n`,
+			key, at, unlimited(total), unlimited(free), at-delay.Milliseconds()).Scan(&n)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Failures gives the failures in a row at a subject's key, and the time of the
+// last one; 0 and 0: none.
+func (s *Store) Failures(ctx context.Context, key []byte) (n int, at int64, err error) {
+	err = s.reader.QueryRowContext(ctx, `SELECT n, at FROM failures WHERE key = $1`, key).Scan(&n, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return n, at, fail(err)
+}
+
+// Unlock forgets everything that counts against a person, in all apps: the
+// operator has seen by other means who they are. It says whether there was
+// anything.
+func (s *Store) Unlock(ctx context.Context, key []byte, a faceproof.AuditEntry) (found bool, err error) {
+	err = s.change(ctx, a, func(tx *sql.Tx) error {
+		for _, q := range []string{`DELETE FROM failures WHERE key = $1`, `DELETE FROM attempts WHERE kind = 'subject' AND key = $1`} {
+			r, err := tx.ExecContext(ctx, q, key)
+			if err != nil {
+				return err
+			}
+			n, err := r.RowsAffected()
+			if err != nil {
+				return err
+			}
+			found = found || n > 0
+		}
+		return nil
+	})
+	return found && err == nil, err
 }
 
 // Attempts lists the attempts of a kind at a key since a time, oldest first;
@@ -83,22 +138,4 @@ func (s *Store) Call(ctx context.Context, app faceproof.AppID, iface string, at 
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// forgetAttempts deletes counters that no budget looks at any more.
-func (s *Store) forgetAttempts(ctx context.Context, now int64) (int, error) {
-	var n int64
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		before := now - keepAttempts.Milliseconds()
-		r, err := tx.ExecContext(ctx, `DELETE FROM attempts WHERE ref IN (SELECT ref FROM attempts WHERE at <= $1 LIMIT $2) AND at <= $1`, before, batch)
-		if err != nil {
-			return err
-		}
-		if n, err = r.RowsAffected(); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM calls WHERE day < $1`, before/(24*time.Hour).Milliseconds())
-		return err
-	})
-	return int(n), err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"faceproof"
 )
@@ -55,7 +56,7 @@ func TestSpend(t *testing.T) {
 	if len(got) != 5 || got[0].AppID != app1 {
 		t.Errorf("forgiven: %+v", got)
 	}
-	must(t, second(s.Sweep(ctx, t0+1000+keepAttempts.Milliseconds())))
+	must(t, second(s.Sweep(ctx, t0+1000+(48*time.Hour).Milliseconds())))
 	if left := count(t, s, `SELECT COUNT(*) FROM attempts`); left != 0 {
 		t.Errorf("%d attempts left", left)
 	}

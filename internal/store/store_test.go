@@ -239,7 +239,7 @@ func TestNoAuditNoChange(t *testing.T) {
 		"token":        s.PutToken(ctx, faceproof.TokenRecord{Hash: []byte("h"), AppID: app1}),
 		"user_id_key":  s.PutUserIDKey(ctx, []byte("h"), app1, []byte("s"), t0),
 		"create":       s.CreateVerification(ctx, newVerification("w", app1), entry("create")),
-		"rotate":       s.RotateToken(ctx, "v", []byte("new"), t0),
+		"rotate":       s.RotateToken(ctx, "v", []byte("new"), nil, t0),
 		"advance":      s.Advance(ctx, "v", faceproof.StateCreated, faceproof.StateEnded, nil, "", t0, entry("end")),
 		"add person":   s.PutPerson(ctx, person("p", 1), false, entry("add")),
 		"begin":        second(s.BeginCapture(ctx, "v", []byte("token-v"), faceproof.Consent{}, t0, entry("begin"))),

@@ -11,9 +11,6 @@ import (
 const (
 	batch      = 200 // rows a transaction, so that no caller waits long for the writer
 	maxBatches = 50  // of one kind a sweep; the rest waits for the next
-	// graceTokens lets an expired token be told from an unknown one for a day. A
-	// user_id_key has no such day: a sealed name and number hang on it.
-	graceTokens = 24 * time.Hour
 	// portraitAgain is the time between the two orders to delete a portrait.
 	portraitAgain = time.Hour
 )
@@ -28,10 +25,11 @@ const (
 // error. From the first time on, HasPortrait is false. With an error, the ids
 // given are still to be deleted.
 func (s *Store) Sweep(ctx context.Context, now int64) ([]string, error) {
-	steps := []func(context.Context, int64) (int, error){s.endOverdue, s.deleteExpired("credentials", 0), s.deleteExpired("user_id_keys", 0),
-		s.deleteExpired("tokens", graceTokens), s.forgetAttempts, s.forgetTraces}
-	for _, step := range steps {
-		if err := repeat(ctx, now, step); err != nil {
+	if err := repeat(ctx, now, s.endOverdue); err != nil {
+		return nil, err
+	}
+	for _, d := range s.dated() {
+		if err := repeat(ctx, now, s.deleteDated(d)); err != nil {
 			return nil, err
 		}
 	}
@@ -76,58 +74,6 @@ func (s *Store) endOverdue(ctx context.Context, now int64) (int, error) {
 		return nil
 	})
 	return n, err
-}
-
-// deleteExpired deletes rows of a table some time after their expiry. They open
-// nothing any more, so one audit row counts for a batch.
-func (s *Store) deleteExpired(table string, grace time.Duration) func(context.Context, int64) (int, error) {
-	return func(ctx context.Context, now int64) (int, error) {
-		var n int64
-		err := s.write(ctx, func(tx *sql.Tx) error {
-			r, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE hash IN (SELECT hash FROM `+table+` WHERE expires_at <= $1 LIMIT $2)`,
-				now-grace.Milliseconds(), batch)
-			if err != nil {
-				return err
-			}
-			if n, err = r.RowsAffected(); err != nil || n == 0 {
-				return err
-			}
-			return addAudit(ctx, tx, retention(now, "expired.delete", table, ""))
-		})
-		return int(n), err
-	}
-}
-
-// forget deletes finished verifications when their app's retention is over.
-// One with a portrait waits until that is gone.
-func (s *Store) forget(ctx context.Context, now int64) error {
-	apps, err := s.ListApps(ctx)
-	if err != nil {
-		return err
-	}
-	for _, a := range apps {
-		// A day at least, so that the business can read the result.
-		before := now - int64(max(a.Notice.RetentionDays, 1))*(24*time.Hour).Milliseconds()
-		err := repeat(ctx, now, func(ctx context.Context, now int64) (int, error) {
-			n := 0
-			err := s.write(ctx, func(tx *sql.Tx) error {
-				gone, err := ids(ctx, tx, `DELETE FROM verifications WHERE id IN (SELECT id FROM verifications
-					WHERE app_id = $1 AND finished_at > 0 AND finished_at <= $2 AND portrait = 0 LIMIT $3) RETURNING id`, string(a.ID), before, batch)
-				n = len(gone)
-				for _, id := range gone {
-					if err == nil {
-						err = addAudit(ctx, tx, retention(now, "verification.delete", id, ""))
-					}
-				}
-				return err
-			})
-			return n, err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // portraits marks what is due and gives it, and gives a second time what was

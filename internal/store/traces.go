@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"time"
 
 	"faceproof"
 )
@@ -13,9 +12,8 @@ import (
 // one.
 
 const (
-	keepTraces = 30 * 24 * time.Hour // security practice for replays: a month
-	maxTraces  = 512                 // of one attempt and kind
-	traceQuery = 100                 // marks a statement
+	maxTraces  = 512 // of one attempt and kind
+	traceQuery = 100 // marks a statement
 )
 
 // Recall asks which of the marks of an attempt came with an earlier one, and
@@ -78,19 +76,4 @@ func recall(ctx context.Context, tx *sql.Tx, kind faceproof.TraceKind, ref strin
 		refs[other]++
 	}
 	return rows.Err()
-}
-
-// forgetTraces deletes marks that are too old to count.
-func (s *Store) forgetTraces(ctx context.Context, now int64) (int, error) {
-	var n int64
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		before := now - keepTraces.Milliseconds()
-		r, err := tx.ExecContext(ctx, `DELETE FROM traces WHERE ref IN (SELECT ref FROM traces WHERE at <= $1 LIMIT $2) AND at <= $1`, before, batch)
-		if err != nil {
-			return err
-		}
-		n, err = r.RowsAffected()
-		return err
-	})
-	return int(n), err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"faceproof"
 )
@@ -46,7 +47,7 @@ func TestRecall(t *testing.T) {
 		t.Errorf("%d rows of one attempt", n)
 	}
 	audits := count(t, s, `SELECT COUNT(*) FROM audit`)
-	must(t, second(s.Sweep(ctx, t0+3+keepTraces.Milliseconds())))
+	must(t, second(s.Sweep(ctx, t0+3+(30*24*time.Hour).Milliseconds())))
 	if n := count(t, s, `SELECT COUNT(*) FROM traces`); n != maxTraces {
 		t.Errorf("%d rows are left after a month", n)
 	}

@@ -79,24 +79,24 @@ func TestRedeemRefuses(t *testing.T) {
 func TestCaptureToken(t *testing.T) {
 	s := open(t)
 	must(t, s.CreateVerification(ctx, newVerification("v", app1), entry("create")))
-	must(t, s.RotateToken(ctx, "v", []byte("second"), t0+1))
+	must(t, s.RotateToken(ctx, "v", []byte("second"), nil, t0+1))
 	begin := func(id, token string, at int64) error {
 		var hash []byte
 		if token != "" {
 			hash = []byte(token)
 		}
-		return second(s.BeginCapture(ctx, id, hash, "c", at, entry("begin")))
+		return second(s.BeginCapture(ctx, id, hash, faceproof.Consent{Notice: "c"}, at, entry("begin")))
 	}
 	want(t, begin("v", "token-v", t0+2), faceproof.CodeNotFound) // rotated away
 	want(t, begin("v", "", t0+2), faceproof.CodeNotFound)
 	want(t, begin("x", "second", t0+2), faceproof.CodeNotFound)
 	want(t, begin("v", "second", t0+180_000), faceproof.CodeExpired)
-	want(t, s.RotateToken(ctx, "v", []byte("late"), t0+180_000), faceproof.CodeExpired)
-	want(t, s.RotateToken(ctx, "x", []byte("none"), t0), faceproof.CodeNotFound)
+	want(t, s.RotateToken(ctx, "v", []byte("late"), nil, t0+180_000), faceproof.CodeExpired)
+	want(t, s.RotateToken(ctx, "x", []byte("none"), nil, t0), faceproof.CodeNotFound)
 	if won := race(t, 50, func(int) error { return begin("v", "second", t0+3) }, faceproof.CodeConflict); won != 1 {
 		t.Errorf("%d sockets got the session", won)
 	}
-	want(t, s.RotateToken(ctx, "v", []byte("third"), t0+4), faceproof.CodeConflict)
+	want(t, s.RotateToken(ctx, "v", []byte("third"), nil, t0+4), faceproof.CodeConflict)
 	if v := state(t, s, "v"); v.State != capturing || v.Consent != "c" || v.StartedAt != t0+3 {
 		t.Errorf("got %+v", v)
 	}
@@ -152,7 +152,7 @@ func TestDecide(t *testing.T) {
 	want(t, decide(cred), faceproof.CodeNotFound)
 	must(t, s.CreateVerification(ctx, newVerification("v", app1), entry("create")))
 	want(t, decide(cred), faceproof.CodeConflict)
-	must(t, second(s.BeginCapture(ctx, "v", []byte("token-v"), "", t0, entry("begin"))))
+	must(t, second(s.BeginCapture(ctx, "v", []byte("token-v"), faceproof.Consent{}, t0, entry("begin"))))
 	must(t, s.Advance(ctx, "v", capturing, captured, nil, "", t0, entry("captured")))
 	foreign := cred
 	foreign.AppID = app2
@@ -192,7 +192,7 @@ func TestRandomCalls(t *testing.T) {
 			var err error
 			switch rapid.IntRange(0, 4).Draw(r, "call") {
 			case 0:
-				err = second(s.BeginCapture(ctx, id, []byte("token-"+id), "", at, a))
+				err = second(s.BeginCapture(ctx, id, []byte("token-"+id), faceproof.Consent{}, at, a))
 			case 1:
 				states := []faceproof.State{created, capturing, captured, stDecided, redeemed, ended}
 				err = s.Advance(ctx, id, rapid.SampledFrom(states).Draw(r, "from"), rapid.SampledFrom(states).Draw(r, "to"), nil, "", at, a)
@@ -201,7 +201,7 @@ func TestRandomCalls(t *testing.T) {
 			case 3:
 				err = second(s.Redeem(ctx, []byte(fmt.Sprint(id, rapid.IntRange(0, i).Draw(r, "credential"))), app1, "", at, a))
 			case 4:
-				_ = s.RotateToken(ctx, id, []byte("token-"+id), at)
+				_ = s.RotateToken(ctx, id, []byte("token-"+id), nil, at)
 				err = fmt.Errorf("no step")
 			}
 			now := state(t, s, id).State

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -59,30 +60,36 @@ func (s *Store) Verification(ctx context.Context, by faceproof.VerificationKey) 
 }
 
 // RotateToken replaces the capture token while the capture has not begun; the
-// old one is worthless from then on. Errors: CodeNotFound; CodeExpired;
-// CodeConflict when the capture has begun or the verification is over.
-func (s *Store) RotateToken(ctx context.Context, id string, tokenHash []byte, at int64) error {
+// old one is worthless from then on. by is a keyed index of the browser that
+// asks: the first one opens the verification, and only it may ask again; nil
+// names none. Errors: CodeNotFound; CodeExpired; CodeConflict when another
+// browser was first, the capture has begun or the verification is over.
+func (s *Store) RotateToken(ctx context.Context, id string, tokenHash, by []byte, at int64) error {
 	a := faceproof.AuditEntry{At: at, Actor: "capture", Action: "verification.token", Object: id}
 	return s.change(ctx, a, func(tx *sql.Tx) error {
-		_, err := scanVerification(tx.QueryRowContext(ctx, `UPDATE verifications SET token_hash = $2
-			WHERE id = $1 AND state = 'created' AND expires_at > $3 RETURNING `+verificationColumns, id, tokenHash, at))
+		_, err := scanVerification(tx.QueryRowContext(ctx, `UPDATE verifications SET token_hash = $2, opened_by = COALESCE(opened_by, $4)
+			WHERE id = $1 AND state = 'created' AND expires_at > $3 AND (opened_by IS NULL OR opened_by = $4) RETURNING `+verificationColumns, id, tokenHash, at, null(by)))
 		return s.why(ctx, tx, err, id, nil, at)
 	})
 }
 
 // BeginCapture gives the verification to the socket that brings its token:
-// created → capturing, once; the token is used up. Errors: CodeNotFound for an
+// created → capturing, once; the token is used up. What the person agreed to is
+// kept with it. Errors: CodeNotFound for an
 // unknown id and for a wrong token alike; CodeConflict for a second socket;
 // CodeExpired.
-func (s *Store) BeginCapture(ctx context.Context, id string, tokenHash []byte, consent string, at int64, a faceproof.AuditEntry) (v faceproof.Verification, err error) {
+func (s *Store) BeginCapture(ctx context.Context, id string, tokenHash []byte, consent faceproof.Consent, at int64, a faceproof.AuditEntry) (v faceproof.Verification, err error) {
 	if len(tokenHash) == 0 {
 		return v, notFound("verification")
 	}
 	err = s.change(ctx, a, func(tx *sql.Tx) error {
 		v, err = scanVerification(tx.QueryRowContext(ctx, `UPDATE verifications SET state = 'capturing', consent = $3, started_at = $4
 			WHERE id = $1 AND token_hash = $2 AND state = 'created' AND expires_at > $4 RETURNING `+verificationColumns,
-			id, tokenHash, consent, at))
-		return s.why(ctx, tx, err, id, tokenHash, at)
+			id, tokenHash, consent.Notice, at))
+		if err := s.why(ctx, tx, err, id, tokenHash, at); err != nil {
+			return err
+		}
+		return giveConsent(ctx, tx, consent)
 	})
 	if err != nil {
 		return faceproof.Verification{}, err
@@ -133,7 +140,10 @@ func (s *Store) Advance(ctx context.Context, id string, from, to faceproof.State
 				finished_at = CASE WHEN $6 <> 0 THEN $6 ELSE finished_at END, redeemed_at = $7
 			WHERE id = $1 AND state = $2 AND ($3 <> 'redeemed' OR generation = 2)`,
 			id, string(from), string(to), text(evidence), string(reason), finished, redeemed)
-		return s.swapped(ctx, tx, r, err, id)
+		if err := s.swapped(ctx, tx, r, err, id); err != nil || to != faceproof.StateEnded {
+			return err
+		}
+		return addEvent(ctx, tx, id, faceproof.EventEnded, at)
 	})
 }
 
@@ -168,7 +178,15 @@ func (s *Store) Decide(ctx context.Context, id string, decision, evidence []byte
 	return s.change(ctx, a, func(tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, `UPDATE verifications SET state = 'decided', decision = $2, evidence = $3, portrait = $4, finished_at = $5
 			WHERE id = $1 AND state = 'captured'`, id, text(decision), text(evidence), portrait, at)
-		if err := s.swapped(ctx, tx, r, err, id); err != nil || len(c.Hash) == 0 {
+		if err := s.swapped(ctx, tx, r, err, id); err != nil {
+			return err
+		}
+		if passed(decision) {
+			if err := proveConsent(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		if err := addEvent(ctx, tx, id, faceproof.EventDecided, at); err != nil || len(c.Hash) == 0 {
 			return err
 		}
 		if c.VerificationID != id {
@@ -186,6 +204,12 @@ func (s *Store) Decide(ctx context.Context, id string, decision, evidence []byte
 		}
 		return faceproof.Errorf(faceproof.CodeInternal, "", "a credential of another app")
 	})
+}
+
+// passed says whether a decision let the person in.
+func passed(decision []byte) bool {
+	var d faceproof.Decision
+	return json.Unmarshal(decision, &d) == nil && d.Outcome == faceproof.OutcomePass
 }
 
 // Redeem uses a credential: one conditional UPDATE, so that of any number of

@@ -6,6 +6,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/capture"
+	"faceproof/internal/consent"
 	"faceproof/internal/keys"
 )
 
@@ -18,7 +19,8 @@ var errSession = faceproof.Errorf(faceproof.CodeNotFound, "hello.session_id", "i
 // wrong or outdated, CodeExpired, CodeConflict for a second socket, CodeInvalid
 // with field "hello.consent.notice" when another notice was shown,
 // CodeForbidden when the app was revoked or its policy no longer allows the method, CodeRateLimited when a budget of
-// failures was used up meanwhile. None of them changes anything.
+// failures was used up meanwhile or the person has withdrawn; CodeForbidden with field "person" and CodeInvalid
+// with "hello.consent.guardian" where the person is under 14. None of them changes anything; neither does CodeUnavailable with field "busy" where there is no place, after a wait for one.
 func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live, error) {
 	hash := keys.HashToken(hello.CaptureToken.Reveal())
 	v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: hello.SessionID})
@@ -57,9 +59,31 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 	if err != nil {
 		return nil, err
 	}
+	gate := app.Minor(sub.IDNumber, now)
+	if err := checkGuardian(gate, hello.Consent); err != nil {
+		return nil, err
+	}
+	// What is expensive begins here: all that could refuse cheaply has not.
+	leave, err := s.admit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begun := false
+	defer func() {
+		if !begun {
+			leave()
+		}
+	}()
+	if now = s.now(); now.UnixMilli() >= min(v.ExpiresAt, token.until) { // it has waited
+		return nil, faceproof.Errorf(faceproof.CodeExpired, "hello.session_id", "the session was not begun in time")
+	}
 	at := now.UnixMilli()
-	v, err = s.cfg.Store.BeginCapture(ctx, v.ID, hash, hello.Consent.Notice, at,
-		faceproof.AuditEntry{At: at, Actor: "capture", Action: "capture.begin", Object: v.ID})
+	given, receipt, err := s.consentOf(v, sub, hello, consent.Shown{AppName: app.Name, Notice: app.Shown(methods.Digits), Minor: gate, Video: token.video}, at)
+	if err != nil {
+		return nil, err
+	}
+	v, err = s.cfg.Store.BeginCapture(ctx, v.ID, hash, given, at,
+		faceproof.AuditEntry{At: at, Actor: "capture", Action: "capture.begin", Object: v.ID, Detail: consentDetail(given)})
 	switch faceproof.ErrorCode(err) {
 	case "":
 	case faceproof.CodeNotFound:
@@ -72,8 +96,9 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 		return nil, err
 	}
 	s.log.Info("capture begun", "session", v.ID, "app", v.AppID)
-	w := &worker{s: s, v: v, methods: methods, atOnce: app.Reading.AtOnce, policy: app.Reading.Policy(s.cfg.Policy), subject: sub, hello: hello, caller: callerOf(ctx), state: faceproof.StateCapturing,
+	w := &worker{s: s, v: v, methods: methods, atOnce: app.Reading.AtOnce, policy: app.Reading.Policy(s.cfg.Policy), subject: sub, hello: hello, receipt: receipt, caller: callerOf(ctx), state: faceproof.StateCapturing,
 		portrait: app.Has(faceproof.PermGetImage), video: token.video && app.Has(faceproof.PermGetVideo)}
 	w.hello.CaptureToken = faceproof.Token{} // used up
-	return s.goLive(ctx, w), nil
+	begun = true
+	return s.goLive(ctx, w, leave), nil
 }

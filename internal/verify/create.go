@@ -43,6 +43,9 @@ type Started struct {
 	MaskedName   string // for the person's own eyes
 	OpenID       string
 	Video        bool // the capture will be kept for getvideo, if the person passes
+	// Minor says how a person under 14 goes on; MinorRefused: not at all, and
+	// SessionID and CaptureToken are empty.
+	Minor faceproof.MinorGate
 }
 
 // ValidOutSeqNo says whether a business number has the contract's form: 5 to 32
@@ -213,12 +216,19 @@ func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.S
 	if err != nil {
 		return Started{}, err
 	}
+	if err := s.turnAway(); err != nil {
+		return Started{}, err
+	}
 	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {
 		return Started{}, err
 	}
 	methods, err := s.methods(app, v.Alive)
 	if err != nil {
 		return Started{}, err
+	}
+	gate := app.Minor(sub.IDNumber, s.now())
+	if gate == faceproof.MinorRefused {
+		return s.refuseMinor(ctx, app, string(app.ID), Started{Methods: methods, MaskedName: sub.Name.Masked(), OpenID: openID, Video: video})
 	}
 	v.Generation = faceproof.Gen1
 	token, err := s.captureToken(facts{v.ExpiresAt, video})
@@ -231,7 +241,7 @@ func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.S
 	}
 	s.log.Info("verification created", "session", v.ID, "app", v.AppID, "generation", int(v.Generation))
 	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: StartTTL, Methods: methods,
-		MaskedName: sub.Name.Masked(), OpenID: openID, Video: video}, nil
+		MaskedName: sub.Name.Masked(), OpenID: openID, Video: video, Minor: gate}, nil
 }
 
 // errVerifyID is the one answer for a verify_id that is unknown, another app's,
@@ -239,7 +249,8 @@ func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.S
 var errVerifyID = faceproof.Errorf(faceproof.CodeNotFound, "verify_id", "is unknown or not this app's, order's and user's")
 
 // Start2 hands out the capture token of a created verification; each call makes
-// a new one and kills the one before. mayStart says whether the browser that
+// a new one and kills the one before. The browser that asks first (WithBrowser)
+// is the only one that may: a link that was opened is worth nothing to others. mayStart says whether the browser that
 // asks may act for the verification's openid; nil: any may. Errors:
 // CodeNotFound, CodeExpired, CodeConflict once the capture has begun,
 // CodeRateLimited.
@@ -270,6 +281,9 @@ func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string
 	if err != nil {
 		return Started{}, err // the policy has changed
 	}
+	if err := s.turnAway(); err != nil {
+		return Started{}, err
+	}
 	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {
 		return Started{}, err
 	}
@@ -277,16 +291,20 @@ func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string
 	if err != nil {
 		return Started{}, err
 	}
+	gate := app.Minor(sub.IDNumber, s.now())
+	if gate == faceproof.MinorRefused {
+		return s.refuseMinor(ctx, app, v.ID, Started{Methods: methods, MaskedName: sub.Name.Masked(), OpenID: v.OpenID, Video: video})
+	}
 	until := min(v.ExpiresAt, now+StartTTL.Milliseconds())
 	token, err := s.captureToken(facts{until, video})
 	if err != nil {
 		return Started{}, err
 	}
-	if err := s.cfg.Store.RotateToken(ctx, v.ID, keys.HashToken(token.Reveal()), now); err != nil {
+	if err := s.cfg.Store.RotateToken(ctx, v.ID, keys.HashToken(token.Reveal()), s.browserKey(ctx, v.ID), now); err != nil {
 		return Started{}, err
 	}
 	return Started{SessionID: v.ID, CaptureToken: token, ExpiresIn: time.Duration(until-now) * time.Millisecond,
-		Methods: methods, MaskedName: sub.Name.Masked(), OpenID: v.OpenID, Video: video}, nil
+		Methods: methods, MaskedName: sub.Name.Masked(), OpenID: v.OpenID, Video: video, Minor: gate}, nil
 }
 
 var userIDKeyForm = regexp.MustCompile(`^[0-9a-f]{32}$`)

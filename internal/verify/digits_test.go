@@ -369,7 +369,7 @@ func TestHeardSoundIsReplayed(t *testing.T) {
 			e.Provenance = &faceproof.ProvenanceEvidence{Frames: 80, Traces: faceproof.Traces{PCM: []byte(pcm), Sounds: c.Provenance.Traces.Motions}}
 			return e
 		}
-		first, other := w.subject, testSubject(t, "李四", "99000019900307125")
+		first, other := w.subject, testSubject(t, "李四", "99000019500307125")
 		for _, c := range []struct {
 			name      string
 			who       faceproof.Subject

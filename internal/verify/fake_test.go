@@ -30,21 +30,23 @@ var errBroken = errors.New("the disk is on fire: 张三")
 // memStore is a Store, SubjectKeys, Apps and Auditor in memory, with the
 // contract of the real one and with faults.
 type memStore struct {
-	mu      sync.Mutex
-	apps    map[faceproof.AppID]faceproof.App
-	v       map[string]faceproof.Verification
-	cred    map[string]faceproof.Credential
-	seq     map[string]string // by verification: the number it was redeemed under
-	subject map[string][]byte
-	audits  []faceproof.AuditEntry
-	steps   []string // "from to", all that ever happened
-	minted  int      // credentials, all that ever were
-	fault   func(op string) outcome
+	mu       sync.Mutex
+	apps     map[faceproof.AppID]faceproof.App
+	v        map[string]faceproof.Verification
+	cred     map[string]faceproof.Credential
+	seq      map[string]string // by verification: the number it was redeemed under
+	subject  map[string][]byte
+	consents map[string]faceproof.Consent // by verification
+	opened   map[string]string            // by verification: the browser that was first
+	audits   []faceproof.AuditEntry
+	steps    []string // "from to", all that ever happened
+	minted   int      // credentials, all that ever were
+	fault    func(op string) outcome
 }
 
 func newMemStore(apps ...faceproof.App) *memStore {
 	m := &memStore{apps: map[faceproof.AppID]faceproof.App{}, v: map[string]faceproof.Verification{},
-		cred: map[string]faceproof.Credential{}, seq: map[string]string{}, subject: map[string][]byte{}}
+		cred: map[string]faceproof.Credential{}, seq: map[string]string{}, subject: map[string][]byte{}, opened: map[string]string{}}
 	for _, a := range apps {
 		m.apps[a.ID] = a
 	}
@@ -120,22 +122,7 @@ func (m *memStore) Verification(_ context.Context, by faceproof.VerificationKey)
 	return out, err
 }
 
-func (m *memStore) RotateToken(_ context.Context, id string, hash []byte, at int64) error {
-	return m.tx("RotateToken", nil, func() error {
-		v, ok := m.v[id]
-		if !ok {
-			return absent()
-		}
-		if v.State != faceproof.StateCreated {
-			return inState(v.State)
-		}
-		v.TokenHash = hash
-		m.v[id] = v
-		return nil
-	})
-}
-
-func (m *memStore) BeginCapture(_ context.Context, id string, hash []byte, consent string, at int64, a faceproof.AuditEntry) (out faceproof.Verification, err error) {
+func (m *memStore) BeginCapture(_ context.Context, id string, hash []byte, consent faceproof.Consent, at int64, a faceproof.AuditEntry) (out faceproof.Verification, err error) {
 	err = m.tx("BeginCapture", &a, func() error {
 		v, ok := m.v[id]
 		if !ok || string(v.TokenHash) != string(hash) {
@@ -148,7 +135,7 @@ func (m *memStore) BeginCapture(_ context.Context, id string, hash []byte, conse
 			return faceproof.Errorf(faceproof.CodeExpired, "", "late")
 		}
 		v = m.move(v, faceproof.StateCapturing)
-		v.Consent, v.StartedAt = consent, at
+		v.Consent, v.StartedAt = consent.Notice, at
 		m.v[id], out = v, v
 		return nil
 	})

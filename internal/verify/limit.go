@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -20,6 +21,11 @@ type Budget struct {
 	// face, so that a name cannot be guessed.
 	Names  int
 	Window time.Duration
+	// Total failures of one ID number in a row, over all apps, without a pass
+	// between them, leave the other method alone, until the operator unlocks the
+	// person; after Free of them each further one waits Delay.
+	Free, Total int
+	Delay       time.Duration
 	// Misses answers a minute tell an app what the registry does not hold.
 	Misses int
 	// Device failures of one browser, or Address ones of one address, within
@@ -28,11 +34,14 @@ type Budget struct {
 	Short, Pause    time.Duration
 }
 
-// DefaultBudget: NIST SP 800-63B-4 section 3.2.2 and AWS Rekognition's advice,
-// as security.md section 2.2 takes them over; T14 and T15 for Misses and Names.
-// Ten browsers may share an address before it counts as one.
+// DefaultBudget: NIST SP 800-63B-4 sections 3.2.2 and 3.2.3 (5 in a row, then at
+// least 30 s each, 50 at most; the twice as many that it allows with PAD are not
+// used) and AWS Rekognition's advice, as security.md section 2.2 takes them
+// over; T14 and T15 for Misses and Names. Ten browsers may share an address
+// before it counts as one.
 func DefaultBudget() Budget {
 	return Budget{Subject: 5, SubjectAll: 10, Names: 5, Window: 24 * time.Hour, Misses: 20,
+		Free: 5, Total: 50, Delay: 30 * time.Second,
 		Device: 5, Address: 50, Short: 3 * time.Minute, Pause: 30 * time.Minute}
 }
 
@@ -40,7 +49,11 @@ func DefaultBudget() Budget {
 type Attempts interface {
 	// Spend adds an attempt unless inApp are there since a time in its app, or overall in all apps (0: not limited).
 	Spend(ctx context.Context, a faceproof.Attempt, since int64, inApp, overall int) (bool, error)
-	// Forgive forgets the attempts at a key in an app.
+	// Fail counts one more failure in a row of a subject, unless total are there, or free and the last one less than delay ago.
+	Fail(ctx context.Context, key []byte, at int64, free, total int, delay time.Duration) (bool, error)
+	// Failures gives their number and the time of the last one.
+	Failures(ctx context.Context, key []byte) (n int, at int64, err error)
+	// Forgive forgets the attempts at a key in an app; of a subject, the failures in a row too.
 	Forgive(ctx context.Context, kind faceproof.AttemptKind, key []byte, app faceproof.AppID) error
 	// Attempts lists those at a key since a time, oldest first.
 	Attempts(ctx context.Context, kind faceproof.AttemptKind, key []byte, since int64) ([]faceproof.Attempt, error)
@@ -50,6 +63,7 @@ type Attempts interface {
 type Caller struct {
 	Address netip.Addr // a subscriber's; zero or loopback: not limited
 	Agent   string     // User-Agent
+	Browser string     // a secret that this browser alone keeps; empty: it has shown none
 }
 
 type callerKey struct{}
@@ -57,6 +71,23 @@ type callerKey struct{}
 // WithCaller puts the caller into a request's context.
 func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// WithBrowser adds to the caller of a context the secret that its browser keeps.
+func WithBrowser(ctx context.Context, secret string) context.Context {
+	c := callerOf(ctx)
+	c.Browser = secret
+	return WithCaller(ctx, c)
+}
+
+// browserKey names the caller's browser to one verification; nil when it has
+// shown no secret.
+func (s *Service) browserKey(ctx context.Context, id string) []byte {
+	c := callerOf(ctx)
+	if c.Browser == "" {
+		return nil
+	}
+	return s.cfg.Keys.Index("browser", []byte(id+"\x00"+c.Browser))
 }
 
 func callerOf(ctx context.Context) Caller {
@@ -74,10 +105,32 @@ func (s *Service) callerKeys(c Caller) (device, address []byte) {
 	return s.cfg.Keys.Index("device", []byte(ip+"\x00"+c.Agent)), s.cfg.Keys.Index("address", []byte(ip))
 }
 
+// errSubjectLimit is the answer for a person who may not be captured now.
+var errSubjectLimit = faceproof.Errorf(faceproof.CodeRateLimited, "subject", "too many failures for this person; try again tomorrow or use the other method")
+
 // allowed says whether a capture may be begun for a subject. Errors:
-// CodeRateLimited with field "subject", "device" or "ip". It looks at nothing
-// that depends on the registry.
+// CodeRateLimited with field "subject", "delay", "device" or "ip". It looks at
+// nothing that depends on the registry.
 func (s *Service) allowed(ctx context.Context, app faceproof.AppID, subject []byte) error {
+	err := s.withinBudget(ctx, app, subject)
+	var e *faceproof.Error
+	if errors.As(err, &e) && e.Code == faceproof.CodeRateLimited {
+		s.cfg.Meter.Limited(e.Field)
+	}
+	return err
+}
+
+// withinBudget is allowed, uncounted.
+func (s *Service) withinBudget(ctx context.Context, app faceproof.AppID, subject []byte) error {
+	if s.cfg.Withdrawals != nil {
+		// The answer of a used-up budget: whoever knows a number must not learn
+		// that its owner has withdrawn.
+		if gone, err := s.cfg.Withdrawals.Withdrawn(ctx, subject); err != nil {
+			return err
+		} else if gone {
+			return errSubjectLimit
+		}
+	}
 	if s.cfg.Attempts == nil {
 		return nil
 	}
@@ -110,7 +163,16 @@ func (s *Service) allowed(ctx context.Context, app faceproof.AppID, subject []by
 		}
 	}
 	if b.Subject > 0 && own >= b.Subject || b.SubjectAll > 0 && len(list) >= b.SubjectAll {
-		return faceproof.Errorf(faceproof.CodeRateLimited, "subject", "too many failures for this person; try again tomorrow or use the other method")
+		return errSubjectLimit
+	}
+	n, last, err := s.cfg.Attempts.Failures(ctx, subject)
+	switch {
+	case err != nil:
+		return err
+	case b.Total > 0 && n >= b.Total:
+		return faceproof.Errorf(faceproof.CodeRateLimited, "subject", "too many failures in a row for this person; only the other method is left")
+	case b.Free > 0 && n >= b.Free && now < last+b.Delay.Milliseconds():
+		return faceproof.Errorf(faceproof.CodeRateLimited, "delay", "wait %d seconds between attempts", int(b.Delay.Seconds()))
 	}
 	return nil
 }
@@ -151,10 +213,14 @@ func (s *Service) charge(ctx context.Context, v faceproof.Verification, c Caller
 	told := d
 	if afterLiveness(d) {
 		ok, err := spend(faceproof.AttemptSubject, v.SubjectIndex, b.Window, b.Subject, b.SubjectAll)
+		if ok && err == nil && (b.Free > 0 || b.Total > 0) {
+			ok, err = s.cfg.Attempts.Fail(ctx, v.SubjectIndex, now, b.Free, b.Total, b.Delay)
+		}
 		if err != nil {
 			return d, err
 		}
 		if !ok {
+			s.cfg.Meter.Limited(string(faceproof.AttemptSubject))
 			told = faceproof.Decision{Outcome: faceproof.OutcomeReject, Reasons: []faceproof.Reason{faceproof.ReasonLimit},
 				PolicyID: d.PolicyID, Method: d.Method, Light: d.Light}
 		}
@@ -177,6 +243,9 @@ func (s *Service) charge(ctx context.Context, v faceproof.Verification, c Caller
 		ok, err := spend(l.kind, l.key, l.window, 0, l.max)
 		if err != nil {
 			return d, err
+		}
+		if !ok {
+			s.cfg.Meter.Limited(string(l.kind))
 		}
 		silent = silent || !ok
 	}

@@ -16,6 +16,33 @@ import (
 type memAttempts struct {
 	mu   sync.Mutex
 	list []faceproof.Attempt
+	rows map[string]inARow
+}
+
+type inARow struct {
+	n  int
+	at int64
+}
+
+func (m *memAttempts) Fail(_ context.Context, key []byte, at int64, free, total int, delay time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.rows[string(key)]
+	if total > 0 && r.n >= total || free > 0 && r.n >= free && at < r.at+delay.Milliseconds() {
+		return false, nil
+	}
+	if m.rows == nil {
+		m.rows = map[string]inARow{}
+	}
+	m.rows[string(key)] = inARow{r.n + 1, at}
+	return true, nil
+}
+
+func (m *memAttempts) Failures(_ context.Context, key []byte) (int, int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.rows[string(key)]
+	return r.n, r.at, nil
 }
 
 func (m *memAttempts) Spend(_ context.Context, a faceproof.Attempt, since int64, inApp, overall int) (bool, error) {
@@ -40,6 +67,9 @@ func (m *memAttempts) Spend(_ context.Context, a faceproof.Attempt, since int64,
 func (m *memAttempts) Forgive(_ context.Context, kind faceproof.AttemptKind, key []byte, app faceproof.AppID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if kind == faceproof.AttemptSubject {
+		delete(m.rows, string(key))
+	}
 	m.list = slices.DeleteFunc(m.list, func(a faceproof.Attempt) bool {
 		return a.Kind == kind && string(a.Key) == string(key) && a.AppID == app
 	})
@@ -110,6 +140,7 @@ func TestSubjectBudget(t *testing.T) {
 		_, err := w.session(ctx, w.app, goodEvidence())
 		wantLimit(t, err, "subject")
 		for range 5 {
+			time.Sleep(30 * time.Second) // the sixth in a row and each after it waits
 			if _, err := w.session(ctx, w.other, impostor()); err != nil {
 				t.Fatal(err)
 			}
@@ -161,7 +192,7 @@ func TestHostileSessionsLockNobodyOut(t *testing.T) {
 // learns of twenty absent people a minute.
 func TestNameBudget(t *testing.T) {
 	w, _ := limitedWorld(t)
-	w.s.cfg.Budget.Subject, w.s.cfg.Budget.SubjectAll = 0, 0
+	w.s.cfg.Budget.Subject, w.s.cfg.Budget.SubjectAll, w.s.cfg.Budget.Free, w.s.cfg.Budget.Total = 0, 0, 0, 0
 	told := map[faceproof.Reason]int{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -241,7 +272,7 @@ func TestDevicePause(t *testing.T) {
 			_, err := w.s.Start1(WithCaller(ctx, c), w.app, w.subject, faceproof.AliveAuto, "", false)
 			return err
 		}
-		slow, fast, next := Caller{address, "slow"}, Caller{address, "fast"}, Caller{address, "next"}
+		slow, fast, next := Caller{Address: address, Agent: "slow"}, Caller{Address: address, Agent: "fast"}, Caller{Address: address, Agent: "next"}
 		fails(slow, 20, time.Minute)
 		if err := start(slow); err != nil {
 			t.Errorf("a failure a minute: %v", err)
@@ -258,11 +289,11 @@ func TestDevicePause(t *testing.T) {
 			t.Errorf("after the pause: %v", err)
 		}
 		for i := range 50 {
-			fails(Caller{address, fmt.Sprint("n", i)}, 1, time.Second)
+			fails(Caller{Address: address, Agent: fmt.Sprint("n", i)}, 1, time.Second)
 		}
 		wantLimit(t, start(next), "ip")
-		fails(Caller{netip.MustParseAddr("127.0.0.1"), "dev"}, 60, time.Second)
-		if err := start(Caller{netip.MustParseAddr("127.0.0.1"), "dev"}); err != nil {
+		fails(Caller{Address: netip.MustParseAddr("127.0.0.1"), Agent: "dev"}, 60, time.Second)
+		if err := start(Caller{Address: netip.MustParseAddr("127.0.0.1"), Agent: "dev"}); err != nil {
 			t.Errorf("loopback: %v", err)
 		}
 	})

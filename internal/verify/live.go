@@ -44,13 +44,15 @@ type message struct {
 	reply  chan error // room for one
 }
 
-// goLive starts the two goroutines of a begun capture.
-func (s *Service) goLive(ctx context.Context, w *worker) *Live {
+// goLive starts the two goroutines of a begun capture; leave is called when
+// nothing of it runs any more.
+func (s *Service) goLive(ctx context.Context, w *worker, leave func()) *Live {
 	l := &Live{s: s, parent: ctx, in: make(chan message), jobs: make(chan job), reports: make(chan report),
 		out: make(chan []byte, outLen), done: make(chan struct{}), closed: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(l.done)
+		defer leave()
 		l.run(w)
 	}()
 	return l
@@ -107,7 +109,7 @@ func (l *Live) run(w *worker) {
 	if w.video { // somebody may look at it
 		limits.CaptureAsk, limits.PortraitAsk = limits.VideoAsk, capture.Picture{}
 	}
-	p := &pump{Live: l, session: capture.New(capture.Config{Attempts: l.s.cfg.Policy.MaxAttempts, Method: methodWord(w.methods.First),
+	p := &pump{Live: l, session: capture.New(capture.Config{Attempts: l.s.cfg.Policy.MaxAttempts, Receipt: w.receipt, Method: methodWord(w.methods.First),
 		NewDigits: func() (faceproof.DigitsChallenge, error) { return l.s.cfg.NewDigits(w.atOnce) },
 		Opening:   l.s.cfg.Opening, NewChallenge: l.s.cfg.NewChallenge, Forecast: true, CheckFrame: l.s.cfg.CheckFrame, Limits: limits})}
 	workerDone := make(chan struct{})

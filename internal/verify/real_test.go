@@ -47,6 +47,7 @@ func realWorld(t *testing.T, dir string) (*world, func()) {
 	must(err)
 	w := newWorld(t, func(c *Config) {
 		c.Store, c.Subjects, c.Apps, c.Audit, c.Registry, c.Keys, c.Blob = st, st, st, st, reg, ring, blobs
+		c.Withdrawals = st
 	})
 	if _, _, err := st.App(ctx, w.app.ID); err != nil {
 		must(st.CreateApp(ctx, w.app, []byte("hash")))

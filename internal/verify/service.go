@@ -36,8 +36,9 @@ const (
 
 // Service conducts verifications. It is safe for concurrent use.
 type Service struct {
-	cfg Config
-	log *slog.Logger
+	cfg  Config
+	log  *slog.Logger
+	gate gate
 }
 
 // New checks the configuration.
@@ -57,6 +58,9 @@ func New(c Config) (*Service, error) {
 	c.Digits = c.Digits && c.Policy.CanRead()
 	if c.Budget == (Budget{}) {
 		c.Budget = DefaultBudget()
+	}
+	if c.Meter == nil {
+		c.Meter = silent{}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -83,7 +87,13 @@ func New(c Config) (*Service, error) {
 	if c.Limits == (capture.Limits{}) {
 		c.Limits = capture.DefaultLimits()
 	}
-	return &Service{cfg: c, log: c.Log}, nil
+	if c.Admission.Running < 0 || c.Admission.Waiting < 0 {
+		return nil, errors.New("verify: Admission must not be negative")
+	}
+	if c.Admission.Within == 0 {
+		c.Admission.Within = AdmitWithin
+	}
+	return &Service{cfg: c, log: c.Log, gate: gate{a: c.Admission}}, nil
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now() }

@@ -50,8 +50,8 @@ func TestCreateIsIdempotent(t *testing.T) {
 	}
 	for name, change := range map[string]func(r *CreateRequest){
 		"openid":    func(r *CreateRequest) { r.OpenID = "o-2" },
-		"subject":   func(r *CreateRequest) { r.Subject = testSubject(t, "张三", "99000019900307124") },
-		"name":      func(r *CreateRequest) { r.Subject = testSubject(t, "李四", "99000019900307123") },
+		"subject":   func(r *CreateRequest) { r.Subject = testSubject(t, "张三", "99000019500307124") },
+		"name":      func(r *CreateRequest) { r.Subject = testSubject(t, "李四", "99000019500307123") },
 		"cert_hash": func(r *CreateRequest) { r.CertHash = strings.Repeat("0", 64) },
 	} {
 		r := w.request("order-1")

@@ -18,10 +18,10 @@ type Store interface {
 	CreateVerification(ctx context.Context, v faceproof.Verification, a faceproof.AuditEntry) error
 	// Verification finds one.
 	Verification(ctx context.Context, by faceproof.VerificationKey) (faceproof.Verification, error)
-	// RotateToken changes the capture token while created.
-	RotateToken(ctx context.Context, id string, tokenHash []byte, at int64) error
+	// RotateToken changes the capture token while created, for the browser that was the first to ask; else CodeConflict.
+	RotateToken(ctx context.Context, id string, tokenHash, by []byte, at int64) error
 	// BeginCapture goes from created to capturing when the token is right and the time has not passed.
-	BeginCapture(ctx context.Context, id string, tokenHash []byte, consent string, at int64, a faceproof.AuditEntry) (faceproof.Verification, error)
+	BeginCapture(ctx context.Context, id string, tokenHash []byte, consent faceproof.Consent, at int64, a faceproof.AuditEntry) (faceproof.Verification, error)
 	// Advance goes from one state to another that needs no more than evidence and a reason.
 	Advance(ctx context.Context, id string, from, to faceproof.State, evidence []byte, reason faceproof.Reason, at int64, a faceproof.AuditEntry) error
 	// Decide goes from captured to decided and adds the credential.
@@ -96,6 +96,21 @@ type Blobs interface {
 	List(ctx context.Context, prefix string) ([]string, error)
 }
 
+// Meter counts for an operator; *metrics.Metrics is one. What it is told is of
+// closed sets.
+type Meter interface {
+	Verification(result, reason string)  // one is over
+	Stage(stage string, d time.Duration) // of a capture
+	Limited(limit string)                // a limit turned somebody away
+}
+
+// silent is a Meter for nobody.
+type silent struct{}
+
+func (silent) Verification(string, string) {}
+func (silent) Stage(string, time.Duration) {}
+func (silent) Limited(string)              {}
+
 // Config wires a Service.
 type Config struct {
 	Store    Store       // needed
@@ -108,7 +123,12 @@ type Config struct {
 	Blob     Blobs       // needed
 	Attempts Attempts    // the same *store.Store; nil: failures are not limited
 	Budget   Budget      // zero: DefaultBudget
-	Traces   Traces      // the same *store.Store; nil: captures are not compared with earlier ones
+	Meter    Meter       // nil: nobody counts
+	// Admission bounds the captures at once; zero: they are not bounded here.
+	Admission Admission
+	// Withdrawals: the same *store.Store; nil: nobody's sessions are stopped.
+	Withdrawals Withdrawals
+	Traces      Traces // the same *store.Store; nil: captures are not compared with earlier ones
 
 	Policy       faceproof.Policy                                       // zero: faceproof.DefaultPolicy
 	Opening      faceproof.FlashChallenge                               // of every challenge; zero: flash.Opening

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"faceproof"
 	"faceproof/internal/capture"
@@ -41,6 +42,7 @@ type worker struct {
 	portrait bool // keep one for getimage
 	video    bool // keep the capture for getvideo
 	hello    capture.ClientHello
+	receipt  string                   // of the consent, for the person
 	frames   []capture.Frame          // of this attempt, for the video
 	sounds   []capture.Audio          // of this attempt, for the video
 	light    *faceproof.LightEvidence // by which the method or the colours of this attempt were chosen
@@ -85,6 +87,7 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 	}
 	switch {
 	case j.analyse != nil:
+		defer w.stage("finish")()
 		v, err := w.judge(ctx, *j.analyse)
 		return report{verdict: &v, err: err}
 	case j.forecast != nil:
@@ -96,13 +99,21 @@ func (w *worker) do(ctx context.Context, j job) (r report) {
 		}
 		return report{err: w.analysis.Sound(ctx, *j.sound)}
 	case j.frame.Preview:
+		defer w.stage("preview")()
 		g, err := w.analysis.Preview(ctx, j.frame.JPEG)
 		return report{guidance: &g, err: err}
 	}
 	if w.video {
 		w.frames = append(w.frames, *j.frame)
 	}
+	defer w.stage("frame")()
 	return report{err: w.analysis.Frame(ctx, *j.frame)}
+}
+
+// stage begins a stage; the function given ends it.
+func (w *worker) stage(name string) func() {
+	from := time.Now()
+	return func() { w.s.cfg.Meter.Stage(name, time.Since(from)) }
 }
 
 // logPanic says where, not what: the value may quote what was analysed.
@@ -225,11 +236,14 @@ func (w *worker) decide(ctx context.Context, d faceproof.Decision, numbers, port
 	now := w.s.millis()
 	c := faceproof.Credential{Hash: keys.HashToken(token), VerificationID: w.v.ID, AppID: w.v.AppID, ExpiresAt: now + CredentialTTL.Milliseconds()}
 	keep := w.portrait && d.Pass() && len(portrait) > 0
+	committed := w.stage("commit")
 	err = w.s.cfg.Store.Decide(ctx, w.v.ID, decision, numbers, keep, c, now, w.audit("verification.decide", string(d.Reasons[0])))
 	if err != nil && !w.committed(ctx, c) {
 		return capture.Verdict{}, err
 	}
 	w.state = faceproof.StateDecided
+	committed()
+	w.s.cfg.Meter.Verification(string(d.Outcome), string(d.Reasons[0]))
 	if d.Pass() {
 		w.s.forgive(ctx, w.v)
 	}
@@ -333,5 +347,6 @@ func (w *worker) finish(r faceproof.Reason) {
 		w.s.log.Error("session not ended", "session", w.v.ID, "reason", r, "error", faceproof.LogText(err))
 		return
 	}
+	w.s.cfg.Meter.Verification("ended", string(r))
 	w.s.log.Info("session ended", "session", w.v.ID, "reason", r)
 }

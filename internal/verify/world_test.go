@@ -85,7 +85,7 @@ func newWorld(t testing.TB, change ...func(c *Config)) *world {
 	w := &world{t: t, blobs: &memBlobs{b: map[string][]byte{}}, registry: &fakeRegistry{state: faceproof.ReferenceFound}, log: &lockedBuffer{}}
 	w.app = faceproof.App{ID: "wx00000000000000a1", Name: "one", Notice: testNotice(), Permissions: faceproof.Permissions(), Alive: faceproof.AliveAuto}
 	w.other = faceproof.App{ID: "wx00000000000000b2", Name: "two", Notice: testNotice(), Permissions: faceproof.DefaultPermissions(), Alive: faceproof.AliveFlash}
-	w.subject = testSubject(t, "张三", "99000019900307123")
+	w.subject = testSubject(t, "张三", "99000019500307123")
 	w.store = newMemStore(w.app, w.other)
 	w.analysis = &fakeAnalysis{t: t}
 	c := Config{Store: w.store, Subjects: w.store, Apps: w.store, Audit: w.store, Registry: w.registry, Keys: fakeKeys{}, Blob: w.blobs,

@@ -213,6 +213,9 @@ type sessionAnswer struct {
 	Notice         faceproof.Notice    `json:"notice"`
 	NoticeHash     string              `json:"notice_hash"`
 	UploadVideo    bool                `json:"upload_video"` // the person must be told
+	// Minor: the person is under 14: "guardian", one must consent; "refused", there
+	// is no session, and the page shows the other method.
+	Minor faceproof.MinorGate `json:"minor,omitempty"`
 }
 
 // sdkSessions opens a capture for startFacialRecognitionVerify or
@@ -264,7 +267,7 @@ func (a *API) sdkSessions(c *sdkCall) (any, error) {
 		SessionID: started.SessionID, CaptureToken: started.CaptureToken.Reveal(),
 		ExpiresIn: int(started.ExpiresIn / time.Second), Method: methodWord(methods.First), CheckAliveType: methods.First,
 		App: appAnswer{app.ID, app.Name}, MaskedName: started.MaskedName,
-		Notice: notice, NoticeHash: notice.Hash(), UploadVideo: started.Video,
+		Notice: notice, NoticeHash: notice.Hash(), UploadVideo: started.Video, Minor: started.Minor,
 	}, nil
 }
 
@@ -332,7 +335,13 @@ func (a *API) start2(c *sdkCall, app faceproof.App, q sessionRequest, video bool
 	if q.VerifyID == "" || len(q.VerifyID) > 256 {
 		return verify.Started{}, c.invalid("verifyId", "must be 1 to 256 characters")
 	}
-	started, err := a.cfg.Verify.Start2(c.ctx, app, q.VerifyID, a.mayStart(app.ID, q.Visitor), video)
+	// A page that keeps no secret of a browser is a browser of its own: its token
+	// is the secret.
+	browser := "page " + strings.TrimPrefix(c.r.Header.Get("Authorization"), "Bearer ")
+	if visitorForm.MatchString(q.Visitor) {
+		browser = "visitor " + q.Visitor
+	}
+	started, err := a.cfg.Verify.Start2(verify.WithBrowser(c.ctx, browser), app, q.VerifyID, a.mayStart(app.ID, q.Visitor), video)
 	switch faceproof.ErrorCode(err) {
 	case faceproof.CodeNotFound, faceproof.CodeExpired, faceproof.CodeConflict:
 		// One answer, whether it is unknown, another app's or browser's, over or in use.
