@@ -102,6 +102,7 @@ const maxLines = 500
 var only = map[string][]string{
 	"github.com/yalue/onnxruntime_go":     {"internal/onnx"},
 	"github.com/tink-crypto/tink-go":      {"internal/keys"},
+	"github.com/emmansun/gmsm":            {"internal/keys"},
 	"modernc.org/sqlite":                  {"internal/store"},
 	"golang.org/x/mod":                    {"internal/audit", "internal/store"},
 	"github.com/pressly/goose":            {"internal/store"},

@@ -37,11 +37,12 @@ func openStoreAs(ctx context.Context, g *globals, c store.Config) (*store.Store,
 		return nil, nil, nil, &faceproof.Error{Code: faceproof.CodeUnavailable, Field: "data", Message: "the data folder cannot be made: " + err.Error(), Err: err}
 	}
 	c.Path = filepath.Join(g.DataDir, databaseFile)
-	ring, err := openKeys(c.Path, filepath.Join(g.DataDir, keyFile))
+	ring, err := openKeys(c.Path, filepath.Join(g.DataDir, keyFile), g.Crypto)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	c.KeyID, c.CheckDeletion = ring.ID(), ring.CheckDeletion
+	c.MAC = func(data []byte) []byte { return ring.Index("row.decision", data) }
 	s, err := store.Open(ctx, c)
 	if err != nil {
 		return nil, nil, nil, err
@@ -59,13 +60,16 @@ func openStoreAs(ctx context.Context, g *globals, c store.Config) (*store.Store,
 
 // openKeys reads the key file. New keys are made only where there is no
 // database: with fresh keys nothing in an old one could be read again.
-func openKeys(database, file string) (*keys.Ring, error) {
+func openKeys(database, file, suite string) (*keys.Ring, error) {
 	// The database is asked first: another process makes the keys before it.
 	_, err := os.Stat(database)
 	if errors.Is(err, fs.ErrNotExist) {
-		return keys.Open(file)
+		return keys.OpenSuite(file, suite)
 	}
 	ring, err := keys.Read(file)
+	if err == nil && suite != "" {
+		return keys.OpenSuite(file, suite)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, faceproof.Errorf(faceproof.CodeNotFound, file,
 			"the key file is missing, and the database beside it cannot be read without it; put its copy back, or, to start anew and lose everything, delete %s", database)

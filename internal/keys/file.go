@@ -28,27 +28,72 @@ const aboutKeyFile = "The keys of one Faceproof data folder. Whoever has this fi
 type keyFile struct {
 	About    string          `json:"about"`
 	Version  int             `json:"version"`            // 1
-	Sealing  json.RawMessage `json:"sealing"`            // tink AEAD keyset
-	Index    json.RawMessage `json:"index"`              // tink PRF keyset
+	Crypto   string          `json:"crypto,omitempty"`   // the suite; empty: std
+	Sealing  json.RawMessage `json:"sealing,omitempty"`  // tink AEAD keyset, of std
+	Index    json.RawMessage `json:"index,omitempty"`    // tink PRF keyset, of std
+	GM       *gmKeys         `json:"gm,omitempty"`       // of gm
 	Wrapping []kek           `json:"wrapping,omitempty"` // the last one wraps; none: the sealing keys do
 }
 
 // suite names the algorithms of new keys.
-func (*keyFile) suite() string { return SuiteStd }
+func (f *keyFile) suite() string {
+	if f.Crypto == "" {
+		return SuiteStd
+	}
+	return f.Crypto
+}
+
+// ring makes the ring of the file, without its key-encryption keys.
+func (f *keyFile) ring() (*Ring, error) {
+	switch f.suite() {
+	case SuiteStd:
+		return newRing(f.Sealing, f.Index)
+	case SuiteGM:
+		return newGMRing(f.GM)
+	}
+	return nil, errors.New("no such suite")
+}
+
+// newKeyFile makes fresh keys of a suite.
+func newKeyFile(s *suite) (*keyFile, error) {
+	f := &keyFile{About: aboutKeyFile, Version: 1, Wrapping: []kek{newKEK(s, time.Now())}}
+	if s == gmSuite {
+		f.Crypto, f.GM = s.name, newGMKeys()
+		return f, nil
+	}
+	var err error
+	f.Sealing, f.Index, err = newKeysets()
+	return f, err
+}
 
 // Open reads the key file, and makes one with fresh keys when there is none
 // (mode 0600, complete or not at all, never over an existing file). It refuses
 // a file that others than its owner can reach: CodeForbidden; one that cannot
 // be read: CodeUnavailable; one that is no key file: CodeInvalid.
-func Open(path string) (*Ring, error) {
+func Open(path string) (*Ring, error) { return OpenSuite(path, "") }
+
+// OpenSuite is Open with the suite that the keys must be of, and that new ones
+// are; "": whatever they are, and std. Errors: CodeConflict when they are of
+// another, which they are for good; CodeInvalid: no such suite.
+func OpenSuite(path, name string) (*Ring, error) {
+	s := stdSuite
+	if name != "" {
+		var err error
+		if s, err = suiteNamed(name); err != nil {
+			return nil, err
+		}
+	}
 	r, err := Read(path)
+	if err == nil && name != "" && r.suite != s {
+		return nil, faceproof.Errorf(faceproof.CodeConflict, "crypto", "the keys of this data folder are of suite %s; a suite is chosen when they are made", r.suite.name)
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return r, err
 	}
-	if err := create(path); err != nil {
+	if err := create(path, s); err != nil {
 		return nil, &faceproof.Error{Code: faceproof.CodeUnavailable, Field: path, Message: "the key file cannot be made: " + err.Error(), Err: err}
 	}
-	return Read(path)
+	return OpenSuite(path, name) // another process may have been first
 }
 
 // Read is Open without making a file: an error that is fs.ErrNotExist when
@@ -119,7 +164,7 @@ func parse(b []byte) (*Ring, error) {
 	if err := checkKEKs(k.Wrapping); err != nil {
 		return nil, err
 	}
-	r, err := newRing(k.Sealing, k.Index)
+	r, err := k.ring()
 	if err != nil {
 		return nil, err
 	}
@@ -128,12 +173,11 @@ func parse(b []byte) (*Ring, error) {
 }
 
 // create makes a key file with fresh keys: of two processes one wins.
-func create(path string) error {
-	sealing, index, err := newKeysets()
+func create(path string, s *suite) error {
+	f, err := newKeyFile(s)
 	if err != nil {
 		return err
 	}
-	f := keyFile{About: aboutKeyFile, Version: 1, Sealing: sealing, Index: index, Wrapping: []kek{newKEK(stdSuite, time.Now())}}
 	return f.write(path, func(temp string) error {
 		if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err

@@ -1,7 +1,8 @@
 // Package keys is the only code that sees key material. A Ring seals what must
 // not be read from a stolen database or backup (authenticated encryption,
 // AES-256-GCM by tink) and makes the blind indexes by which a sealed value is
-// found (HMAC-SHA-256 as a pseudo-random function). The package also mints
+// found (HMAC-SHA-256 as a pseudo-random function); in a data folder of suite gm
+// with SM4-GCM and HMAC-SM3. The package also mints
 // bearer tokens and hashes them.
 //
 // An identity number is not a secret: all of them can be hashed in hours. Only
@@ -34,8 +35,8 @@ const IndexSize = 32
 // ***.
 type Ring struct {
 	sealing tink.AEAD
-	index   *prf.Set
-	suite   *suite // of new keys and values
+	index   func(in []byte) []byte // IndexSize bytes
+	suite   *suite                 // of new keys and values
 	kms     KMS
 }
 
@@ -44,7 +45,8 @@ type Ring struct {
 func AAD(purpose, id string) []byte { return []byte(purpose + "\x00" + id) }
 
 // Seal encrypts plain for the place that aad names; aad must not be empty. The
-// result is 34 bytes longer than plain: suite id, tink's prefix, nonce and tag.
+// result is 34 bytes longer than plain: suite id, tink's prefix, nonce and tag; 29
+// with suite gm, which has no prefix.
 func (r *Ring) Seal(plain, aad []byte) ([]byte, error) {
 	if len(aad) == 0 {
 		return nil, faceproof.Errorf(faceproof.CodeInternal, "", "a sealed value must be bound to its place")
@@ -53,7 +55,7 @@ func (r *Ring) Seal(plain, aad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, &faceproof.Error{Code: faceproof.CodeInternal, Message: "sealing failed", Err: err}
 	}
-	return append([]byte{stdSuite.id}, sealed...), nil
+	return append([]byte{r.suite.id}, sealed...), nil
 }
 
 // Open decrypts what Seal made for the same aad. Anything else is CodeInternal:
@@ -62,7 +64,7 @@ func (r *Ring) Open(sealed, aad []byte) ([]byte, error) {
 	if len(aad) == 0 {
 		return nil, faceproof.Errorf(faceproof.CodeInternal, "", "a sealed value must be bound to its place")
 	}
-	if suiteOf(sealed) == stdSuite {
+	if suiteOf(sealed) == r.suite {
 		sealed = sealed[1:]
 	}
 	// Else it is older than the suite ids, and begins with tink's prefix.
@@ -77,14 +79,11 @@ func (r *Ring) Open(sealed, aad []byte) ([]byte, error) {
 // the same purpose and value under the same key file, and say nothing else.
 // A purpose must not hold a zero byte.
 func (r *Ring) Index(purpose string, value []byte) []byte {
-	in := append(AAD(purpose, ""), value...)
-	out, err := r.index.ComputePrimaryPRF(in, IndexSize)
-	if err != nil {
-		// Only a wrong length makes tink fail, and the length is ours.
-		panic("keys: blind index: " + err.Error())
-	}
-	return out
+	return r.index(append(AAD(purpose, ""), value...))
 }
+
+// Suite names the algorithms of the ring, which never change.
+func (r *Ring) Suite() string { return r.suite.name }
 
 // ID names the ring without telling anything about its keys, so that a
 // database can remember with which key file it was made.
@@ -162,8 +161,17 @@ func newRing(sealing, index []byte) (*Ring, error) {
 	if h, err = insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(index))); err != nil {
 		return nil, err
 	}
-	if r.index, err = prf.NewPRFSet(h); err != nil {
+	set, err := prf.NewPRFSet(h)
+	if err != nil {
 		return nil, err
+	}
+	r.index = func(in []byte) []byte {
+		out, err := set.ComputePrimaryPRF(in, IndexSize)
+		if err != nil {
+			// Only a wrong length makes tink fail, and the length is ours.
+			panic("keys: blind index: " + err.Error())
+		}
+		return out
 	}
 	return r, nil
 }

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -238,6 +239,12 @@ func FuzzKeyFile(f *testing.F) {
 	}
 	f.Add([]byte(fmt.Sprintf(`{"version":1,"sealing":%s,"index":%s}`, sealing, index)))
 	f.Add([]byte(`{"version":1}`))
+	gm, err := newKeyFile(gmSuite)
+	if err != nil {
+		f.Fatal(err)
+	}
+	b, _ := json.Marshal(gm)
+	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if r, err := parse(b); err == nil {
 			if s, err := r.Seal([]byte("x"), []byte("y")); err == nil {

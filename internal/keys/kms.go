@@ -70,7 +70,7 @@ func (k *fileKMS) refresh() {
 		return
 	}
 	// Another deployment's file is not taken over by a running server.
-	if r, err := newRing(f.Sealing, f.Index); err != nil || r.ID() != k.root.ID() {
+	if r, err := f.ring(); err != nil || r.ID() != k.root.ID() {
 		return
 	}
 	k.keks, k.seen = f.Wrapping, info

@@ -28,7 +28,7 @@ func KEKs(path string) ([]KEK, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []KEK{{ID: rootKEK, Suite: SuiteStd}}
+	out := []KEK{{ID: rootKEK, Suite: f.suite()}}
 	for _, k := range f.Wrapping {
 		out = append(out, KEK{ID: k.ID, Suite: k.Suite, CreatedAt: k.CreatedAt})
 	}

@@ -28,7 +28,7 @@ const SuiteStd = "std"
 
 var stdSuite = &suite{id: 0xa1, name: SuiteStd, size: 32, aead: func(key []byte) (tink.AEAD, error) { return aeadsubtle.NewAESGCM(key) }}
 
-var suites = []*suite{stdSuite}
+var suites = []*suite{stdSuite, gmSuite}
 
 // suiteNamed gives a suite by its name. Errors: CodeInvalid.
 func suiteNamed(name string) (*suite, error) {
