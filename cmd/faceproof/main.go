@@ -15,6 +15,7 @@ import (
 // globals are what every command shares.
 type globals struct {
 	DataDir string    // everything a run makes: database, keys, models
+	Crypto  string    // suite of the keys; empty: as they are
 	JSON    bool      // answers for a program, one JSON value on Out
 	Out     io.Writer // answers
 	Err     io.Writer // progress, warnings and errors
@@ -73,6 +74,8 @@ func rootCommand(g *globals) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.DataDir, "data", data, "folder of everything a run makes (or FACEPROOF_DATA)")
+	flags.StringVar(&g.Crypto, "crypto", os.Getenv("FACEPROOF_CRYPTO"), "suite of keys that are made: std (AES-256-GCM, HMAC-SHA-256) or gm (SM4-GCM, HMAC-SM3);\n"+
+		"refuses a data folder of the other one (or FACEPROOF_CRYPTO; default std, and whatever is there)")
 	flags.BoolVar(&g.JSON, "json", false, "answer in JSON")
 	root.AddCommand(
 		serveCommand(g),
