@@ -10,22 +10,10 @@ import (
 
 	"faceproof"
 	"faceproof/internal/keys"
-	"faceproof/internal/onboarding"
-	"faceproof/internal/server"
 )
 
 // adminFile keeps the token of the admin API, in the data folder.
 const adminFile = "admin.token"
-
-// openAdmin makes the admin API's part of the server.
-func openAdmin(g *globals, b *backend) (*server.Admin, error) {
-	token, err := adminToken(filepath.Join(g.DataDir, adminFile))
-	if err != nil {
-		return nil, err
-	}
-	desk, err := onboarding.New(onboarding.Config{Store: b.store, Blobs: b.blobs})
-	return &server.Admin{TokenHash: keys.HashToken(token.Reveal()), Desk: desk}, err
-}
 
 // adminToken reads the token, and makes it (256 random bits, mode 0600,
 // complete or not at all) when there is none. Errors: CodeForbidden when others

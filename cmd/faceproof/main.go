@@ -81,6 +81,8 @@ func rootCommand(g *globals) *cobra.Command {
 		serveCommand(g),
 		appCommand(g),
 		registryCommand(g),
+		adminCommand(g),
+		webhookCommand(g),
 		keysCommand(g),
 		verificationCommand(g),
 		consentCommand(g),

@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"faceproof"
+	"faceproof/internal/audit"
 	"faceproof/internal/server"
 	"faceproof/internal/store"
 	"faceproof/internal/verify"
@@ -47,6 +48,8 @@ type serveFlags struct {
 	maxCaptures  int
 	dailyCalls   int
 
+	edges          edgeFlags
+	limits         limitFlags
 	personFailures int
 	verbose        bool
 }
@@ -93,6 +96,8 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.IntVar(&f.dailyCalls, "daily-calls", 0, "calls of each interface by one app on one day (0: not limited)")
 	fs.IntVar(&f.personFailures, "person-failures", verify.DefaultBudget().Subject,
 		"failures of one person in one app in 24 hours after a live face was seen, twice as many over all apps (0: not limited)")
+	f.edges.add(fs)
+	f.limits.add(fs)
 	fs.BoolVar(&f.verbose, "verbose", false, "log debug messages")
 	return c
 }
@@ -115,13 +120,6 @@ func (f serveFlags) allowedHosts(addr net.Addr) ([]string, error) {
 		hosts = append(hosts, u.Hostname())
 	}
 	return hosts, nil
-}
-
-// failures is the budget with another number of failures of a person.
-func failures(person int) verify.Budget {
-	b := verify.DefaultBudget()
-	b.Subject, b.SubjectAll = person, 2*person
-	return b
 }
 
 // listenAddr is where to listen when the flags and PORT are taken together.
@@ -198,11 +196,20 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	b, err := openBackend(ctx, g, f.pack, f.liveness, f.digits, faceproof.Level(f.minLevel), f.fmr, failures(f.personFailures), log)
+	house, err := f.limits.open(f.maxCaptures, log)
+	if err != nil {
+		return err
+	}
+	b, err := openBackend(ctx, g, f.pack, f.liveness, f.digits, faceproof.Level(f.minLevel), f.fmr, f.limits.budget(f.personFailures), house, log)
 	if err != nil {
 		return err
 	}
 	defer b.close()
+	stopWatching, err := f.limits.watch(house, b.verify, log)
+	if err != nil {
+		return err
+	}
+	defer stopWatching()
 	signed, err := keepAudit(g, b, f.audit, log)
 	if err != nil {
 		return err
@@ -212,21 +219,35 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := wechat.New(wechat.Config{Compat: compat, Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log,
-		DailyCalls: f.dailyCalls, Calls: b.store, Digits: b.verify.ReadsDigits()})
+	denials := audit.NewDenials(b.store)
+	api, err := wechat.New(wechat.Config{Denied: denials.Record, Compat: compat, Store: b.store, Verify: b.verify, Keys: b.keys, PublicOrigin: f.publicOrigin, Log: log,
+		DailyCalls: f.dailyCalls, Calls: b.store, Digits: b.verify.ReadsDigits(), Now: house.clock.Now, Limited: house.meter.Limited})
 	if err != nil {
 		return err
 	}
 	c := server.Config{
+		Denied:   denials.Record,
 		Captures: b.verify, WeChat: api, WeChatPaths: wechat.Prefixes(), LimitedPaths: []string{wechat.SDKPrefix}, Web: web.FS(), Version: version,
-		Ready: everySecond(func() error { return b.store.Ping(ctx) }), MaxCaptures: f.maxCaptures, TrustedProxies: proxies, Hosts: hosts, Log: log,
+		Ready: everySecond(func() error { return b.store.Ping(ctx) }), MaxCaptures: house.sockets(), Now: house.clock.Now, Limited: house.meter.Limited, TrustedProxies: proxies, Hosts: hosts, Log: log,
 		AllowOrigin: func(r *http.Request, sessionID, origin string) bool {
 			return b.allowOrigin(r, f.publicOrigin, sessionID, origin)
 		},
 	}
-	if c.Admin, err = openAdmin(g, b); err != nil {
+	desk := consentDesk(b.store, b.registry, b.verify.ForgetPictures)
+	c.Consents, c.AppName = desk, b.appName
+	if err := desk.Finish(ctx); err != nil {
+		log.Error("a withdrawal could not be finished; it will be tried at the next start", "error", faceproof.LogText(err))
+	}
+	origin := originOf(f, ln.Addr())
+	c.PublicOrigin = f.publicOrigin
+	if c.Admin, err = openAdmin(g, b, f.edges, origin); err != nil {
 		return err
 	}
+	stopWebhooks, err := sendWebhooks(ctx, b, f.edges, log)
+	if err != nil {
+		return err
+	}
+	defer stopWebhooks()
 	if f.demo {
 		if c.Demo, err = openDemo(ctx, g, b); err != nil {
 			return err
@@ -248,6 +269,11 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		}
 	}
 	greet(g, ln.Addr(), secure, c.Demo, b)
+	if !f.demo {
+		if err := firstAdmin(ctx, g, c.Admin.Gate, origin); err != nil {
+			return err
+		}
+	}
 	return runServer(ctx, h, ln, b.verify, log)
 }
 

@@ -160,7 +160,7 @@ func (w *world) dns(c net.Conn) {
 		list := names[strings.ToLower(name)]
 		if name == "rebind.test." {
 			list = []string{"93.184.216.34"}
-			if w.asked.Add(1)%2 == 0 {
+			if kind == 1 && w.asked.Add(1)%2 == 0 {
 				list = []string{"127.0.0.1"}
 			}
 		}

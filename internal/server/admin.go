@@ -3,49 +3,58 @@ package server
 import (
 	"bytes"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"faceproof"
+	gate "faceproof/internal/admin"
 	"faceproof/internal/onboarding"
 )
 
-// Admin is the operator's API, /v1/admin/: applications, reviews, switches.
+// Admin is the operator's API, /v1/admin/: applications, reviews, switches, and
+// the people who may use it.
 type Admin struct {
-	TokenHash []byte           // SHA-256 of the bearer token that opens everything here
+	// TokenHash is the SHA-256 of the machine's bearer token, for scripts beside
+	// the server; accesses says what it opens. Nil: there is none.
+	TokenHash []byte
 	Desk      *onboarding.Desk // needed
+	Gate      *gate.Gate       // log-ins; nil: none
+	Webhooks  Webhooks         // nil: those routes answer 404
+	Audit     AuditLog         // nil: that route answers 404
 }
 
-// adminActor is who the audit log names.
+// adminActor is who the audit log names: alone the machine's token, with a
+// colon and an id a person.
 const adminActor = "admin"
 
 // maxForm bounds an application's JSON; its longest texts are under 32 KiB.
 const maxForm = 64 << 10
 
 type admin struct {
-	s   *Server
-	cfg Admin
+	s       *Server
+	cfg     Admin
+	guesses *guesses
 }
 
 func newAdmin(s *Server, cfg *Admin) (*admin, error) {
-	if len(cfg.TokenHash) != sha256.Size || cfg.Desk == nil {
-		return nil, errors.New("server: the admin API needs TokenHash and Desk")
+	if cfg.TokenHash != nil && len(cfg.TokenHash) != sha256.Size || cfg.Desk == nil {
+		return nil, errors.New("server: the admin API needs Desk, and a TokenHash is a SHA-256")
 	}
-	return &admin{s, *cfg}, nil
+	return &admin{s, *cfg, newGuesses(s.cfg.Now)}, nil
 }
 
 func (a *admin) routes() []route {
 	row := func(pattern string, do func(http.ResponseWriter, *http.Request) (int, any, error)) route {
-		return route{pattern, a.s.limited(a.guard(do))}
+		return route{pattern, a.s.limited(a.guard(accesses[pattern], do))}
 	}
 	const applications, one = "/v1/admin/applications", "/v1/admin/applications/{id}"
-	return []route{
+	table := []route{
 		row("GET /v1/admin/categories", a.categories),
 		row("GET "+applications, a.list),
 		row("POST "+applications, a.draft),
@@ -60,25 +69,49 @@ func (a *admin) routes() []route {
 		row("POST /v1/admin/apps/{app}/origins", a.origins),
 		row("POST /v1/admin/apps/{app}/secret", a.secret),
 	}
+	if a.cfg.Webhooks != nil {
+		table = append(table, row("GET /v1/admin/webhooks", a.webhooks), row("POST /v1/admin/webhooks/{event}/replay", a.replay),
+			row("POST /v1/admin/apps/{app}/webhook", a.setWebhook))
+	}
+	if a.cfg.Audit != nil {
+		table = append(table, row("GET /v1/admin/audit", a.audit))
+	}
+	if a.cfg.Gate != nil {
+		table = append(table, a.doors()...)
+		table = append(table, row("GET /v1/admin/session", a.session), row("POST /v1/admin/logout", a.logout),
+			row("GET /v1/admin/admins", a.admins), row("POST /v1/admin/admins/{admin}/disable", a.disable), row("POST /v1/admin/invites", a.invite),
+			row("GET /v1/admin/proposals", a.proposals), row("POST /v1/admin/proposals/{proposal}/decide", a.decide),
+			row("POST /v1/admin/apps/{app}/reading", a.reading))
+	}
+	return table
 }
 
-// guard asks for the token before anything of the request is read. There is
-// one answer to no token and to a wrong one.
-func (a *admin) guard(do func(http.ResponseWriter, *http.Request) (int, any, error)) http.Handler {
+// guard asks who it is, and whether he may, before anything of the request is
+// read. There is one answer to no credential and to a wrong one.
+func (a *admin) guard(x access, do func(http.ResponseWriter, *http.Request) (int, any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		hash := sha256.Sum256([]byte(token))
-		if right := subtle.ConstantTimeCompare(hash[:], a.cfg.TokenHash); right != 1 || !bearer {
+		found, err := a.identify(r)
+		if faceproof.ErrorCode(err) == faceproof.CodeUnauthenticated {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="faceproof admin"`)
-			writeError(w, faceproof.Errorf(faceproof.CodeUnauthenticated, "authorization", "the admin token is missing or wrong"))
+		}
+		if err == nil && !x.allowed(found, r) {
+			err = faceproof.Errorf(faceproof.CodeForbidden, "", "this log-in may not do that")
+		}
+		actor := "" // who has not shown who they are is anyone
+		if faceproof.ErrorCode(err) != faceproof.CodeUnauthenticated && (found.machine || found.ID != "") {
+			actor = found.actor()
+		}
+		if err != nil {
+			writeError(w, a.s.denied(r.Context(), actor, r.Pattern, err))
 			return
 		}
+		r = with(r, found)
 		status, answer, err := do(w, r)
 		if err != nil {
 			if faceproof.ErrorCode(err) == faceproof.CodeInternal {
 				a.s.cfg.Log.ErrorContext(r.Context(), "admin failed", "route", r.Pattern, "error", faceproof.LogText(err))
 			}
-			writeError(w, err)
+			writeError(w, a.s.denied(r.Context(), actor, r.Pattern, err))
 			return
 		}
 		if status != 0 { // else the handler has answered
@@ -118,7 +151,7 @@ func (a *admin) draft(w http.ResponseWriter, r *http.Request) (int, any, error) 
 	if err != nil {
 		return 0, nil, err
 	}
-	x, err := a.cfg.Desk.Draft(r.Context(), form, adminActor)
+	x, err := a.cfg.Desk.Draft(r.Context(), form, caller(r).actor())
 	return http.StatusCreated, onboarding.Answer(x), err
 }
 
@@ -127,7 +160,7 @@ func (a *admin) revise(w http.ResponseWriter, r *http.Request) (int, any, error)
 	if err != nil {
 		return 0, nil, err
 	}
-	x, err := a.cfg.Desk.Revise(r.Context(), r.PathValue("id"), form, adminActor)
+	x, err := a.cfg.Desk.Revise(r.Context(), r.PathValue("id"), form, caller(r).actor())
 	return http.StatusOK, onboarding.Answer(x), err
 }
 
@@ -137,14 +170,14 @@ func (a *admin) attach(w http.ResponseWriter, r *http.Request) (int, any, error)
 	if err != nil {
 		return 0, nil, err
 	}
-	x, err := a.cfg.Desk.Attach(r.Context(), r.PathValue("id"), faceproof.LicenceKind(r.PathValue("kind")), data, adminActor)
+	x, err := a.cfg.Desk.Attach(r.Context(), r.PathValue("id"), faceproof.LicenceKind(r.PathValue("kind")), data, caller(r).actor())
 	return http.StatusCreated, onboarding.Answer(x), err
 }
 
 // licence gives a licence file to be saved: the bytes are the applicant's, so
 // no browser may show them as a page of ours.
 func (a *admin) licence(w http.ResponseWriter, r *http.Request) (int, any, error) {
-	l, data, err := a.cfg.Desk.Licence(r.Context(), r.PathValue("id"), r.PathValue("licence"), adminActor)
+	l, data, err := a.cfg.Desk.Licence(r.Context(), r.PathValue("id"), r.PathValue("licence"), caller(r).actor())
 	if err != nil {
 		return 0, nil, err
 	}
@@ -161,7 +194,7 @@ func (a *admin) submit(w http.ResponseWriter, r *http.Request) (int, any, error)
 	if err := readStrict(w, r, maxForm, &none); err != nil {
 		return 0, nil, err
 	}
-	x, err := a.cfg.Desk.Submit(r.Context(), r.PathValue("id"), adminActor)
+	x, err := a.cfg.Desk.Submit(r.Context(), r.PathValue("id"), caller(r).actor())
 	return http.StatusOK, onboarding.Answer(x), err
 }
 
@@ -175,14 +208,14 @@ func (a *admin) review(w http.ResponseWriter, r *http.Request) (int, any, error)
 	}
 	switch {
 	case q.Decision == "reject":
-		x, err := a.cfg.Desk.Reject(r.Context(), r.PathValue("id"), q.Reason, adminActor)
+		x, err := a.cfg.Desk.Reject(r.Context(), r.PathValue("id"), q.Reason, caller(r).actor())
 		return http.StatusOK, onboarding.Answer(x), err
 	case q.Decision != "approve":
 		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "decision", "must be approve or reject")
 	case q.Reason != "":
 		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "reason", "comes with a rejection only")
 	}
-	x, secret, err := a.cfg.Desk.Approve(r.Context(), r.PathValue("id"), adminActor)
+	x, secret, err := a.cfg.Desk.Approve(r.Context(), r.PathValue("id"), caller(r).actor())
 	answer := onboarding.Answer(x)
 	answer.AppSecret = secret.Reveal()
 	return http.StatusOK, answer, err
@@ -192,6 +225,7 @@ func (a *admin) switchApp(w http.ResponseWriter, r *http.Request) (int, any, err
 	var q struct {
 		Permissions []faceproof.Permission `json:"permissions"`
 		On          *bool                  `json:"on"`
+		Reason      string                 `json:"reason"` // where a second person is needed
 	}
 	if err := readStrict(w, r, maxForm, &q); err != nil {
 		return 0, nil, err
@@ -199,7 +233,10 @@ func (a *admin) switchApp(w http.ResponseWriter, r *http.Request) (int, any, err
 	if q.On == nil {
 		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "on", "must be true or false")
 	}
-	app, err := a.cfg.Desk.Switch(r.Context(), faceproof.AppID(r.PathValue("app")), q.Permissions, *q.On, adminActor)
+	if *q.On && slices.ContainsFunc(q.Permissions, keepsImages) && !caller(r).machine {
+		return a.propose(r, actionSwitch, q.Reason, switchBody{q.Permissions})
+	}
+	app, err := a.cfg.Desk.Switch(r.Context(), faceproof.AppID(r.PathValue("app")), q.Permissions, *q.On, caller(r).actor())
 	return http.StatusOK, map[string]any{"app_id": app.ID, "permissions": append([]faceproof.Permission{}, app.Permissions...)}, err
 }
 
@@ -213,7 +250,7 @@ func (a *admin) quota(w http.ResponseWriter, r *http.Request) (int, any, error) 
 	if q.DailyCalls == nil {
 		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "daily_calls", "must be a number")
 	}
-	app, err := a.cfg.Desk.SetDailyCalls(r.Context(), faceproof.AppID(r.PathValue("app")), *q.DailyCalls, adminActor)
+	app, err := a.cfg.Desk.SetDailyCalls(r.Context(), faceproof.AppID(r.PathValue("app")), *q.DailyCalls, caller(r).actor())
 	return http.StatusOK, map[string]any{"app_id": app.ID, "daily_calls": app.DailyCalls}, err
 }
 
@@ -227,7 +264,7 @@ func (a *admin) origins(w http.ResponseWriter, r *http.Request) (int, any, error
 	if q.Origins == nil {
 		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "origins", "must be a list")
 	}
-	app, err := a.cfg.Desk.SetOrigins(r.Context(), faceproof.AppID(r.PathValue("app")), q.Origins, adminActor)
+	app, err := a.cfg.Desk.SetOrigins(r.Context(), faceproof.AppID(r.PathValue("app")), q.Origins, caller(r).actor())
 	return http.StatusOK, map[string]any{"app_id": app.ID, "origins": append([]string{}, app.Origins...)}, err
 }
 
@@ -239,7 +276,7 @@ func (a *admin) secret(w http.ResponseWriter, r *http.Request) (int, any, error)
 		return 0, nil, err
 	}
 	id := faceproof.AppID(r.PathValue("app"))
-	secret, err := a.cfg.Desk.ReplaceSecret(r.Context(), id, q.RevokeTokens, adminActor)
+	secret, err := a.cfg.Desk.ReplaceSecret(r.Context(), id, q.RevokeTokens, caller(r).actor())
 	return http.StatusOK, map[string]any{"app_id": id, "app_secret": secret.Reveal()}, err
 }
 

@@ -25,6 +25,13 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin") // the SDK, for other sites' pages, replaces this
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("X-Permitted-Cross-Domain-Policies", "none")
+		h.Set("Permissions-Policy", noFeatures)
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		// Answers that are not pages load nothing; pages replace this.
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		defer func() {
@@ -49,6 +56,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		next.ServeHTTP(rec, r)
 	})
 }
+
+// noFeatures is what answers that are not pages may use of a browser.
+const noFeatures = "camera=(), microphone=(), geolocation=(), display-capture=(), payment=(), usb=()"
 
 // hostAllowed says whether a Host header names this machine or one of
 // Config.Hosts, at any port.

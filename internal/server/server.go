@@ -43,9 +43,17 @@ type Config struct {
 	Version      string
 	Demo         *Demo  // nil: no demo
 	Admin        *Admin // nil: no admin API
+	// Consents reads consents and takes them back by their receipts, and AppName
+	// names an app to the person. Nil: neither the calls nor the page are there.
+	Consents Consents
+	AppName  func(ctx context.Context, id faceproof.AppID) (string, error)
 	// AllowOrigin says whether a page of this origin may open a session's
 	// socket. Nil: only pages of this server may.
 	AllowOrigin func(r *http.Request, sessionID, origin string) bool
+
+	// PublicOrigin is how browsers reach this server, "https://host[:port]", when
+	// a proxy changes the Host header; empty: by that header.
+	PublicOrigin string
 
 	// Hosts are the names under which the server may be asked, beside this
 	// machine's own (localhost, loopback addresses). Nil: any name. It keeps a
@@ -53,9 +61,17 @@ type Config struct {
 	// what has no log-in.
 	Hosts []string
 
+	// Limited is told which limit turned a call away; nil: nobody is.
+	Limited func(limit string)
+
 	MaxCaptures      int            // sockets at once; 0: CapturesPerCPU for each processor
 	MaxCapturesPerIP int            // 0: DefaultMaxCapturesPerIP
 	TrustedProxies   []netip.Prefix // whose X-Forwarded-For is believed; nil: loopback
+
+	// Denied records a refusal of the admin API or of a capture in the audit log
+	// before it is answered, and known says that its actor is; its error is
+	// answered instead. nil: none is.
+	Denied func(ctx context.Context, e faceproof.AuditEntry, known bool) error
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: silent
@@ -91,6 +107,9 @@ func New(c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Limited == nil {
+		c.Limited = func(string) {}
+	}
 	if c.Ready == nil {
 		c.Ready = func() error { return nil }
 	}
@@ -111,7 +130,11 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	for _, r := range table {
-		mux.Handle(r.pattern, r.handler)
+		who, err := s.access(r.pattern)
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle(r.pattern, s.sameSite(who, r.handler))
 	}
 	s.handler = s.guard(mux)
 	return s, nil
@@ -144,6 +167,9 @@ func (s *Server) routes() ([]route, error) {
 			h = s.limited(h)
 		}
 		table = append(table, route{prefix, h})
+	}
+	if s.cfg.Consents != nil {
+		table = append(table, s.consentRoutes(assets.pages("consent"))...)
 	}
 	if s.cfg.Admin != nil {
 		admin, err := newAdmin(s, s.cfg.Admin)

@@ -138,7 +138,7 @@ func TestMigrationOfApps(t *testing.T) {
 	for _, q := range []string{`DROP INDEX persons_sealing`, `ALTER TABLE persons DROP COLUMN sealing`, `ALTER TABLE apps DROP COLUMN reading`, `ALTER TABLE apps DROP COLUMN retain`, `ALTER TABLE verifications DROP COLUMN opened_by`, `DROP INDEX verifications_evidence`, `DROP TABLE failures`, `ALTER TABLE apps DROP COLUMN daily_calls`, `ALTER TABLE apps DROP COLUMN earlier_secret_hash`, `ALTER TABLE apps DROP COLUMN earlier_secret_until`,
 		`ALTER TABLE credentials DROP COLUMN redeem_seq`, `ALTER TABLE verifications DROP COLUMN mismatches`, `DROP TABLE applications`, `DROP TABLE attempts`, `DROP TABLE calls`, `DROP TABLE traces`,
 		`DROP TABLE consents`, `DROP TABLE consent_texts`, `DROP TABLE withdrawals`, `DROP TABLE people_levels`, `DROP INDEX verifications_subject`, `ALTER TABLE apps DROP COLUMN minors`, `DELETE FROM meta WHERE name = 'people'`,
-		`DROP TABLE audit_tree`, `DROP TABLE audit_head`, `DROP TABLE audit_checkpoints`,
+		`DROP TABLE audit_tree`, `ALTER TABLE verifications DROP COLUMN decision_mac`, `DROP TABLE audit_head`, `DROP TABLE audit_checkpoints`,
 		`DROP TABLE webhook_events`, `DROP TABLE webhooks`, `DROP TABLE admin_proposals`, `DROP TABLE admin_sessions`, `DROP TABLE admin_invites`, `DROP TABLE admin_credentials`, `DROP TABLE admins`, `DELETE FROM goose_db_version WHERE version_id >= 2`} {
 		_, err := s.writer.Exec(q)
 		must(t, err)

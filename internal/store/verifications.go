@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"database/sql"
@@ -56,7 +57,11 @@ func (s *Store) Verification(ctx context.Context, by faceproof.VerificationKey) 
 		// The second condition lets the partial index serve the look-up.
 		where, args = `app_id = $1 AND out_seq_no = $2 AND out_seq_no <> ''`, []any{string(by.AppID), by.OutSeqNo}
 	}
-	return scanVerification(s.reader.QueryRowContext(ctx, `SELECT `+verificationColumns+` FROM verifications WHERE `+where, args...))
+	v, err := scanVerification(s.reader.QueryRowContext(ctx, `SELECT `+verificationColumns+` FROM verifications WHERE `+where, args...))
+	if err != nil {
+		return v, err
+	}
+	return s.checkDecision(ctx, s.reader, v, by.CredentialHash)
 }
 
 // RotateToken replaces the capture token while the capture has not begun; the
@@ -181,6 +186,9 @@ func (s *Store) Decide(ctx context.Context, id string, decision, evidence []byte
 		if err := s.swapped(ctx, tx, r, err, id); err != nil {
 			return err
 		}
+		if err := s.sealDecision(ctx, tx, id, c.Hash); err != nil {
+			return err
+		}
 		if passed(decision) {
 			if err := proveConsent(ctx, tx, id); err != nil {
 				return err
@@ -237,6 +245,12 @@ func (s *Store) Redeem(ctx context.Context, credentialHash []byte, app faceproof
 		if err != nil {
 			return err
 		}
+		if v, err = s.checkDecision(ctx, tx, v, credentialHash); err != nil {
+			return err
+		}
+		if before, err := redeemedBefore(ctx, tx, id, a.Action); err != nil || before || v.FinishedAt+s.c.PortraitLimit.Milliseconds() <= at {
+			return cmp.Or(err, notFound("credential")) // the row was set back, or given more time
+		}
 		if a.Object == "" {
 			a.Object = id // the caller knows only the credential
 		}
@@ -265,6 +279,9 @@ func (s *Store) Replay(ctx context.Context, credentialHash []byte, app faceproof
 			return notFound("credential")
 		}
 		if err != nil {
+			return err
+		}
+		if v, err = s.checkDecision(ctx, tx, v, credentialHash); err != nil {
 			return err
 		}
 		if a.Object == "" {
