@@ -376,3 +376,31 @@ func TestDeletionForgetsVerifications(t *testing.T) {
 		}
 	}
 }
+
+// T43: the audit log knows a person by a random id. After a deletion no file but
+// the list of deletions leads from a number to that id, even with the keys.
+func TestDeletionLeavesNoLink(t *testing.T) {
+	d := enrolled(t, 30)
+	links := func(file string) (n int) {
+		b, err := os.ReadFile(filepath.Join(d.dir, file))
+		must(t, err)
+		for _, s := range d.who[:20] {
+			for _, purpose := range []string{purposeIndex, purposeSubject} {
+				x := d.ring.Index(purpose, []byte(s.IDNumber.Reveal()))
+				if bytes.Contains(b, x) || bytes.Contains(b, []byte(hex.EncodeToString(x))) {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	if n := links(database); n != 20 { // the control: the index by which they are found
+		t.Errorf("%d links before", n)
+	}
+	d.remove(10)
+	for file, want := range map[string]int{database: 0, keyStore: 0, deletions: 20} {
+		if n := links(file); n != want {
+			t.Errorf("%s: %d links, want %d", file, n, want)
+		}
+	}
+}
