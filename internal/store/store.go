@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/failpoint"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite", without cgo
@@ -44,6 +45,9 @@ type Config struct {
 	// and refuses another: what was sealed could not be opened. Empty: not
 	// checked.
 	KeyID string
+	// MAC is keyed by what is outside the database, 32 bytes; decisions are bound
+	// by it and refused when they were changed. nil: they are not.
+	MAC func(data []byte) []byte
 	// Actor is written into the audit log where a call brings no entry of its
 	// own. Default "cli".
 	Actor string
@@ -143,6 +147,9 @@ func dsn(path string, extra ...string) string {
 	for i := 0; i < len(extra); i += 2 {
 		q.Add(extra[i], extra[i+1])
 	}
+	if failpoint.On {
+		q.Set("vfs", vfs)
+	}
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
 	return u.String()
 }
@@ -158,6 +165,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := s.checkKeys(ctx); err != nil {
+		return err
+	}
+	if err := s.sealOldDecisions(ctx); err != nil {
 		return err
 	}
 	if err := s.openKeys(ctx); err != nil {
@@ -277,6 +287,9 @@ func (s *Store) commit(ctx context.Context, f func(*sql.Tx) error) error {
 
 // writeTo is commit for either database.
 func (s *Store) writeTo(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
+	if failpoint.On && failpoint.Broken("store.early") {
+		return writeEarly(db, f)
+	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fail(err)
@@ -287,11 +300,24 @@ func (s *Store) writeTo(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) 
 		}
 		return fail(err)
 	}
-	return fail(tx.Commit())
+	if err := failpoint.Hit("store.commit"); err != nil {
+		return fail(errors.Join(err, tx.Rollback()))
+	}
+	if err := tx.Commit(); err != nil {
+		return fail(err)
+	}
+	return fail(failpoint.Hit("store.answer")) // committed, and nobody hears of it
 }
 
 // change runs statements and the audit row that describes them.
 func (s *Store) change(ctx context.Context, a faceproof.AuditEntry, f func(*sql.Tx) error) error {
+	if failpoint.On && failpoint.Broken("store.split") { // a control: the change and its audit row are two transactions
+		if err := s.write(ctx, f); err != nil {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+		return s.Audit(ctx, a)
+	}
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if err := f(tx); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/failpoint"
 )
 
 const verificationColumns = `id, app_id, generation, state, alive, out_seq_no, openid, subject_sealed, subject_index, cert_hash,
@@ -226,6 +227,9 @@ func passed(decision []byte) bool {
 // number, under which Replay gives it again. Errors: CodeNotFound, the same for
 // an unknown, foreign, expired or used one.
 func (s *Store) Redeem(ctx context.Context, credentialHash []byte, app faceproof.AppID, seq string, at int64, a faceproof.AuditEntry) (v faceproof.Verification, err error) {
+	if failpoint.On && failpoint.Broken("store.naive") {
+		return s.redeemNaively(ctx, credentialHash, app, at, a)
+	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		var id string
 		err := tx.QueryRowContext(ctx, `UPDATE credentials SET used_at = $3, redeem_seq = $4, expires_at = CASE WHEN $4 <> '' THEN $5 ELSE expires_at END

@@ -287,6 +287,7 @@ func (s *Service) retain(ctx context.Context, prefix string, now int64) (deleted
 	for _, key := range kept {
 		v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: key[len(prefix):]})
 		switch {
+		case changedDecision(err): // what was tampered with is not worth a face
 		case err != nil && faceproof.ErrorCode(err) != faceproof.CodeNotFound:
 			return deleted, err
 		case err == nil && (v.HasPortrait || prefix == videoPrefix) && portraitUntil(v) > now:
@@ -298,6 +299,12 @@ func (s *Service) retain(ctx context.Context, prefix string, now int64) (deleted
 		deleted++
 	}
 	return deleted, nil
+}
+
+// changedDecision says that the store refused a row that was changed behind it.
+func changedDecision(err error) bool {
+	var e *faceproof.Error
+	return errors.As(err, &e) && e.Code == faceproof.CodeInternal && e.Field == "decision"
 }
 
 // retainEvery is how late a deletion may come.

@@ -23,3 +23,6 @@ CREATE TABLE audit_checkpoints (
     at   BIGINT NOT NULL,
     note TEXT   NOT NULL
 );
+
+-- MACs over what was decided, with a key outside the database.
+ALTER TABLE verifications ADD COLUMN decision_mac BYTEA;
