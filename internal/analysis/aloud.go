@@ -39,7 +39,7 @@ func (r *Run) mouth(ctx context.Context, m *imaging.Image) (float64, error) {
 		if l.Score < face.MinMeshScore {
 			return math.NaN(), nil
 		}
-		r.mesh = &l
+		r.mesh = r.keep(l)
 	}
 	return r.mesh.MouthOpening(), nil
 }

@@ -55,17 +55,25 @@ func New(c Config) *Analyzer {
 func (a *Analyzer) Begin() *Run { return &Run{a: a, tracker: face.NewTracker()} }
 
 // begin waits for room to work; done, which must follow a nil error, gives it back.
-func (a *Analyzer) begin(ctx context.Context, t turn, whole Stage) (done func(), err error) {
+func (a *Analyzer) begin(ctx context.Context, t turn, whole Stage) (work, error) {
 	asked := time.Now()
 	if err := a.gate.enter(ctx, t); err != nil {
-		return nil, err
+		return work{}, err
 	}
 	a.lap(StageWait, asked)
-	start := time.Now()
-	return func() {
-		a.gate.leave()
-		a.lap(whole, start)
-	}, nil
+	return work{a, whole, time.Now()}, nil
+}
+
+// work is what begin let in.
+type work struct {
+	a     *Analyzer
+	whole Stage
+	start time.Time
+}
+
+func (w work) done() {
+	w.a.gate.leave()
+	w.a.lap(w.whole, w.start)
 }
 
 // decode reads a frame into a picture that is given back with a.pics.Put: nothing

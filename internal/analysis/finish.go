@@ -20,11 +20,11 @@ const gapMS = 200
 // with whatever template ref has, so that its state costs no time; it is told
 // only when the subject was found.
 func (r *Run) Finish(ctx context.Context, t capture.Transcript, ref faceproof.Reference) (faceproof.Evidence, []byte, error) {
-	done, err := r.a.begin(ctx, turnFinish, StageFinish)
+	work, err := r.a.begin(ctx, turnFinish, StageFinish)
 	if err != nil {
 		return faceproof.Evidence{}, nil, err
 	}
-	defer done()
+	defer work.done()
 	ev := faceproof.Evidence{
 		PackID: r.a.engine.Pack().ID, Method: methodOf(t), Assurance: faceproof.AssuranceWebUnattested,
 		Attempt: t.Attempt, Capture: r.capture(t), Reference: ref.State,

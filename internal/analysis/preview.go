@@ -21,11 +21,11 @@ const (
 // Preview judges a preview frame. A JPEG that cannot be used is CodeInvalid,
 // field "frame".
 func (r *Run) Preview(ctx context.Context, jpeg []byte) (faceproof.Guidance, error) {
-	done, err := r.a.begin(ctx, turnPreview, StagePreview)
+	work, err := r.a.begin(ctx, turnPreview, StagePreview)
 	if err != nil {
 		return faceproof.Guidance{}, err
 	}
-	defer done()
+	defer work.done()
 	m, err := r.a.decode(jpeg)
 	if err != nil {
 		return faceproof.Guidance{}, err

@@ -41,11 +41,13 @@ type Run struct {
 	away      absence
 	crowd     bool            // the last look saw more than one face: look again at once
 	mesh      *face.Landmarks // of the last look; nil: none
-	sinceLook int             // frames
-	jpegQ     int             // lowest
-	approach  approach        // by the previews
-	sound     digits.Track    // of a digits attempt
-	listens   bool            // it has begun
+	meshes    *[2]face.Landmarks
+	faces     []face.Face  // of the last look
+	sinceLook int          // frames
+	jpegQ     int          // lowest
+	approach  approach     // by the previews
+	sound     digits.Track // of a digits attempt
+	listens   bool         // it has begun
 	source    provenance.Meter
 	width     int // of the first picture; places are in its pixels
 	height    int
@@ -86,7 +88,7 @@ func (r *Run) Reset() {
 	clear(r.shots)
 	r.source.Reset()
 	r.sound.Reset()
-	*r = Run{a: r.a, tracker: r.tracker, fmr: r.fmr, spare: r.spare, frames: r.frames[:0], shots: r.shots[:0], source: r.source, sound: r.sound}
+	*r = Run{a: r.a, tracker: r.tracker, fmr: r.fmr, spare: r.spare, frames: r.frames[:0], shots: r.shots[:0], source: r.source, sound: r.sound, meshes: r.meshes, faces: r.faces}
 	r.tracker.Reset()
 }
 
@@ -94,11 +96,11 @@ func (r *Run) Reset() {
 // JPEG that cannot be used is CodeInvalid, field "frame"; a frame without a
 // face is no error.
 func (r *Run) Frame(ctx context.Context, f capture.Frame) error {
-	done, err := r.a.begin(ctx, turnFrame, StageFrame)
+	work, err := r.a.begin(ctx, turnFrame, StageFrame)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer work.done()
 	if len(r.frames) >= maxFrames {
 		return faceproof.Errorf(faceproof.CodeInvalid, "frame", "too many frames")
 	}
@@ -147,7 +149,7 @@ func (r *Run) resize(m *imaging.Image) {
 		k := float64(m.W) / float64(was)
 		r.tracker.Scale(k)
 		if r.mesh != nil {
-			r.mesh = r.mesh.Scale(k)
+			r.mesh = r.keep(r.mesh.Scale(k))
 		}
 		r.larger = k > 1
 	}
@@ -216,10 +218,11 @@ func (r *Run) look(ctx context.Context, m *imaging.Image, f capture.Frame) (*fac
 	r.looks.all++
 	e := r.a.engine
 	start := time.Now()
-	faces, err := e.Detect(ctx, m)
+	faces, err := e.DetectInto(ctx, m, r.faces)
 	if err != nil {
 		return nil, err
 	}
+	r.faces = faces
 	r.a.lap(StageDetect, start)
 	start = time.Now()
 	found := len(faces)
@@ -285,11 +288,11 @@ func (r *Run) findMesh(ctx context.Context, m *imaging.Image, faces []face.Face)
 		}
 		if l.Score >= face.MinMeshScore {
 			if len(faces) == 0 {
-				return &l, []face.Face{{Box: l.Box(), Score: l.Score}}, nil
+				return r.keep(l), append(faces, face.Face{Box: l.Box(), Score: l.Score}), nil
 			}
 			if i := nearest(faces, l.Box()); i >= 0 {
 				faces[0], faces[i] = faces[i], faces[0]
-				return &l, faces, nil
+				return r.keep(l), faces, nil
 			}
 		}
 	}
@@ -300,7 +303,20 @@ func (r *Run) findMesh(ctx context.Context, m *imaging.Image, faces []face.Face)
 	if err != nil || l.Score < face.MinMeshScore {
 		return nil, nil, err
 	}
-	return &l, faces, nil
+	return r.keep(l), faces, nil
+}
+
+// keep puts a mesh where that of the look before the last one was.
+func (r *Run) keep(l face.Landmarks) *face.Landmarks {
+	if r.meshes == nil {
+		r.meshes = new([2]face.Landmarks)
+	}
+	to := &r.meshes[0]
+	if r.mesh == to {
+		to = &r.meshes[1]
+	}
+	*to = l
+	return to
 }
 
 // nearest gives the face whose middle lies closest to that of b, at most half a

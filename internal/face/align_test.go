@@ -77,7 +77,7 @@ func TestYuNetDecode(t *testing.T) {
 	for i := range 10 {
 		out[7].Data[10*cell+i] = float32(i)
 	}
-	found, err := y.decode(out)
+	found, err := y.decode(nil, out)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v, %v", found, err)
 	}
@@ -89,7 +89,7 @@ func TestYuNetDecode(t *testing.T) {
 		t.Errorf("second point %+v", f.Points[1])
 	}
 	out[6].Data = out[6].Data[:8]
-	if _, err := y.decode(out); err == nil {
+	if _, err := y.decode(nil, out); err == nil {
 		t.Error("a short tensor was decoded")
 	}
 }
@@ -108,7 +108,7 @@ func TestBlazeFaceDecode(t *testing.T) {
 	}
 	out[2].Data[6], out[1].Data[1] = 3, -0.1 // one above, one below the score
 	copy(out[0].Data[16*6:], []float32{1, 2, 60, 70, -10, -5, 10, -5, 0, 5, 0, 20, -30, 0, 30, 0})
-	found, err := b.decode(out)
+	found, err := b.decode(nil, out)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v, %v", found, err)
 	}
@@ -116,7 +116,7 @@ func TestBlazeFaceDecode(t *testing.T) {
 	if f := found[0]; f.Box != (Box{49 - 30, 18 - 35, 60, 70}) || f.Points[0] != (Point{38, 11}) || f.Points[2] != (Point{48, 21}) || !near(f.Score, 0.9526, 1e-4) {
 		t.Errorf("%+v", f)
 	}
-	if _, err := b.decode(out[:3]); err == nil {
+	if _, err := b.decode(nil, out[:3]); err == nil {
 		t.Error("a missing tensor was decoded")
 	}
 }

@@ -126,15 +126,18 @@ func cellCenter(i int) Point {
 type hull []Point
 
 // hullOf is Andrew's monotone chain.
-func hullOf(all *[468]Point, index []int) hull {
-	p := make([]Point, len(index))
-	for i, j := range index {
-		p[i] = all[j]
+func hullOf(all *[468]Point, index []int) hull { return hullInto(nil, nil, all, index) }
+
+// hullInto is hullOf into h, with p to work in, as far as they suffice.
+func hullInto(h hull, p []Point, all *[468]Point, index []int) hull {
+	p = p[:0]
+	for _, j := range index {
+		p = append(p, all[j])
 	}
 	slices.SortFunc(p, func(a, b Point) int {
 		return cmp.Or(cmp.Compare(a.X, b.X), cmp.Compare(a.Y, b.Y))
 	})
-	var h hull
+	h = h[:0]
 	for range 2 { // above, then below
 		start := len(h)
 		for _, q := range p {

@@ -19,8 +19,8 @@ const maxFaces = 64
 type detector interface {
 	// fit maps the network's input onto an image of w × h pixels.
 	fit(w, h int) imaging.Affine
-	// decode gives candidates in pixels of the input.
-	decode(out []onnx.Tensor) ([]Face, error)
+	// decode appends candidates, in pixels of the input, to found.
+	decode(found []Face, out []onnx.Tensor) ([]Face, error)
 	overlap() float64 // candidates that overlap more (IoU) are one face
 	sure() float64    // a score from which nothing else need agree
 }
@@ -28,15 +28,20 @@ type detector interface {
 // Detect finds the faces of an image, largest first; none is not an error.
 // Where the detector is not sure, the landmark net must see a face too.
 func (e *Engine) Detect(ctx context.Context, m *imaging.Image) ([]Face, error) {
+	return e.DetectInto(ctx, m, nil)
+}
+
+// DetectInto is Detect into the memory of found, as far as that suffices.
+func (e *Engine) DetectInto(ctx context.Context, m *imaging.Image, found []Face) ([]Face, error) {
+	found = found[:0]
 	if m.W == 0 || m.H == 0 {
-		return nil, nil
+		return found, nil
 	}
 	a := e.detector.fit(m.W, m.H)
-	out, err := e.detection.run(ctx, m, a)
-	if err != nil {
-		return nil, err
-	}
-	found, err := e.detector.decode(out)
+	err := e.detection.run(ctx, m, a, func(out []onnx.Tensor) (err error) {
+		found, err = e.detector.decode(found, out)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +91,10 @@ func (f *Face) move(a imaging.Affine) {
 	}
 }
 
-// suppress keeps the best of overlapping candidates.
+// suppress keeps the best of overlapping candidates, in the memory of found.
 func suppress(found []Face, overlap float64) []Face {
 	slices.SortFunc(found, func(a, b Face) int { return cmp.Compare(b.Score, a.Score) })
-	var kept []Face
+	kept := found[:0]
 next:
 	for _, f := range found {
 		for _, k := range kept {
@@ -143,8 +148,7 @@ func (y yunet) fit(w, h int) imaging.Affine {
 	return imaging.Affine{k, 0, 0, 0, k, 0}
 }
 
-func (y yunet) decode(out []onnx.Tensor) ([]Face, error) {
-	var found []Face
+func (y yunet) decode(found []Face, out []onnx.Tensor) ([]Face, error) {
 	for i, stride := range []int{8, 16, 32} {
 		cols, rows := y.w/stride, y.h/stride
 		cls, obj, box, kps := out[4*i].Data, out[4*i+1].Data, out[4*i+2].Data, out[4*i+3].Data
@@ -214,17 +218,20 @@ func (b *blazeFace) fit(w, h int) imaging.Affine {
 
 // decode joins the two layers. The outputs are told apart by size: logits and
 // 16 regressions for 2·16² and 6·8² anchors.
-func (b *blazeFace) decode(out []onnx.Tensor) ([]Face, error) {
+func (b *blazeFace) decode(found []Face, out []onnx.Tensor) ([]Face, error) {
 	fine := 512 * b.size / 256 * b.size / 256
 	coarse := len(b.anchors) - fine
-	byLen := map[int][]float32{}
-	for _, t := range out {
-		byLen[len(t.Data)] = t.Data
+	byLen := func(n int) []float32 {
+		for _, t := range out {
+			if len(t.Data) == n {
+				return t.Data
+			}
+		}
+		return nil
 	}
-	var found []Face
 	at := 0
 	for _, n := range []int{fine, coarse} {
-		logits, boxes := byLen[n], byLen[16*n]
+		logits, boxes := byLen(n), byLen(16*n)
 		if logits == nil || boxes == nil {
 			return nil, fmt.Errorf("face: unexpected output of BlazeFace")
 		}

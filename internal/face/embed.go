@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"faceproof"
 	"faceproof/internal/imaging"
+	"faceproof/internal/onnx"
 )
 
 // arcFace is the template that ArcFace-style embedders are trained on (Deng et
@@ -59,14 +61,15 @@ func (e *Engine) Embed(ctx context.Context, m *imaging.Image, f Face, l Landmark
 }
 
 func (e *Engine) descriptor(ctx context.Context, m *imaging.Image, a imaging.Affine) ([]float32, error) {
-	out, err := e.embedder.run(ctx, m, a)
-	if err != nil {
-		return nil, err
-	}
-	if len(out) != 1 || len(out[0].Data) == 0 {
-		return nil, fmt.Errorf("face: unexpected output of the embedder")
-	}
-	return out[0].Data, nil
+	var v []float32
+	err := e.embedder.run(ctx, m, a, func(out []onnx.Tensor) error {
+		if len(out) != 1 || len(out[0].Data) == 0 {
+			return fmt.Errorf("face: unexpected output of the embedder")
+		}
+		v = slices.Clone(out[0].Data)
+		return nil
+	})
+	return v, err
 }
 
 // align maps the embedder's input onto the image.

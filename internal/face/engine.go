@@ -6,7 +6,7 @@ package face
 import (
 	"context"
 	"fmt"
-	"sync"
+	"time"
 
 	"faceproof"
 	"faceproof/internal/imaging"
@@ -18,6 +18,9 @@ import (
 type Config struct {
 	Pack    *modelpack.Pack // installed and hash-checked
 	Runtime *onnx.Runtime   // shared by all engines of the process
+	// Observe is told the time of each run of a network, by its role; it is
+	// called from several goroutines. Nil: nobody is.
+	Observe func(role string, d time.Duration)
 }
 
 // Engine runs one pack's networks. It is safe for concurrent use.
@@ -35,8 +38,10 @@ type Engine struct {
 // network is a session with the layout of its input.
 type network struct {
 	session *onnx.Session
+	loop    *onnx.Loop
 	spec    imaging.Spec
-	inputs  sync.Pool // *[]float32
+	role    string
+	observe func(role string, d time.Duration)
 }
 
 // Open loads the pack's networks, but that of speech. Errors: what
@@ -67,8 +72,9 @@ func Open(c Config) (*Engine, error) {
 			_ = e.Close()
 			return nil, err
 		}
+		(*n).role, (*n).observe = string(role), c.Observe
 	}
-	if err := e.openPAD(c.Runtime); err != nil {
+	if err := e.openPAD(c); err != nil {
 		_ = e.Close()
 		return nil, err
 	}
@@ -98,19 +104,29 @@ func load(r *onnx.Runtime, m modelpack.Model) (*network, error) {
 	for i, v := range m.Input.Std {
 		n.spec.Scale[i] = 1 / v
 	}
-	n.inputs.New = func() any {
-		b := make([]float32, n.spec.Size())
-		return &b
+	if n.loop, err = s.Loop([]int64{1, 3, int64(n.spec.H), int64(n.spec.W)}); err != nil {
+		_ = s.Close()
+		return nil, err
 	}
 	return n, nil
 }
 
-// run warps the image through a into the network's input and runs it.
-func (n *network) run(ctx context.Context, m *imaging.Image, a imaging.Affine) ([]onnx.Tensor, error) {
-	buf := n.inputs.Get().(*[]float32)
-	defer n.inputs.Put(buf)
-	m.Warp(a, n.spec, *buf)
-	return n.session.Run(ctx, onnx.Tensor{Shape: []int64{1, 3, int64(n.spec.H), int64(n.spec.W)}, Data: *buf})
+// run warps the image through a into the network's input and runs it. use reads the
+// outputs, which are its own until it returns.
+func (n *network) run(ctx context.Context, m *imaging.Image, a imaging.Affine, use func(out []onnx.Tensor) error) error {
+	return n.infer(ctx, func(in []onnx.Tensor) { m.Warp(a, n.spec, in[0].Data) }, use)
+}
+
+// infer runs the network on what fill writes.
+func (n *network) infer(ctx context.Context, fill func(in []onnx.Tensor), use func(out []onnx.Tensor) error) error {
+	if n.observe == nil {
+		return n.loop.Run(ctx, fill, use)
+	}
+	var from time.Time
+	return n.loop.Run(ctx, func(in []onnx.Tensor) { fill(in); from = time.Now() }, func(out []onnx.Tensor) error {
+		n.observe(n.role, time.Since(from))
+		return use(out)
+	})
 }
 
 // Close frees the networks. The Engine must not be used afterwards.

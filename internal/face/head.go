@@ -15,6 +15,8 @@ type head struct {
 	img  imaging.Image
 	luma []float64 // 0 to 255; −1 beyond the picture's edge
 	mesh [468]Point
+	oval hull    // scratch of face
+	work []Point // … and of it
 }
 
 const (
@@ -59,6 +61,15 @@ func newHead(m *imaging.Image, l *Landmarks) (*head, bool) {
 		h.luma[i] = .2126*float64(p[0]) + .7152*float64(p[1]) + .0722*float64(p[2])
 	}
 	return h, true
+}
+
+// outline is the face's oval, until the next call.
+func (h *head) outline() hull {
+	if h.work == nil {
+		h.work = make([]Point, 0, len(ovalPoints))
+	}
+	h.oval = hullInto(h.oval, h.work, &h.mesh, ovalPoints)
+	return h.oval
 }
 
 // assess fills in what the light and the colours of the face and its background
@@ -142,7 +153,7 @@ func (g *greys) overlap(o *greys) (v float64) {
 
 // face gives the greys inside the mesh's outline.
 func (h *head) face() (g greys) {
-	oval := hullOf(&h.mesh, ovalPoints)
+	oval := h.outline()
 	for y := range headSide {
 		from, to := oval.row(float64(y) + .5)
 		for x := max(int(math.Ceil(from-.5)), 0); float64(x)+.5 <= to && x < headSide; x++ {

@@ -30,15 +30,16 @@ type padNetwork struct {
 const padLive = 1
 
 // openPAD loads the pack's networks of RolePAD, if it has any.
-func (e *Engine) openPAD(r *onnx.Runtime) error {
+func (e *Engine) openPAD(c Config) error {
 	for _, m := range e.pack.PAD {
 		if m.Kind != modelpack.KindMiniFASNetV2 && m.Kind != modelpack.KindMiniFASNetV1SE {
 			return badPack(fmt.Errorf("face: unknown network of the role pad %q", m.Kind))
 		}
-		n, err := load(r, m)
+		n, err := load(c.Runtime, m)
 		if err != nil {
 			return err
 		}
+		n.role, n.observe = string(modelpack.RolePAD), c.Observe
 		e.pad = append(e.pad, padNetwork{n, m.Context})
 	}
 	return nil
@@ -58,17 +59,16 @@ func (e *Engine) PAD(ctx context.Context, m *imaging.Image, box Box) (PAD, error
 	for _, n := range e.pad {
 		c := surround(box, n.context, m.W, m.H)
 		p.Reach = min(p.Reach, c.reach)
-		buf := n.inputs.Get().(*[]float32)
-		c.sample(m, n.spec, *buf)
-		out, err := n.session.Run(ctx, onnx.Tensor{Shape: []int64{1, 3, int64(n.spec.H), int64(n.spec.W)}, Data: *buf})
-		n.inputs.Put(buf)
+		err := n.infer(ctx, func(in []onnx.Tensor) { c.sample(m, n.spec, in[0].Data) }, func(out []onnx.Tensor) error {
+			if len(out) != 1 || len(out[0].Data) != 3 {
+				return fmt.Errorf("face: unexpected output of MiniFASNet")
+			}
+			p.Live += float64(out[0].Data[padLive]) / float64(len(e.pad))
+			return nil
+		})
 		if err != nil {
 			return PAD{}, err
 		}
-		if len(out) != 1 || len(out[0].Data) != 3 {
-			return PAD{}, fmt.Errorf("face: unexpected output of MiniFASNet")
-		}
-		p.Live += float64(out[0].Data[padLive]) / float64(len(e.pad))
 	}
 	return p, nil
 }

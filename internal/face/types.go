@@ -31,8 +31,8 @@ type Landmarks struct {
 }
 
 // Scale gives the mesh in a picture of k times the size.
-func (l *Landmarks) Scale(k float64) *Landmarks {
-	out := &Landmarks{Score: l.Score}
+func (l *Landmarks) Scale(k float64) Landmarks {
+	out := Landmarks{Score: l.Score}
 	for i, p := range l.Points {
 		out.Points[i] = [3]float64{k * p[0], k * p[1], k * p[2]}
 	}

@@ -32,16 +32,21 @@ var (
 )
 
 // acquire waits until a picture whose decoder needs mem bytes may be decoded.
-func acquire(mem int) (release func()) {
+func acquire(mem int) lease {
 	if mem > smallMemory {
 		memory.take(mem)
 	}
 	processor <- struct{}{}
-	return func() {
-		<-processor
-		if mem > smallMemory {
-			memory.give(mem)
-		}
+	return lease{mem}
+}
+
+// lease is what acquire gave.
+type lease struct{ mem int }
+
+func (l lease) release() {
+	<-processor
+	if l.mem > smallMemory {
+		memory.give(l.mem)
 	}
 }
 

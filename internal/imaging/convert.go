@@ -9,11 +9,10 @@ import (
 // band by row band, so that a large photo needs no second full-size copy.
 func toRGB(m *Image, src image.Image, k int) {
 	b := src.Bounds()
-	row := rowReader(src)
 	if k <= 1 {
 		m.reuse(b.Dx(), b.Dy())
 		for y := range m.H {
-			row(m.Pix[3*y*m.W:3*(y+1)*m.W], y)
+			readRow(m.Pix[3*y*m.W:3*(y+1)*m.W], src, y)
 		}
 		return
 	}
@@ -24,7 +23,7 @@ func toRGB(m *Image, src image.Image, k int) {
 	for y := range m.H {
 		clear(sum)
 		for dy := range rows {
-			row(line, y*k+dy)
+			readRow(line, src, y*k+dy)
 			addColumns(sum, line, cols)
 		}
 		out := m.Pix[3*y*m.W:]
@@ -49,34 +48,27 @@ func addColumns(sum []uint32, line []uint8, k int) {
 	}
 }
 
-// rowReader gives a function that writes the RGB values of row y (from 0).
-func rowReader(src image.Image) func(dst []uint8, y int) {
+// readRow writes the RGB values of row y (from 0).
+func readRow(dst []uint8, src image.Image, y int) {
 	b := src.Bounds()
 	switch s := src.(type) {
 	case *image.YCbCr:
-		return func(dst []uint8, y int) { ycbcrRow(dst, s, y) }
+		ycbcrRow(dst, s, y)
 	case *image.Gray:
-		return func(dst []uint8, y int) {
-			for x, v := range s.Pix[y*s.Stride : y*s.Stride+b.Dx()] {
-				dst[3*x], dst[3*x+1], dst[3*x+2] = v, v, v
-			}
+		for x, v := range s.Pix[y*s.Stride : y*s.Stride+b.Dx()] {
+			dst[3*x], dst[3*x+1], dst[3*x+2] = v, v, v
 		}
 	case *image.RGBA: // PNG without transparency, RGB-coded JPEG
-		return func(dst []uint8, y int) {
-			p := s.Pix[y*s.Stride:]
-			for x := range b.Dx() {
-				copy(dst[3*x:3*x+3], p[4*x:4*x+3])
-			}
+		p := s.Pix[y*s.Stride:]
+		for x := range b.Dx() {
+			copy(dst[3*x:3*x+3], p[4*x:4*x+3])
 		}
 	case *image.NRGBA:
-		return func(dst []uint8, y int) {
-			p := s.Pix[y*s.Stride:]
-			for x := range b.Dx() {
-				onWhite(dst[3*x:3*x+3], p[4*x:4*x+4])
-			}
+		p := s.Pix[y*s.Stride:]
+		for x := range b.Dx() {
+			onWhite(dst[3*x:3*x+3], p[4*x:4*x+4])
 		}
-	}
-	return func(dst []uint8, y int) { // 16-bit and palette pictures
+	default: // 16-bit and palette pictures
 		for x := range b.Dx() {
 			c := color.NRGBAModel.Convert(src.At(b.Min.X+x, b.Min.Y+y)).(color.NRGBA)
 			onWhite(dst[3*x:3*x+3], []uint8{c.R, c.G, c.B, c.A})
@@ -110,9 +102,13 @@ func ycbcrRow(dst []uint8, s *image.YCbCr, row int) {
 	n := (w-1)>>shift + 1
 	cbs, crs := s.Cb[c:c+n], s.Cr[c:c+n]
 	dst = dst[:3*w]
-	i := 0
-	for x, v := range luma {
-		yy := int32(v) * 0x10101
+	i, done := 0, 0
+	if shift == 1 {
+		done = ycbcrPairs(dst, luma, cbs, crs)
+		i = 3 * done
+	}
+	for x := done; x < len(luma); x++ {
+		yy := int32(luma[x]) * 0x10101
 		cb, cr := int32(cbs[x>>shift])-128, int32(crs[x>>shift])-128
 		r := yy + 91881*cr
 		g := yy - 22554*cb - 46802*cr
@@ -122,6 +118,22 @@ func ycbcrRow(dst []uint8, s *image.YCbCr, row int) {
 		dst[i+2] = clamp16(bl)
 		i += 3
 	}
+}
+
+// ycbcrPairs converts pixels two by two that share a sample of chroma, and says how
+// many: all but an odd last one.
+func ycbcrPairs(dst, luma, cbs, crs []uint8) int {
+	n := len(luma) / 2
+	cbs, crs = cbs[:n], crs[:n]
+	for i, v := range cbs {
+		cb, cr := int32(v)-128, int32(crs[i])-128
+		r, g, b := 91881*cr, -22554*cb-46802*cr, 116130*cb
+		l, d := (*[2]uint8)(luma[2*i:]), (*[6]uint8)(dst[6*i:])
+		y0, y1 := int32(l[0])*0x10101, int32(l[1])*0x10101
+		d[0], d[1], d[2] = clamp16(y0+r), clamp16(y0+g), clamp16(y0+b)
+		d[3], d[4], d[5] = clamp16(y1+r), clamp16(y1+g), clamp16(y1+b)
+	}
+	return 2 * n
 }
 
 // clamp16 takes the high byte of a 24-bit value, limited to 0…255.

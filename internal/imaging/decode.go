@@ -54,15 +54,15 @@ func decode(into *Image, data []byte, l Limits) (*Image, error) {
 			return nil, err
 		}
 		k := l.shrink(info.W, info.H)
-		src, shrunk, release, err := decodeJPEG(data, &info, k)
-		defer release()
+		src, shrunk, held, err := decodeJPEG(data, &info, k)
+		defer held.release()
 		return finish(into, src, err, k/shrunk, orientation(info.exif))
 	case isPNG(data):
 		info, err := checkPNG(data, l)
 		if err != nil {
 			return nil, err
 		}
-		defer acquire(info.w * info.h * 4)()
+		defer acquire(info.w * info.h * 4).release()
 		src, err := png.Decode(bytes.NewReader(data))
 		return finish(into, src, err, l.shrink(info.w, info.h), info.orientation)
 	case len(data) == 0:
@@ -87,10 +87,10 @@ var foreign = []struct {
 
 // finish averages k × k pixels into one and turns the picture upright.
 func finish(into *Image, src image.Image, err error, k, orient int) (*Image, error) {
-	if e := (*faceproof.Error)(nil); errors.As(err, &e) {
-		return nil, err
-	}
 	if err != nil {
+		if e := (*faceproof.Error)(nil); errors.As(err, &e) {
+			return nil, err
+		}
 		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the picture is damaged", Err: err}
 	}
 	toRGB(into, src, k)

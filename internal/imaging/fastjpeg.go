@@ -12,32 +12,32 @@ import (
 
 // decodeJPEG decodes a picture whose header CheckJPEG has read; k is by how much the
 // caller will shrink it. The result is 1/shrunk of the picture's size, shrunk being
-// k or 1. release gives the memory back when the caller is done with src; never nil.
+// k or 1. The lease is to be released when the caller is done with src.
 //
 // Two decoders read it. The fast one takes the pictures that cameras and canvases
 // make, and takes damaged ones too, as far as they go; so whatever it does not
 // finish, and everything unusual, goes to the strict one of the standard library,
 // whose word counts.
-func decodeJPEG(data []byte, info *JPEGInfo, k int) (src image.Image, shrunk int, release func(), err error) {
+func decodeJPEG(data []byte, info *JPEGInfo, k int) (src image.Image, shrunk int, held lease, err error) {
 	if info.usual() {
 		if k != 2 && k != 4 { // the shrinks that happen inside the inverse transform, which averages the same blocks
 			shrunk = 1
 		} else {
 			shrunk = k
 		}
-		release = acquire(info.memory()/(shrunk*shrunk) + len(data)) // it copies the file
+		held = acquire(info.memory()/(shrunk*shrunk) + len(data)) // it copies the file
 		if src := decodeFast(data, info, shrunk); src != nil {
-			return src, shrunk, release, nil
+			return src, shrunk, held, nil
 		}
-		release()
+		held.release()
 	}
-	release = acquire(info.memory())
+	held = acquire(info.memory())
 	// The decoder must have read the same header as we did.
 	if c, err := jpeg.DecodeConfig(bytes.NewReader(data)); err != nil || c.Width != info.W || c.Height != info.H {
-		return nil, 1, release, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the JPEG header is malformed", Err: err}
+		return nil, 1, held, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the JPEG header is malformed", Err: err}
 	}
 	src, err = jpeg.Decode(bytes.NewReader(data))
-	return src, 1, release, err
+	return src, 1, held, err
 }
 
 // usual says whether the picture is of the kind that decodeFast takes: baseline,

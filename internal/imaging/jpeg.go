@@ -13,10 +13,11 @@ type JPEGInfo struct {
 	Quality     int // 1 to 100: the IJG quality nearest to its quantisation tables, the lowest when they differ
 	Scans       int
 
-	blocks int      // 8×8 blocks of all components, padded to whole MCUs
-	tables [4][]int // quantisation tables by slot, zigzag order
-	slots  [4]int   // table slot of each component
-	exif   []byte   // the first APP1 Exif payload, TIFF part
+	blocks int        // 8×8 blocks of all components, padded to whole MCUs
+	tables [4][64]int // quantisation tables by slot, zigzag order
+	have   [4]bool    // … those that there are
+	slots  [4]int     // table slot of each component
+	exif   []byte     // the first APP1 Exif payload, TIFF part
 
 	common        bool // grey, or colour with chroma at full, half or quarter size
 	huffman       bool // it brings Huffman tables
@@ -144,7 +145,12 @@ func nextMarker(data []byte, pos int) (m byte, next int, ok bool) {
 
 // Luma gives the quantisation table of the first component in zigzag order, or
 // nil when there is none; do not write to it.
-func (info *JPEGInfo) Luma() []int { return info.tables[info.slots[0]] }
+func (info *JPEGInfo) Luma() []int {
+	if !info.have[info.slots[0]] {
+		return nil
+	}
+	return info.tables[info.slots[0]][:]
+}
 
 // Encoding names how the picture was made: size, sampling, process and
 // quantisation. Two pictures of one encoder with one setting have the same.
@@ -158,6 +164,9 @@ func (info *JPEGInfo) Encoding() uint64 {
 		put(1)
 	}
 	for c := range info.Components {
+		if !info.have[info.slots[c]] {
+			continue
+		}
 		for _, v := range info.tables[info.slots[c]] {
 			put(v)
 		}
@@ -235,7 +244,7 @@ func (info *JPEGInfo) quantTables(p []byte) error {
 		if wide > 1 || slot > 3 || len(p) < 1+size {
 			return invalid("JPEG quantisation table is malformed")
 		}
-		t := make([]int, 64)
+		t := &info.tables[slot]
 		for i := range t {
 			if wide == 1 {
 				t[i] = int(p[1+2*i])<<8 | int(p[2+2*i])
@@ -243,7 +252,7 @@ func (info *JPEGInfo) quantTables(p []byte) error {
 				t[i] = int(p[1+i])
 			}
 		}
-		info.tables[slot] = t
+		info.have[slot] = true
 		p = p[1+size:]
 	}
 	return nil
@@ -255,8 +264,8 @@ func (info *JPEGInfo) quantTables(p []byte) error {
 func (info *JPEGInfo) impliedQuality() (int, error) {
 	quality := 100
 	for i := range info.Components {
-		t := info.tables[info.slots[i]]
-		if t == nil {
+		t := &info.tables[info.slots[i]]
+		if !info.have[info.slots[i]] {
 			return 0, invalid("JPEG without the quantisation table of component %d", i)
 		}
 		if i == 2 && info.slots[2] == info.slots[1] {
@@ -267,7 +276,7 @@ func (info *JPEGInfo) impliedQuality() (int, error) {
 	return quality, nil
 }
 
-func nearestQuality(t []int, kind int) int {
+func nearestQuality(t *[64]int, kind int) int {
 	best, bestDiff := 1, 1<<30
 	for q := 1; q <= 100; q++ {
 		diff := 0

@@ -29,9 +29,8 @@ func corners(m *Image) (c [4]int) {
 func TestOrientation(t *testing.T) {
 	// Stored so that, turned as the tag says, it is scene(60, 40).
 	want := &Image{W: 60, H: 40, Pix: make([]uint8, 3*60*40)}
-	rowOf := rowReader(scene(60, 40))
 	for y := range 40 {
-		rowOf(want.Pix[180*y:180*(y+1)], y)
+		readRow(want.Pix[180*y:180*(y+1)], scene(60, 40), y)
 	}
 	inverse := [9]int{0, 1, 2, 3, 4, 5, 8, 7, 6}
 	for o := 1; o <= 8; o++ {

@@ -37,8 +37,9 @@ type Session struct {
 	inputs  []Port
 	outputs []Port
 
-	mu sync.RWMutex // write: Close
-	s  *ort.DynamicAdvancedSession
+	mu    sync.RWMutex // write: Close, Loop
+	s     *ort.DynamicAdvancedSession
+	loops []*Loop
 }
 
 // maxElements bounds one input; the largest of a pack has 307,200.
@@ -182,7 +183,7 @@ func (s *Session) Run(ctx context.Context, in ...Tensor) ([]Tensor, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.s == nil {
-		return nil, faceproof.Errorf(faceproof.CodeUnavailable, "model", "is closed")
+		return nil, closed()
 	}
 
 	// C holds these Go arrays until the values are destroyed.
@@ -260,7 +261,10 @@ func (s *Session) close() error {
 	if s.s == nil {
 		return nil
 	}
+	for _, l := range s.loops {
+		l.close()
+	}
 	err := s.s.Destroy()
-	s.s = nil
+	s.s, s.loops = nil, nil
 	return err
 }

@@ -34,7 +34,7 @@ type Meter struct {
 
 // Reset forgets everything.
 func (m *Meter) Reset() {
-	*m = Meter{times: m.times[:0], grids: m.grids[:0], blocks: blocks{last: m.blocks.last[:0]}}
+	*m = Meter{times: m.times[:0], grids: m.grids[:0], blocks: blocks{last: m.blocks.last[:0], now: m.blocks.now[:0]}}
 }
 
 // Frame takes a decoded frame, its header, its bytes and its time in ms. Frames
