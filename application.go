@@ -144,7 +144,7 @@ func (a *Application) Check() error {
 	}{
 		{"name", &a.Name, MaxAppName, false}, {"handler", &n.Handler, MaxText, false}, {"contact", &n.Contact, MaxText, false},
 		{"purpose", &n.Purpose, MaxText, false}, {"necessity", &n.Necessity, MaxText, false}, {"alternative", &n.Alternative, MaxText, false},
-		{"alternative_to", &n.AlternativeTo, MaxText, true}, {"image_basis", &a.ImageBasis, MaxText, true},
+		{"alternative_to", &n.AlternativeTo, MaxText, true}, {"place", &n.Place, MaxText, true}, {"processors", &n.Processors, MaxText, true}, {"officer", &n.Officer, MaxText, true}, {"image_basis", &a.ImageBasis, MaxText, true},
 	} {
 		if err := checkText(t.field, t.text, t.max, t.empty); err != nil {
 			return err

@@ -35,7 +35,7 @@ func appCommand(g *globals) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(appCreateCommand(g), appListCommand(g), appApplyCommand(g), appApplicationsCommand(g), appReviewCommand(g),
-		appSwitchCommand(g, true), appSwitchCommand(g, false), appSetCommand(g), appSecretCommand(g), appRevokeCommand(g))
+		appSwitchCommand(g, true), appSwitchCommand(g, false), appSetCommand(g), appNoticeCommand(g), appSecretCommand(g), appRevokeCommand(g))
 	return c
 }
 

@@ -214,6 +214,8 @@ func (m *members) hello() (ClientMessage, error) {
 	m.check(noticeForm.MatchString(h.Consent.Notice), "consent.notice", "must be the hash of the notice")
 	m.check(h.Consent.Separate, "consent.separate", "is needed")
 	m.check(h.Consent.Transfer, "consent.transfer", "is needed")
+	m.check(h.Consent.Wording >= 0 && h.Consent.Wording <= 1000, "consent.wording", "must be a version of the texts")
+	m.check(h.Consent.Guardian == faceproof.GuardianNone || h.Consent.Guardian.Valid(), "consent.guardian", "must be parent or guardian")
 	side := func(n int) bool { return n >= 1 && n <= maxSide }
 	m.check(side(h.Camera.Width), "camera.width", "must be pixels")
 	m.check(side(h.Camera.Height), "camera.height", "must be pixels")

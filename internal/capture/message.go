@@ -34,6 +34,11 @@ type Consent struct {
 	Notice   string `json:"notice"` // faceproof.Notice.Hash
 	Separate bool   `json:"separate"`
 	Transfer bool   `json:"transfer"`
+	// Wording is the version of the texts that the client shows; 0: not told, the
+	// server's newest.
+	Wording int `json:"wording,omitempty"`
+	// Guardian is who ticked for a person under 14.
+	Guardian faceproof.GuardianRole `json:"guardian,omitempty"`
 }
 
 // Camera is the track's settings as the browser tells them.
@@ -114,6 +119,7 @@ type Welcome struct {
 	Capture   Picture `json:"capture"`
 	Portrait  Picture `json:"portrait,omitzero"` // some of Capture, in neutral light: for the match
 	Limits    Quota   `json:"limits"`
+	Receipt   string  `json:"receipt,omitempty"` // of the consent, for the person to keep
 }
 
 // Picture is what the client is asked to send. Width and Height are of the

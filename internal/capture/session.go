@@ -9,6 +9,7 @@ import (
 
 // Config of a Session.
 type Config struct {
+	Receipt      string                                                 // of the consent, for the person; empty: none
 	Attempts     int                                                    // captures in the session; 0: 3
 	Opening      faceproof.FlashChallenge                               // the lead and the pre-roll, asked for before the colours are drawn
 	NewChallenge func(faceproof.Plan) (faceproof.FlashChallenge, error) // needed; with that opening
@@ -187,7 +188,8 @@ func (s *Session) Opened(now time.Time) []Effect {
 	s.n = 1
 	s.enter(phaseReady, now.Add(s.lim.Ready))
 	return []Effect{Send{Welcome{
-		V: Version, Method: methodWord(s.method), Attempt: s.n, Attempts: s.cfg.Attempts, ExpiresMS: int(s.lim.Ready.Milliseconds()),
+		Receipt: s.cfg.Receipt,
+		V:       Version, Method: methodWord(s.method), Attempt: s.n, Attempts: s.cfg.Attempts, ExpiresMS: int(s.lim.Ready.Milliseconds()),
 		Preview: s.lim.PreviewAsk, Capture: s.lim.CaptureAsk, Portrait: s.lim.PortraitAsk,
 		Limits: Quota{FrameBytes: s.lim.FrameBytes, SessionBytes: s.lim.SessionBytes, Frames: s.lim.Frames},
 	}}}

@@ -84,6 +84,12 @@ func (d *Desk) Withdraw(ctx context.Context, receipt, actor string) (Taken, erro
 	if err != nil {
 		return Taken{}, err
 	}
+	if c.Proven && c.WithdrawnAt > 0 {
+		// Taken back before, and enrolled anew since: that consent is another one.
+		if still, err := d.c.Store.Withdrawn(ctx, c.SubjectIndex); err != nil || !still {
+			return Taken{Receipt: "W-" + c.VerificationID[:16], At: c.WithdrawnAt, Deleted: true, DeletedAt: c.WithdrawnAt}, err
+		}
+	}
 	return d.withdraw(ctx, c, c.Proven, actor)
 }
 
@@ -106,12 +112,6 @@ func (d *Desk) withdraw(ctx context.Context, c faceproof.Consent, speaks bool, a
 		at, err := d.c.Store.WithdrawSession(ctx, c.VerificationID, a)
 		// Named after the session, so that it is the same when asked again.
 		return Taken{Receipt: "W-" + c.VerificationID[:16], At: at}, err
-	}
-	if c.WithdrawnAt > 0 {
-		// Taken back before, and enrolled anew since: that consent is another one.
-		if still, err := d.c.Store.Withdrawn(ctx, c.SubjectIndex); err != nil || !still {
-			return Taken{Receipt: "W-" + c.VerificationID[:16], At: c.WithdrawnAt, Deleted: true, DeletedAt: c.WithdrawnAt}, err
-		}
 	}
 	return d.WithdrawPerson(ctx, c.PersonIndex, c.SubjectIndex, faceproof.Withdrawal{Receipt: name, At: now}, a)
 }

@@ -27,10 +27,11 @@ func TestWithdrawalFindsThePerson(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w, st, desk := paperWorld(t)
 		p := w.play(ctx, w.start1())
+		p.drain()
+		receipt, _ := p.last("welcome")["receipt"].(string)
 		if r := p.attempt(1); r["outcome"] != "pass" {
 			t.Fatalf("%v", p.got)
 		}
-		receipt, _ := p.last("welcome")["receipt"].(string)
 		c, err := desk.Read(ctx, receipt)
 		if err != nil || !c.Proven || c.Text.Lang != "zh" || c.Notice != imageNotice().Hash() || c.Method() != "ticks" {
 			t.Fatalf("%q: %+v, %v", receipt, c, err)
