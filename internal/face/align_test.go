@@ -57,7 +57,7 @@ func TestRegion(t *testing.T) {
 	if x, y := a.Apply(192, 96); !near(x, 100, 1e-9) || !near(y, 70, 1e-9) {
 		t.Errorf("the right edge is at %v %v", x, y)
 	}
-	if !r.near(r) || r.near(region{Point{102, 50}, 40, math.Pi / 2}) || r.near(region{Point{100, 50}, 42, math.Pi / 2}) || r.near(region{Point{100, 50}, 40, 0}) {
+	if !r.near(r, 1) || r.near(region{Point{102, 50}, 40, math.Pi / 2}, 1) || r.near(region{Point{100, 50}, 42, math.Pi / 2}, 1) || r.near(region{Point{100, 50}, 40, 0}, 1) {
 		t.Error("near is wrong")
 	}
 }

@@ -35,3 +35,12 @@ func (e *Engine) Descriptors(ctx context.Context, m *imaging.Image, f Face, l La
 
 // Strangers is the enrolment's judgement of vectors.
 func (e *Engine) Strangers(v [][]float32) ([]int, bool) { return e.strangers(v) }
+
+// NearSide is how near two crops must be, in sides.
+const NearSide = nearSide
+
+// Looked is Landmarks with another nearness, in sides, and at most so many looks; it
+// says how many there were.
+func (e *Engine) Looked(ctx context.Context, m *imaging.Image, f Face, within float64, most int) (l Landmarks, looks int, err error) {
+	return e.look(ctx, m, f, within/nearSide, most)
+}

@@ -26,11 +26,18 @@ const maxLooks = 5
 // leans; a single look may cost half of the similarity. A Score below
 // MinMeshScore says that there is no face; it is not an error.
 func (e *Engine) Landmarks(ctx context.Context, m *imaging.Image, f Face) (Landmarks, error) {
+	l, _, err := e.look(ctx, m, f, 1, maxLooks)
+	return l, err
+}
+
+// look is Landmarks with another share of what counts as near, and says how often it
+// looked.
+func (e *Engine) look(ctx context.Context, m *imaging.Image, f Face, share float64, most int) (l Landmarks, looks int, err error) {
 	r := e.firstRegion(f)
-	l, err := e.mesh(ctx, m, r)
-	for look := 1; look < maxLooks && err == nil && l.Score >= MinMeshScore; look++ {
+	l, err = e.mesh(ctx, m, r)
+	for looks = 1; looks < most && err == nil && l.Score >= MinMeshScore; looks++ {
 		next := l.region()
-		if next.near(r) {
+		if next.near(r, share) {
 			break
 		}
 		var again Landmarks
@@ -39,7 +46,7 @@ func (e *Engine) Landmarks(ctx context.Context, m *imaging.Image, f Face) (Landm
 		}
 		l, r = again, next
 	}
-	return l, err
+	return l, looks, err
 }
 
 // Two crops within these show a face alike: in sides, and degrees. At half of them one
@@ -50,10 +57,10 @@ const (
 	nearTurn = 2.
 )
 
-// near says that two crops show a face alike.
-func (r region) near(o region) bool {
-	return r.center.dist(o.center) < nearSide*o.side && math.Abs(r.side-o.side) < nearSide*o.side &&
-		math.Abs(math.Remainder(r.angle-o.angle, 2*math.Pi)) < nearTurn*math.Pi/180
+// near says that two crops show a face alike, within a share of these.
+func (r region) near(o region, share float64) bool {
+	side, turn := share*nearSide*o.side, share*nearTurn*math.Pi/180
+	return r.center.dist(o.center) < side && math.Abs(r.side-o.side) < side && math.Abs(math.Remainder(r.angle-o.angle, 2*math.Pi)) < turn
 }
 
 // Track finds the mesh where it was in the previous frame, without a detector.
