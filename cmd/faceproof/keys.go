@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -59,7 +61,20 @@ func stateOfKeys(ctx context.Context, g *globals, s *store.Store, ring *keys.Rin
 	if err != nil {
 		return st, err
 	}
+	current, err := ring.KEK(ctx)
+	if err != nil {
+		return st, err
+	}
+	for id := range use { // Vault tells of the current one only
+		if strings.HasPrefix(id, "vault:") && id != current {
+			all = append(all, keys.KEK{ID: id, Suite: "vault"})
+		}
+	}
+	if strings.HasPrefix(current, "vault:") {
+		all = append(all, keys.KEK{ID: current, Suite: "vault"})
+	}
 	for _, k := range all {
+		k.Current = k.ID == current
 		st.KEKs = append(st.KEKs, kekState{k, use[k.ID]})
 		st.Pending = st.Pending || !k.Current && use[k.ID] > 0
 		delete(use, k.ID)
@@ -96,7 +111,7 @@ func keysStatusCommand(g *globals) *cobra.Command {
 func printKeys(w io.Writer, st keyState) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, k := range st.KEKs {
-		made, now := "with the key file", ""
+		made, now := "", ""
 		if k.CreatedAt > 0 {
 			made = time.UnixMilli(k.CreatedAt).UTC().Format(time.DateTime)
 		}
@@ -165,6 +180,9 @@ func rotateKeys(ctx context.Context, g *globals, s *store.Store, ring *keys.Ring
 	if add {
 		a := faceproof.AuditEntry{At: now(), Actor: "cli", Action: "keys.rotate", Object: "kek"}
 		err := s.ChangeKeys(ctx, a, func() error {
+			if done, err := ring.RotateVault(ctx); done {
+				return err
+			}
 			_, err := keys.AddKEK(filepath.Join(g.DataDir, keyFile), time.Now())
 			return err
 		})
@@ -304,5 +322,13 @@ func keysReceiptCommand(g *globals) *cobra.Command {
 			}
 			return answer(g, map[string]any{"valid": true, "receipt": d.Receipt}, func(w io.Writer) { printReceipt(w, d) })
 		},
+	}
+}
+
+// warnOfKeys tells the operator of a server what keys status would.
+func warnOfKeys(ctx context.Context, s *store.Store, log *slog.Logger) {
+	_, byRing, err := s.KeyUse(ctx)
+	if err == nil && byRing > 0 {
+		log.Warn("people have no keys of their own yet, so that deleting them destroys no key: faceproof keys rotate", "people", byRing)
 	}
 }

@@ -41,6 +41,9 @@ func openStoreAs(ctx context.Context, g *globals, c store.Config) (*store.Store,
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	if err := useVault(ring); err != nil {
+		return nil, nil, nil, err
+	}
 	c.KeyID, c.CheckDeletion = ring.ID(), ring.CheckDeletion
 	c.MAC = func(data []byte) []byte { return ring.Index("row.decision", data) }
 	s, err := store.Open(ctx, c)
