@@ -63,6 +63,7 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, readDig
 	if b.registry, err = registry.New(registry.Config{Store: b.store, Keys: b.keys, Enroller: engineEnroller{b.engine}}); err != nil {
 		return nil, err
 	}
+	warnOfKeys(ctx, b.store, log)
 	var speech digits.Recogniser
 	if readDigits {
 		if speech, done, err = speechOf(b.engine); err != nil {
