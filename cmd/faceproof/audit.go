@@ -119,7 +119,7 @@ func (f auditVerifyFlags) kept(g *globals) (heads []audit.Head, torn int, err er
 		}
 	}
 	for _, file := range f.heads {
-		b, err := readSmall(file, audit.MaxNote)
+		b, err := readWhole(file, audit.MaxNote)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -128,8 +128,8 @@ func (f auditVerifyFlags) kept(g *globals) (heads []audit.Head, torn int, err er
 	return heads, torn, nil
 }
 
-// readSmall reads a file of limit bytes at most.
-func readSmall(path string, limit int64) ([]byte, error) {
+// readWhole reads a file of limit bytes at most.
+func readWhole(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		code := faceproof.CodeUnavailable
@@ -211,7 +211,7 @@ func auditVerifyDatabase(ctx context.Context, path string, trusted audit.Keys, h
 // auditVerifyProof checks a proof against its own head, which must be one of
 // those given, if any are.
 func auditVerifyProof(g *globals, path string, trusted audit.Keys, heads []audit.Head) error {
-	b, err := readSmall(path, 4<<20)
+	b, err := readWhole(path, 4<<20)
 	if err != nil {
 		return err
 	}

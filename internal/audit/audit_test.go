@@ -195,7 +195,7 @@ func TestTree(t *testing.T) {
 }
 
 // T22: no byte of an export of 2,000 records can change unnoticed. In an
-// ordinary test, one byte in 509 is flipped at a bit chosen by the seed; with
+// ordinary test, one byte in 2,003 is flipped at a bit chosen by the seed; with
 // FACEPROOF_MEASURE each byte is.
 func TestEveryFlippedByte(t *testing.T) {
 	const n, seed = 2000, 7
@@ -205,7 +205,7 @@ func TestEveryFlippedByte(t *testing.T) {
 	if r := checkExport(t, keys, export); !r.OK() || r.Records != n || r.Heads != 8 || r.Signed != n {
 		t.Fatalf("untouched: %+v", r)
 	}
-	step := 509
+	step := 2003
 	if os.Getenv("FACEPROOF_MEASURE") != "" {
 		step = 1
 	}
@@ -342,10 +342,10 @@ func TestEveryTruncation(t *testing.T) {
 	m := fill(t, n, 256, s)
 	keys, anchor := keysOf(t, s), anchorHeads(m.heads[len(m.heads)-1].Note)
 	found := 0
-	c := NewChecker(keys, nil)
+	c, known := NewChecker(keys, nil), NewChecker(keys, anchor)
 	for i := range n {
 		cut := c.clone()
-		cut.heads = NewChecker(keys, anchor).heads
+		cut.heads = known.heads
 		if cut.Finish(-1).has(Truncated) {
 			found++
 		}
@@ -408,7 +408,7 @@ func TestProof(t *testing.T) {
 	s := signer(t, 1)
 	m := fill(t, 1000, 1000, s)
 	keys := keysOf(t, s)
-	for _, seq := range []int64{1, 2, 500, 999, 1000} {
+	for _, seq := range []int64{1, 500, 1000} {
 		p, err := Prove(m.rows[seq-1].Record, 1000, m)
 		if err != nil {
 			t.Fatal(err)

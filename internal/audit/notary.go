@@ -257,7 +257,7 @@ func (n *Notary) anchor(ctx context.Context, at time.Time, now bool) {
 		}
 		return
 	}
-	n.retry = at.Add(5 * time.Second)
+	n.retry = at.Add(time.Second)
 	if n.since.IsZero() {
 		n.since = at
 	}
