@@ -27,7 +27,7 @@ WEB_FILES := $(shell find web -name node_modules -prune -o -path web/dist -prune
 
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help run build web models models-all setup test lint unit bench fuzz e2e e2e-all e2e-clients e2e-matrix screenshots clean
+.PHONY: help run build web models models-all setup test lint unit bench fuzz faults e2e e2e-all e2e-clients e2e-matrix screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -104,6 +104,17 @@ screenshots: setup $(BIN) models $(E2E_IN) ## docs/images/*.png from the running
 
 bench: ## Go benchmarks: decode, detect, embed, randomisation test, whole session
 	go test -run '^$$' -bench . -benchmem ./internal/...
+
+# What survives kill -9, a full disk, a failing disk and a power cut, in full:
+# a quarter of an hour. Its rows go to bin/acceptance; docs/acceptance.md is
+# made of them by go run ./build/acceptance -rows bin/acceptance.
+FAULTS := FACEPROOF_FAULTS=full FACEPROOF_FAULTS_BINARY=$(abspath bin/faceproof-failpoint) FACEPROOF_ACCEPTANCE=$(abspath bin/acceptance) \
+          go test -count=1 -timeout 60m -tags failpoint -v -run '^TestFaults'
+faults: ## kill -9, full and failing disks, power cuts, lost answers: in full, with controls
+	@mkdir -p bin
+	go build -tags failpoint -o bin/faceproof-failpoint ./cmd/faceproof
+	$(FAULTS) ./internal/store
+	$(FAULTS) ./cmd/faceproof
 
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME each

@@ -38,6 +38,7 @@ var imports = map[string][]string{
 	"internal/passkey":             {"."}, // WebAuthn
 	"internal/audit":               {"."}, // the audit log as evidence; it knows no database
 	"internal/gallery":             {"."}, // 1:N over templates; it knows no person
+	"internal/failpoint":           {},    // breaks the program on purpose, with a build tag only
 	"internal/acceptance":          {},    // what tests measured; only tests and build/acceptance call it
 	"models":                       {},
 	"eval/protocols":               {},
@@ -47,8 +48,8 @@ var imports = map[string][]string{
 	"internal/flash":   {".", "internal/draw", "internal/radiance", "internal/signal"},
 	"internal/face":    {".", "internal/imaging", "internal/onnx", "internal/modelpack", "internal/signal"},
 	"internal/simcam":  {".", "internal/capture", "internal/flash", "internal/imaging", "internal/radiance"},
-	"internal/blob":    {".", "internal/keys"},
-	"internal/store":   {".", "internal/audit", "internal/keys"},
+	"internal/blob":    {".", "internal/failpoint", "internal/keys"},
+	"internal/store":   {".", "internal/audit", "internal/failpoint", "internal/keys"},
 	// internal/digits is pure; its recogniser runs a network
 	"internal/digits":     {".", "internal/draw", "internal/flash", "internal/signal"},
 	"internal/digits/asr": {".", "internal/digits", "internal/modelpack", "internal/onnx"},

@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"reflect"
 	"sync"
 	"testing"
@@ -52,7 +51,6 @@ func raceRounds(t *testing.T, rounds, callers, servers int, failpoints string) (
 	}
 	for _, b := range boxes {
 		b.token = boxes[len(boxes)-1].token // each start got a new one
-		b.client.Transport.(*http.Transport).MaxConnsPerHost = 128
 		b.client.Timeout = time.Minute
 		defer b.kill()
 	}

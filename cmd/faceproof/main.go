@@ -98,5 +98,6 @@ func rootCommand(g *globals) *cobra.Command {
 		benchCommand(g),
 		versionCommand(g),
 	)
+	root.AddCommand(faultCommands(g)...)
 	return root
 }

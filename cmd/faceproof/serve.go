@@ -23,6 +23,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/audit"
+	"faceproof/internal/failpoint"
 	"faceproof/internal/server"
 	"faceproof/internal/store"
 	"faceproof/internal/verify"
@@ -277,9 +278,15 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	return runServer(ctx, h, ln, b.verify, log)
 }
 
+// fault stands before the handler in a build that can be broken.
+var fault func(http.Handler) http.Handler
+
 // runServer serves and keeps house until ctx ends.
 func runServer(ctx context.Context, h *server.Server, ln net.Listener, v *verify.Service, log *slog.Logger) error {
 	srv := h.HTTPServer(ln.Addr().String())
+	if failpoint.On && fault != nil {
+		srv.Handler = fault(srv.Handler)
+	}
 	var house sync.WaitGroup
 	keep, stopKeeping := context.WithCancel(ctx)
 	house.Go(func() {

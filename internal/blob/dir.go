@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/failpoint"
 	"faceproof/internal/keys"
 )
 
@@ -77,7 +78,11 @@ func (d *Dir) Put(ctx context.Context, key string, data []byte) error {
 		_ = d.root.Remove(temp)
 		return unavailable(err)
 	}
-	if err := d.root.Rename(temp, key); err != nil {
+	err = failpoint.Hit("blob.rename")
+	if err == nil {
+		err = d.root.Rename(temp, key)
+	}
+	if err != nil {
 		_ = d.root.Remove(temp)
 		return unavailable(err)
 	}
@@ -107,7 +112,12 @@ func (d *Dir) write(name string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	if err = failpoint.Hit("blob.write"); err == nil {
+		_, err = f.Write(b)
+	}
+	if err == nil {
+		err = failpoint.Hit("blob.sync")
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -124,6 +134,9 @@ func (d *Dir) sync(folder string) error {
 		return unavailable(err)
 	}
 	defer f.Close()
+	if err := failpoint.Hit("blob.folder"); err != nil {
+		return unavailable(err)
+	}
 	if err := f.Sync(); err != nil {
 		return unavailable(err)
 	}
