@@ -37,7 +37,7 @@ func (b *backend) close() {
 	}
 }
 
-func openBackend(ctx context.Context, g *globals, pack, liveness string, readDigits bool, minLevel faceproof.Level, fmr float64, budget verify.Budget, log *slog.Logger) (_ *backend, err error) {
+func openBackend(ctx context.Context, g *globals, pack, liveness string, readDigits bool, minLevel faceproof.Level, fmr float64, budget verify.Budget, h house, log *slog.Logger) (_ *backend, err error) {
 	b := &backend{}
 	defer func() {
 		if err != nil {
@@ -45,17 +45,25 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, readDig
 		}
 	}()
 	var done func()
-	if b.engine, done, err = openEngine(g, pack); err != nil {
+	if h.meter != nil {
+		b.engine, done, err = openEngine(g, pack, h.meter.Inference)
+	} else {
+		b.engine, done, err = openEngine(g, pack)
+	}
+	if err != nil {
 		return nil, err
 	}
 	b.closers = append(b.closers, done)
 	if b.policy, err = policyFor(b.engine.Pack(), liveness, fmr); err != nil {
 		return nil, err
 	}
-	if b.store, b.keys, done, err = openStoreAs(ctx, g, store.Config{Actor: "server", Log: log}); err != nil {
+	if b.store, b.keys, done, err = openStoreAs(ctx, g, store.Config{Actor: "server", Log: log, Now: h.clock.Now, Retention: h.retain}); err != nil {
 		return nil, err
 	}
 	b.closers = append(b.closers, done)
+	if err := h.checkClock(ctx, b.store); err != nil {
+		return nil, err
+	}
 	if b.blobs, err = openBlobs(g, b.keys); err != nil {
 		return nil, err
 	}
@@ -79,7 +87,7 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, readDig
 	}
 	analyzer := analysis.New(analysis.Config{Engine: b.engine, Speech: speech, Candidates: b.policy.Candidates})
 	b.verify, err = verify.New(verify.Config{
-		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Budget: budget,
+		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Withdrawals: b.store, Budget: budget, Admission: h.admission, Meter: h.meter, Now: h.clock.Now,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return analyzer.Begin() }),
 		Policy:   b.policy,
 		Digits:   speech != nil,

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"faceproof"
 	"faceproof/internal/digits"
@@ -13,8 +14,9 @@ import (
 )
 
 // openEngine loads an installed pack ("" is the active one) and its networks;
-// the function given closes them.
-func openEngine(g *globals, packID string) (*face.Engine, func(), error) {
+// the function given closes them. observe, if given, is told the time of each run
+// of a network.
+func openEngine(g *globals, packID string, observe ...func(role string, d time.Duration)) (*face.Engine, func(), error) {
 	pack, err := modelpack.Load(g.DataDir, packID)
 	if err != nil {
 		return nil, nil, err
@@ -23,7 +25,11 @@ func openEngine(g *globals, packID string) (*face.Engine, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := face.Open(face.Config{Pack: pack, Runtime: runtime})
+	c := face.Config{Pack: pack, Runtime: runtime}
+	if len(observe) > 0 {
+		c.Observe = observe[0]
+	}
+	engine, err := face.Open(c)
 	if err != nil {
 		_ = runtime.Close()
 		return nil, nil, err

@@ -23,10 +23,7 @@ const (
 type Config struct {
 	Wall    func() time.Time     // nil: time.Now
 	Elapsed func() time.Duration // since any moment, never stepped, running while the machine sleeps; nil: the machine's
-	// NotBefore is a time that is known to be over, such as that of the newest
-	// audit entry: the clock begins no sooner. Zero: none.
-	NotBefore time.Time
-	Log       *slog.Logger // nil: silent
+	Log     *slog.Logger         // nil: silent
 }
 
 // Steady is a clock that begins at the wall clock's time and from then on is
@@ -53,9 +50,6 @@ func New(c Config) *Steady {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Steady{c: c, now: c.Wall().Round(0), elapsed: c.Elapsed()}
-	if s.now.Before(c.NotBefore) {
-		s.now = c.NotBefore
-	}
 	return s
 }
 
@@ -79,6 +73,16 @@ func (s *Steady) Now() time.Time {
 	s.stepped = false
 	s.now = s.now.Add(min(max(off, -dt/slew), dt/slew))
 	return s.now
+}
+
+// AtLeast moves the clock forward to a time that is known to be over.
+func (s *Steady) AtLeast(t time.Time) {
+	s.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.Before(t) {
+		s.now = t.Round(0)
+	}
 }
 
 // Drift is how far the wall clock is ahead.

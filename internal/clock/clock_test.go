@@ -17,8 +17,8 @@ type sim struct {
 
 var start = time.UnixMilli(1_800_000_000_000)
 
-func (m *sim) clock(notBefore time.Time, log *strings.Builder) *Steady {
-	c := Config{Wall: func() time.Time { return start.Add(m.passed + m.off) }, Elapsed: func() time.Duration { return m.passed }, NotBefore: notBefore}
+func (m *sim) clock(log *strings.Builder) *Steady {
+	c := Config{Wall: func() time.Time { return start.Add(m.passed + m.off) }, Elapsed: func() time.Duration { return m.passed }}
 	if log != nil {
 		c.Log = slog.New(slog.NewTextHandler(log, nil))
 	}
@@ -31,7 +31,7 @@ func TestSteadyThroughSteps(t *testing.T) {
 	rng := rand.New(rand.NewPCG(37, 0))
 	for run := range 100 {
 		m := &sim{}
-		s := m.clock(time.Time{}, nil)
+		s := m.clock(nil)
 		last := s.Now()
 		for range 10 {
 			m.off += []time.Duration{time.Hour, -time.Hour, time.Second, -time.Second, 299 * time.Second}[rng.IntN(5)]
@@ -48,7 +48,7 @@ func TestSteadyThroughSteps(t *testing.T) {
 
 func TestSmallDifferencesAreMadeGood(t *testing.T) {
 	m := &sim{}
-	s := m.clock(time.Time{}, nil)
+	s := m.clock(nil)
 	m.off = -2 * time.Second
 	if d := s.Drift(); d != -2*time.Second {
 		t.Errorf("drift %v", d)
@@ -61,7 +61,7 @@ func TestSmallDifferencesAreMadeGood(t *testing.T) {
 		t.Errorf("after 35 minutes still %v away", d)
 	}
 	var log strings.Builder
-	s = m.clock(time.Time{}, &log)
+	s = m.clock(&log)
 	m.off += time.Hour
 	for range 100 {
 		m.passed += time.Minute
@@ -75,14 +75,16 @@ func TestSmallDifferencesAreMadeGood(t *testing.T) {
 	}
 }
 
-func TestNotBefore(t *testing.T) {
+func TestAtLeast(t *testing.T) {
 	m := &sim{}
-	s := m.clock(start.Add(time.Minute), nil)
-	if now := s.Now(); !now.Equal(start.Add(time.Minute)) {
-		t.Errorf("began at %v", now)
+	s := m.clock(nil)
+	s.AtLeast(start.Add(-time.Minute))
+	if now := s.Now(); !now.Equal(start) {
+		t.Errorf("went back to %v", now)
 	}
-	if now := m.clock(start.Add(-time.Minute), nil).Now(); !now.Equal(start) {
-		t.Errorf("began at %v", now)
+	s.AtLeast(start.Add(time.Minute))
+	if now := s.Now(); !now.Equal(start.Add(time.Minute)) {
+		t.Errorf("goes on from %v", now)
 	}
 }
 

@@ -35,6 +35,11 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) {
 	}
 	ip := s.clientIP(r)
 	if err := s.slots.take(ip); err != nil {
+		if faceproof.ErrorCode(err) == faceproof.CodeUnavailable {
+			s.cfg.Limited("slots")
+		} else {
+			s.cfg.Limited("address_slots")
+		}
 		writeError(w, err)
 		return
 	}

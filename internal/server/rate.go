@@ -67,6 +67,7 @@ func (s *Server) limited(next http.Handler) http.Handler {
 				w.Header().Set("Access-Control-Allow-Origin", origin)
 				w.Header().Add("Vary", "Origin")
 			}
+			s.cfg.Limited("address_calls")
 			writeError(w, faceproof.Errorf(faceproof.CodeRateLimited, "", "too many calls from one address"))
 			return
 		}

@@ -87,7 +87,7 @@ func (w *world) person(l *load, mu *sync.Mutex, wait func() time.Duration) {
 			var live *Live
 			if live, err = w.s.Capture(ctx, h); err == nil {
 				begun := time.Now()
-				ok := impatient(live)
+				ok, _ := impatient(live, func(int) {})
 				note(func() {
 					if ok {
 						l.passed++
@@ -114,22 +114,24 @@ func (w *world) person(l *load, mu *sync.Mutex, wait func() time.Duration) {
 }
 
 // impatient plays a capture as a client does, and says whether it passed within
-// the time that people wait for.
-func impatient(live *Live) bool {
+// the time that people wait for, and with which credential. moment is called at
+// three moments of it.
+func impatient(live *Live, moment func(i int)) (passed bool, token string) {
 	defer live.Close(faceproof.ReasonDisconnected)
 	from := time.Now()
 	var mu sync.Mutex
 	seen := map[string]int{}
 	done := make(chan struct{})
-	passed := false
 	go func() {
 		defer close(done)
 		for b := range live.Out() {
-			kind, outcome := kindOf(b)
+			m := said(b)
 			mu.Lock()
-			seen[kind]++
+			seen[m.Type]++
 			mu.Unlock()
-			passed = passed || outcome == "pass"
+			if m.Outcome == "pass" {
+				passed, token = true, m.Token
+			}
 		}
 	}()
 	has := func(kind string) bool { mu.Lock(); defer mu.Unlock(); return seen[kind] > 0 }
@@ -151,12 +153,14 @@ func impatient(live *Live) bool {
 		return text(`{"type":"display","attempt":1,"event":%q,"index":%d,"t":%v}`, event, i, clock())
 	}
 	time.Sleep(time.Second)
+	moment(0)
 	ok := text(`{"type":"ready","attempt":1}`)
 	for i := 0; ok && !has("prepare") && i < 60; i++ {
 		time.Sleep(200 * time.Millisecond)
 		ok = frame(true)
 	}
 	seq = 0
+	time.Sleep(20 * time.Millisecond) // a screen takes a moment
 	ok = ok && has("prepare") && show(capture.DisplayLead, 0)
 	for i := 0; ok && i < 8; i++ {
 		time.Sleep(75 * time.Millisecond)
@@ -167,6 +171,8 @@ func impatient(live *Live) bool {
 		time.Sleep(70 * time.Millisecond)
 		ok = frame(false)
 	}
+	moment(1)
+	time.Sleep(30 * time.Millisecond)
 	for i := range testChallenge.Segments {
 		ok = ok && show(capture.DisplaySegment, i)
 		for range 5 {
@@ -179,6 +185,7 @@ func impatient(live *Live) bool {
 		time.Sleep(80 * time.Millisecond)
 		ok = ok && frame(false)
 	}
+	moment(2)
 	if ok {
 		text(`{"type":"end","attempt":1,"captured":%d,"sent":%d,"dropped":0}`, sent, sent)
 		select {
@@ -188,7 +195,7 @@ func impatient(live *Live) bool {
 	}
 	live.Close(faceproof.ReasonDisconnected)
 	<-done
-	return passed
+	return passed, token
 }
 
 // arrivals lets people come at a rate for a while, and gives what came of them.
@@ -356,9 +363,13 @@ func TestBusyChangesNothing(t *testing.T) {
 	})
 }
 
-// kindOf gives the type of a server's message, and the outcome of a result.
-func kindOf(b []byte) (kind, outcome string) {
-	var m struct{ Type, Outcome string }
+// serverSaid is what a test reads of a server's message.
+type serverSaid struct {
+	Type, Outcome string
+	Token         string `json:"verify_result"`
+}
+
+func said(b []byte) (m serverSaid) {
 	_ = json.Unmarshal(b, &m)
-	return m.Type, m.Outcome
+	return m
 }

@@ -84,6 +84,8 @@ type Config struct {
 	// Needs Calls.
 	DailyCalls int
 	Calls      Calls // nil: nothing is limited, nor are forced refreshes of a token
+	// Limited is told when a quota turned a call away; nil: nobody is.
+	Limited func(limit string)
 	// Digits says that the server reads digits aloud, as verify.Config.Digits
 	// does; false: checkAliveType 0 is not offered.
 	Digits bool
@@ -270,6 +272,9 @@ func (a *API) within(ctx context.Context, app faceproof.App, iface string) error
 	}
 	ok, err := a.cfg.Calls.Call(ctx, app.ID, iface, a.cfg.Now().UnixMilli(), limit)
 	if err == nil && !ok {
+		if a.cfg.Limited != nil {
+			a.cfg.Limited("app_calls")
+		}
 		err = faceproof.Errorf(faceproof.CodeRateLimited, "app", "has made its calls of today")
 	}
 	return err

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"faceproof"
+	"faceproof/internal/verify"
 )
 
 // sdkFailure is an error of /v1/sdk/*: what our own API says (code, field,
@@ -22,6 +25,7 @@ type sdkFailure struct {
 	ErrCode int
 	Errno   int    // 0: none
 	Says    string // errMsg's text after "<api>:fail "; empty: field and message
+	Retry   int    // seconds after which the same call may work; 0: unknown
 }
 
 func (f *sdkFailure) Error() string { return f.Field + " " + f.Message }
@@ -34,6 +38,8 @@ type sdkErrorAnswer struct {
 	ErrCode int            `json:"errCode"`
 	Errno   int            `json:"errno,omitempty"`
 	ErrMsg  string         `json:"errMsg"`
+	// RetryAfter says in seconds when to ask again; the SDK does so by itself.
+	RetryAfter int `json:"retry_after,omitempty"`
 }
 
 func (f *sdkFailure) answer(api string) sdkErrorAnswer {
@@ -45,7 +51,7 @@ func (f *sdkFailure) answer(api string) sdkErrorAnswer {
 	if f.Errno == errnoDenied {
 		sep = ":" // so WeChat writes it, and apps match it
 	}
-	return sdkErrorAnswer{f.Code, f.Field, f.Message, f.ErrCode, f.Errno, api + ":fail" + sep + says}
+	return sdkErrorAnswer{f.Code, f.Field, f.Message, f.ErrCode, f.Errno, api + ":fail" + sep + says, f.Retry}
 }
 
 func (c *sdkCall) invalid(field, format string, args ...any) *sdkFailure {
@@ -116,6 +122,9 @@ func (a *API) serveSDK(do sdkFunc) http.HandlerFunc {
 				f = a.sdkTranslate(c, err)
 			}
 		}
+		if f.Retry > 0 {
+			h.Set("Retry-After", strconv.Itoa(f.Retry))
+		}
 		w.WriteHeader(f.Status)
 		writeJSON(w, f.answer(c.api))
 	}
@@ -173,8 +182,12 @@ func (a *API) sdkTranslate(c *sdkCall, err error) *sdkFailure {
 			}
 			return f
 		case faceproof.CodeUnavailable:
-			if e.Field == "check_alive_type" {
+			switch e.Field {
+			case "check_alive_type":
 				return c.notOffered()
+			case "busy": // no failure of ours, and not worth a line in the log for each
+				return &sdkFailure{Status: http.StatusServiceUnavailable, Code: e.Code, Field: e.Field, Message: e.Message, ErrCode: codeSystem,
+					Says: "system busy", Retry: int(verify.RetryAfter / time.Second)}
 			}
 			system.Status, system.Code, system.Message = http.StatusServiceUnavailable, e.Code, "try again later"
 		}

@@ -81,6 +81,8 @@ export class ApiError extends Error {
   constructor(
     readonly status: number, message: string, readonly errCode: number,
     readonly errno: number | undefined, readonly field: string,
+    /** seconds after which a busy server may have room; 0: it is not busy */
+    readonly retryAfter = 0,
   ) {
     super(message);
     this.name = 'ApiError';
@@ -121,5 +123,6 @@ function refusal(status: number, answer: unknown): ApiError {
   return new ApiError(
     status, text('errMsg') || text('message') || `HTTP ${status}`,
     num('errCode') ?? codeOf(text('code')), num('errno'), text('field'),
+    status === 503 ? Math.min(Math.max(num('retry_after') ?? 0, 0), 30) : 0,
   );
 }

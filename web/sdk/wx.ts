@@ -133,6 +133,7 @@ class Page {
   private failed: { errMsg: string } | null = null;
   private onReady: (() => void)[] = [];
   private onError: ((res: { errMsg: string }) => void) | null = null;
+  private own = '';
   /** wx.config was called with beta: true */
   beta = false;
 
@@ -258,8 +259,8 @@ class Page {
       const lacks = await this.g.lacks(body['check_alive_type']);
       if (lacks !== null) return { kind: 'error', errCode: Code.notSupported, message: `face detect not support: ${lacks}` };
       // An openid of wx.login is its browser's alone: this one proves that it is the one.
-      const visitor = 'verify_id' in body ? this.g.visitor(this.options?.appId ?? '') : '';
-      const proof = visitor ? { visitor } : {};
+      // And a link with a verify_id opens in the browser that opened it first.
+      const proof = 'verify_id' in body ? { visitor: this.visitor() } : {};
       const open = async (more: object = {}): Promise<Session> => this.signed<Session>(api, '/v1/sdk/sessions', await this.here({ api, ...body, ...proof, ...more }));
       const session = await open();
       const job: Job = { server: this.g.server(), lang: this.g.lang(), session, renew: () => open() };
@@ -271,6 +272,19 @@ class Page {
     } finally {
       this.running = false;
     }
+  }
+
+  /** The secret that this browser keeps for the app; without storage this page does. */
+  private visitor(): string {
+    const appId = this.options?.appId ?? '';
+    const kept = this.g.visitor(appId);
+    if (kept) return kept;
+    if (!this.own) {
+      const bytes = crypto.getRandomValues(new Uint8Array(32));
+      this.own = btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '');
+    }
+    this.g.visitor(appId, this.own);
+    return this.own;
   }
 
   /** A body with what is known of the device. */
@@ -293,12 +307,13 @@ class Page {
     if (!allowed(c.apis, api)) {
       throw new ApiError(403, 'access denied', Code.noRight, ERRNO_DENIED, '');
     }
+    const call = (token: string): Promise<T> => patiently(() => g.call<T>(g.server() + path, body, token));
     try {
-      return await g.call<T>(g.server() + path, body, c.page_token);
+      return await call(c.page_token);
     } catch (e) {
       if (!(e instanceof ApiError) || e.status !== 401) throw e;
       this.configured = this.askConfig(options);
-      return g.call<T>(g.server() + path, body, (await this.configured).page_token);
+      return call((await this.configured).page_token);
     }
   }
 
@@ -357,4 +372,20 @@ export async function deviceLacks(alive: unknown): Promise<string | null> {
     return null; // the browser does not tell before it has asked the person
   }
   return null;
+}
+
+/** How often a busy server is asked again. */
+const ASK_AGAIN = 2;
+
+/** Asks a busy server again when it says so, and not all browsers at once. */
+async function patiently<T>(f: () => Promise<T>): Promise<T> {
+  for (let n = 0; ; n++) {
+    try {
+      return await f();
+    } catch (e) {
+      if (!(e instanceof ApiError) || !e.retryAfter || n === ASK_AGAIN) throw e;
+      const ms = e.retryAfter * 1000 * (1 + Math.random());
+      await new Promise((resolve) => setTimeout(resolve, ms));
+    }
+  }
 }

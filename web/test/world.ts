@@ -14,7 +14,8 @@ export const SESSION: Session = {
   notice: { handler: '', contact: '', purpose: '', necessity: '', retention_days: 1, alternative: '', alternative_to: '' },
 };
 
-export interface Call { url: string; body: Record<string, unknown>; token: string | undefined }
+/** browser: the secret that the page made for itself, which is another each time and so not in body. */
+export interface Call { url: string; body: Record<string, unknown>; token: string | undefined; browser?: string }
 
 /** A server in memory: answers by path, or throws what it is given. */
 export function world(
@@ -33,7 +34,9 @@ export function world(
     visitor: (appId, value) => { if (value !== undefined) kept.set(appId, value); return kept.get(appId) ?? ''; }, lang: () => 'zh', page: () => 'https://app/page?x=1', device: async () => device, lacks: async () => lacks, log: () => undefined,
     run: async (job) => { ran(job); return outcome; },
     call: async <T>(url: string, body: unknown, token?: string): Promise<T> => {
-      calls.push({ url, body: body as Record<string, unknown>, token });
+      const { visitor, ...rest } = body as Record<string, unknown>;
+      const own = typeof visitor === 'string' && visitor.length === 43;
+      calls.push({ url, body: own ? rest : body as Record<string, unknown>, token, ...(own ? { browser: visitor } : {}) });
       let a = all[url.slice('https://s'.length)];
       if (typeof a === 'function') a = (a as () => unknown)();
       if (Array.isArray(a)) a = a.length > 1 ? a.shift() : a[0];
