@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { drawnPortrait } from '../camera/drawn.mjs';
-import { findings } from '../harness/axe.mjs';
+import { record } from '../harness/acceptance.mjs';
+import { findings as look } from '../harness/axe.mjs';
 import { launch } from '../harness/browser.mjs';
 import { cameraContext } from '../harness/camera.mjs';
 import { person, withCheck } from '../harness/identities.mjs';
@@ -20,10 +21,27 @@ const child = { name: '小明', idCardNumber: withCheck(`990000${year - 10}06151
 const LOCALES = { zh: 'zh-CN', en: 'en-GB' };
 let server, browser;
 
+/** Pages and screens that axe-core looked at, and those with something serious. */
+const seen = { pages: 0, bad: 0 };
+async function findings(page) {
+  const r = await look(page);
+  seen.pages++;
+  if (r.found.length > 0) seen.bad++;
+  return r;
+}
+
+/** Tests of this file that came to their end, and how many there are. */
+let ended = 0;
+const ALL = 17;
+const it = (name, run) => test(name, async () => { await run(); ended++; });
+
 before(async () => { [server, browser] = await Promise.all([startServer({ args: ['--record', 'Library, privacy@library.example'] }), launch()]); });
 after(async () => {
   await browser?.close();
   await server?.stop();
+  // One page is spoilt on purpose.
+  record({ area: 'Legal UX', test: 'consent.test.mjs', n: seen.pages - 1, failures: seen.bad - 1, outcome: ended === ALL && seen.bad === 1 ? 'passed' : 'failed',
+    result: `${ended} of ${ALL} browser tests; axe-core on ${seen.pages - 1} pages and screens in zh and en: ${seen.bad - 1} with a serious finding` });
 });
 
 async function withPage(lang, url, run) {
@@ -51,7 +69,7 @@ const shape = (page, id) => page.locator(`[data-testid="${id}"]`).evaluate((el) 
 
 describe('every screen of the verification, in both languages', () => {
   for (const lang of ['zh', 'en']) {
-    test(`axe-core finds nothing serious, ${lang}`, () => withPage(lang, '/demo/', async (page) => {
+    it(`axe-core finds nothing serious, ${lang}`, () => withPage(lang, '/demo/', async (page) => {
       await withScreens(page);
       for (const [screen, state] of Object.entries(STATES)) {
         await page.evaluate(([l, s, st]) => window.show(l, s, st), [lang, SESSION, { screen, ...state }]);
@@ -64,7 +82,7 @@ describe('every screen of the verification, in both languages', () => {
       assert.deepEqual((await findings(page)).found, [], `a guardian's, ${lang}`);
     }));
 
-    test(`nothing is ticked, and the other way can be seen and pressed on every screen before the result, ${lang}`, () => withPage(lang, '/demo/', async (page) => {
+    it(`nothing is ticked, and the other way can be seen and pressed on every screen before the result, ${lang}`, () => withPage(lang, '/demo/', async (page) => {
       await withScreens(page);
       for (const [screen, state] of Object.entries(STATES)) {
         await page.evaluate(([l, s, st]) => window.show(l, s, st), [lang, { ...SESSION, minor: 'guardian' }, { screen, ...state }]);
@@ -79,7 +97,7 @@ describe('every screen of the verification, in both languages', () => {
       }
     }));
 
-    test(`declining is as large and as clear as agreeing, ${lang}`, () => withPage(lang, '/demo/', async (page) => {
+    it(`declining is as large and as clear as agreeing, ${lang}`, () => withPage(lang, '/demo/', async (page) => {
       await withScreens(page);
       for (const [screen, id] of [['consent', 'fp-agree'], ['warning', 'fp-warning-continue'], ['digits', 'fp-digits-continue'], ['camera_error', 'fp-retry'], ['retry', 'fp-retry'], ['fail', 'fp-done']]) {
         await page.evaluate(([l, s, st]) => window.show(l, s, st), [lang, SESSION, { screen, ...STATES[screen] }]);
@@ -96,7 +114,7 @@ describe('every screen of the verification, in both languages', () => {
 describe('the other pages', () => {
   for (const lang of ['zh', 'en']) {
     for (const url of ['/demo/', '/demo/h5.html', '/record/', '/consent/']) {
-      test(`axe-core finds nothing serious on ${url}, ${lang}`, () => withPage(lang, url, async (page) => {
+      it(`axe-core finds nothing serious on ${url}, ${lang}`, () => withPage(lang, url, async (page) => {
         const { found, checked } = await findings(page);
         assert.ok(checked > 10, `${checked} rules`);
         assert.deepEqual(found, []);
@@ -104,13 +122,13 @@ describe('the other pages', () => {
     }
   }
 
-  test('axe-core finds what is wrong', () => withPage('en', '/demo/', async (page) => {
+  it('axe-core finds what is wrong', () => withPage('en', '/demo/', async (page) => {
     await page.evaluate(() => { document.querySelector('h1').style.color = '#fefefe'; document.querySelector('h1').style.background = '#fff'; document.body.append(document.createElement('input')); });
     assert.ok((await findings(page)).found.length >= 2);
   }));
 });
 
-test('who is under 14 sees the other way, and the camera is not asked for', async () => {
+it('who is under 14 sees the other way, and the camera is not asked for', async () => {
   for (const lang of ['zh', 'en']) {
     const { context } = await cameraContext(browser, drawnPortrait(), {}, { locale: LOCALES[lang] });
     try {
@@ -133,7 +151,7 @@ test('who is under 14 sees the other way, and the camera is not asked for', asyn
   }
 });
 
-test('a consent is taken back in two taps after the result; then nothing begins', async () => {
+it('a consent is taken back in two taps after the result; then nothing begins', async () => {
   await register(server, browser, 'a', anna);
   const { context } = await cameraContext(browser, 'a', { seed: 41, ambientLux: 200 });
   try {
