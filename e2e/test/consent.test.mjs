@@ -32,7 +32,7 @@ async function findings(page) {
 
 /** Tests of this file that came to their end, and how many there are. */
 let ended = 0;
-const ALL = 17;
+const ALL = 19;
 const it = (name, run) => test(name, async () => { await run(); ended++; });
 
 before(async () => { [server, browser] = await Promise.all([startServer({ args: ['--record', 'Library, privacy@library.example'] }), launch()]); });
@@ -113,7 +113,7 @@ describe('every screen of the verification, in both languages', () => {
 
 describe('the other pages', () => {
   for (const lang of ['zh', 'en']) {
-    for (const url of ['/demo/', '/demo/h5.html', '/record/', '/consent/']) {
+    for (const url of ['/demo/', '/demo/h5.html', '/record/', '/consent/', '/admin/']) {
       it(`axe-core finds nothing serious on ${url}, ${lang}`, () => withPage(lang, url, async (page) => {
         const { found, checked } = await findings(page);
         assert.ok(checked > 10, `${checked} rules`);
