@@ -36,7 +36,7 @@ func registryCommandWith(g *globals, faces openEnroller, match openMatch) *cobra
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(registryAddCommand(g, faces, match), registryImportCommand(g, faces), registryListCommand(g), registryRemoveCommand(g), registryDuplicatesCommand(g, match))
+	c.AddCommand(registryAddCommand(g, faces, match), registryImportCommand(g, faces), registryListCommand(g), registryRemoveCommand(g), registryUnlockCommand(g), registryDuplicatesCommand(g, match))
 	return c
 }
 
