@@ -96,6 +96,8 @@ func rootCommand(g *globals) *cobra.Command {
 		redteamCommand(g),
 		evalCommand(g),
 		benchCommand(g),
+		backupCommand(g),
+		restoreCommand(g),
 		versionCommand(g),
 	)
 	root.AddCommand(faultCommands(g)...)
