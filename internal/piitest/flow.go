@@ -128,8 +128,9 @@ func holdsText(t types.Type, depth int) bool {
 	if depth > 4 {
 		return true
 	}
-	if isError(t) { // what makes one is looked at where it is made
-		return false
+	switch types.TypeString(t, nil) {
+	case "error", "context.Context", "*net/http.Request", "net/http.ResponseWriter", "time.Time":
+		return false // an error is looked at where it is made; the others are carried everywhere
 	}
 	switch t := t.Underlying().(type) {
 	case *types.Basic:
@@ -161,6 +162,9 @@ func holdsText(t types.Type, depth int) bool {
 }
 
 func (f *flow) mark(o types.Object, k Kind) {
+	if v, ok := o.(*types.Var); ok && v.IsField() && !f.m.own(o.Pkg()) {
+		return // one for all values of a foreign type: http.Cookie's would be everybody's
+	}
 	if o != nil && k != 0 && f.holds[o]|k != f.holds[o] {
 		f.holds[o] |= k
 		f.changed = true
@@ -254,8 +258,6 @@ func (f *flow) part(p *Package, e ast.Expr, i int) Kind {
 	}
 	return f.result(p, c, i)
 }
-
-func isError(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
 
 // of is what an expression may hold as plain text: a sensitive type alone is
 // not (it prints ***); what Reveal gives is.
