@@ -143,6 +143,9 @@ func (f *serveFlags) check() ([]netip.Prefix, error) {
 	if f.personFailures < 0 {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--person-failures", "must be 0 or more")
 	}
+	if _, err := f.edges.prefixes(); err != nil {
+		return nil, err
+	}
 	if err := checkLiveness(f.liveness); err != nil {
 		return nil, err
 	}
@@ -269,7 +272,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 			return err
 		}
 	}
-	greet(g, ln.Addr(), secure, c.Demo, b)
+	greet(g, ln.Addr(), secure, c, b)
 	if !f.demo {
 		if err := firstAdmin(ctx, g, c.Admin.Gate, origin); err != nil {
 			return err
@@ -354,7 +357,8 @@ func (b *backend) allowOrigin(r *http.Request, publicOrigin, sessionID, origin s
 }
 
 // greet says in both languages what to open next.
-func greet(g *globals, addr net.Addr, secure bool, demo *server.Demo, b *backend) {
+func greet(g *globals, addr net.Addr, secure bool, c server.Config, b *backend) {
+	demo := c.Demo
 	out := g.Out
 	if g.JSON {
 		out = io.Discard
@@ -370,7 +374,9 @@ func greet(g *globals, addr net.Addr, secure bool, demo *server.Demo, b *backend
 	if web.Placeholder() {
 		fmt.Fprintln(out, "\n! 浏览器 SDK 未构建，请先运行 make build\n! built without the browser SDK; run make build")
 	}
-	fmt.Fprintf(out, "\n管理接口的令牌在 · the admin API's token is in %s\n", filepath.Join(g.DataDir, adminFile))
+	if c.Admin.TokenHash != nil {
+		fmt.Fprintf(out, "\n管理接口的令牌在 · the admin API's token is in %s\n", filepath.Join(g.DataDir, adminFile))
+	}
 	if demo == nil {
 		fmt.Fprintf(out, "\n服务已启动 · serving on %s\n\n", urls[0])
 		return
