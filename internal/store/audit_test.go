@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -341,4 +342,38 @@ func BenchmarkAudit(b *testing.B) {
 			}
 		})
 	}
+}
+
+// How long a log of FACEPROOF_MEASURE rows takes to come into the tree and to
+// be checked.
+func TestAuditSpeed(t *testing.T) {
+	n, _ := strconv.Atoi(os.Getenv("FACEPROOF_MEASURE"))
+	if n < 1000 {
+		t.Skip("FACEPROOF_MEASURE says how many rows")
+	}
+	path := filepath.Join(t.TempDir(), "faceproof.db")
+	s := openAt(t, path, true)
+	tx, err := s.writer.Begin()
+	must(t, err)
+	var size int64
+	must(t, tx.QueryRow(`SELECT size FROM audit_head`).Scan(&size))
+	for i := range n {
+		_, err := tx.Exec(`INSERT INTO audit (seq, at, actor, action, object, detail) VALUES ($1, $2, 'app:wx00000000000000a1', 'verification.create', $3, '')`, size+int64(i)+1, t0, fmt.Sprintf("%032x", i))
+		must(t, err)
+	}
+	_, err = tx.Exec(`UPDATE audit_head SET old = $1`, size+int64(n))
+	must(t, err)
+	must(t, tx.Commit())
+	began := time.Now()
+	must(t, s.adoptAudit(ctx))
+	adopted := time.Since(began)
+	head := sign(t, s)
+	_, keys := auditSigner(t)
+	began = time.Now()
+	r, err := checkLog(t, path, keys, head.Note)
+	must(t, err)
+	if !r.OK() || r.Records != size+int64(n) {
+		t.Errorf("%+v", r)
+	}
+	t.Logf("%d rows: into the tree in %v, checked in %v", n, adopted, time.Since(began))
 }
