@@ -38,6 +38,7 @@ type process struct {
 	out   *output
 	url   string
 	front bytes.Buffer
+	from  string // the address that the next ones ask from, each person's own
 }
 
 // startProcess runs this very binary as `faceproof serve`, at its most talkative,
@@ -78,6 +79,7 @@ func (p *process) post(path string, body any, into any, token string) int {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("X-Forwarded-For", p.from)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		p.t.Fatal(err)
@@ -136,7 +138,8 @@ func (p *process) preview(id, token, notice, name string, photo []byte) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
 	defer cancel()
-	conn, _, err := websocket.Dial(ctx, strings.Replace(p.url, "http", "ws", 1)+"/v1/capture", &websocket.DialOptions{Subprotocols: []string{capture.Subprotocol}})
+	conn, _, err := websocket.Dial(ctx, strings.Replace(p.url, "http", "ws", 1)+"/v1/capture", &websocket.DialOptions{
+		Subprotocols: []string{capture.Subprotocol}, HTTPHeader: http.Header{"X-Forwarded-For": {p.from}}})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -221,6 +224,7 @@ func TestProcessKeepsCanaries(t *testing.T) {
 	var people, secrets []piitest.Canary
 	for i := range n {
 		name, number := piitest.Invent(r)
+		p.from = fmt.Sprintf("198.51.%d.%d", i/250, 1+i%250)
 		people = append(people, piitest.Canary{What: "name", Value: name}, piitest.Canary{What: "number", Value: number})
 		secrets = append(secrets, p.session(name, number, photo, i%10 == 0)...)
 	}
