@@ -24,11 +24,15 @@ func storeVerification(t *testing.T, dir string, evidence []byte) faceproof.Veri
 		t.Fatal(err)
 	}
 	v := faceproof.Verification{
-		ID: strings.Repeat("ab", 16), AppID: "wx0123456789abcdef", Generation: faceproof.Gen1, State: faceproof.StateDecided, Alive: faceproof.AliveFlash,
+		ID: strings.Repeat("ab", 16), AppID: "wx0123456789abcdef", Generation: faceproof.Gen1, State: faceproof.StateCaptured, Alive: faceproof.AliveFlash,
 		OpenID: "an-open-id", SubjectSealed: []byte("sealed-subject"), SubjectIndex: []byte("subject-index"), CertHash: "cert-hash", TokenHash: []byte("token-hash"),
-		Consent: "consent-hash", CreatedAt: 1000, ExpiresAt: 9000, StartedAt: 2000, FinishedAt: 3000, Decision: decision, Evidence: evidence,
+		Consent: "consent-hash", CreatedAt: 1000, ExpiresAt: 9000, StartedAt: 2000,
 	}
-	if err := s.CreateVerification(context.Background(), v, faceproof.AuditEntry{At: 1, Actor: "test", Action: "test", Object: v.ID}); err != nil {
+	entry := faceproof.AuditEntry{At: 1, Actor: "test", Action: "test", Object: v.ID}
+	if err := s.CreateVerification(context.Background(), v, entry); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Decide(context.Background(), v.ID, decision, evidence, false, faceproof.Credential{}, 3000, entry); err != nil {
 		t.Fatal(err)
 	}
 	return v

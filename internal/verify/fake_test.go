@@ -30,18 +30,17 @@ var errBroken = errors.New("the disk is on fire: 张三")
 // memStore is a Store, SubjectKeys, Apps and Auditor in memory, with the
 // contract of the real one and with faults.
 type memStore struct {
-	mu       sync.Mutex
-	apps     map[faceproof.AppID]faceproof.App
-	v        map[string]faceproof.Verification
-	cred     map[string]faceproof.Credential
-	seq      map[string]string // by verification: the number it was redeemed under
-	subject  map[string][]byte
-	consents map[string]faceproof.Consent // by verification
-	opened   map[string]string            // by verification: the browser that was first
-	audits   []faceproof.AuditEntry
-	steps    []string // "from to", all that ever happened
-	minted   int      // credentials, all that ever were
-	fault    func(op string) outcome
+	mu      sync.Mutex
+	apps    map[faceproof.AppID]faceproof.App
+	v       map[string]faceproof.Verification
+	cred    map[string]faceproof.Credential
+	seq     map[string]string // by verification: the number it was redeemed under
+	subject map[string][]byte
+	opened  map[string]string // by verification: the browser that was first
+	audits  []faceproof.AuditEntry
+	steps   []string // "from to", all that ever happened
+	minted  int      // credentials, all that ever were
+	fault   func(op string) outcome
 }
 
 func newMemStore(apps ...faceproof.App) *memStore {
