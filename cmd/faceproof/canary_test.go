@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -33,12 +34,13 @@ const canarySeed = 1033
 
 // process is a server in a process of its own, and a page that talks to it.
 type process struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	out   *output
-	url   string
-	front bytes.Buffer
-	from  string // the address that the next ones ask from, each person's own
+	t       *testing.T
+	cmd     *exec.Cmd
+	out     *output
+	url     string
+	front   bytes.Buffer
+	metrics string // address of GET /metrics
+	from    string // the address that the next ones ask from, each person's own
 }
 
 // startProcess runs this very binary as `faceproof serve`, at its most talkative,
@@ -49,8 +51,13 @@ func startProcess(t *testing.T, dir, tmp string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, out: &output{}}
-	p.cmd = &exec.Cmd{Path: self, Args: []string{"faceproof", "--data", dir, "serve", "--demo", "--verbose", "--addr", "localhost:0"},
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, out: &output{}, metrics: free.Addr().String()}
+	_ = free.Close()
+	p.cmd = &exec.Cmd{Path: self, Args: []string{"faceproof", "--data", dir, "serve", "--demo", "--verbose", "--addr", "localhost:0", "--metrics-listen", p.metrics},
 		Env: append(os.Environ(), "TMPDIR="+tmp, "GOTRACEBACK=all"), Stdout: p.out, Stderr: p.out}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -209,7 +216,7 @@ func onePerson(t *testing.T) []byte {
 }
 
 // security.md T33, in the real process with the real networks: nobody is in what it
-// logs or prints, in what a page is told, in a file of the data folder or a
+// logs, prints or measures, in what a page is told, in a file of the data folder or a
 // temporary one, nor in the stacks that it leaves when it is made to crash.
 // FACEPROOF_MEASURE=1: 200 sessions.
 func TestProcessKeepsCanaries(t *testing.T) {
@@ -229,6 +236,15 @@ func TestProcessKeepsCanaries(t *testing.T) {
 		secrets = append(secrets, p.session(name, number, photo, i%10 == 0)...)
 	}
 	people = append(people, piitest.Canary{What: "picture", Value: string(photo[len(photo)/2 : len(photo)/2+48])})
+	resp, err := http.Get("http://" + p.metrics + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil || !bytes.Contains(metrics, []byte("faceproof_")) {
+		t.Fatalf("no metrics: %v %.200s", err, metrics)
+	}
 	_ = p.cmd.Process.Signal(syscall.SIGQUIT) // Go's own crash: every stack
 	_ = p.cmd.Wait()
 	if !strings.Contains(p.out.String(), "goroutine 1 ") || !strings.Contains(p.out.String(), "/v1/sdk/sessions") {
@@ -236,6 +252,7 @@ func TestProcessKeepsCanaries(t *testing.T) {
 	}
 	all := piitest.NewScanner(append(people, secrets...))
 	hits := all.Scan("the output", []byte(p.out.String()))
+	hits = append(hits, all.Scan("the metrics", metrics)...)
 	for _, folder := range []string{dir, tmp} {
 		found, err := all.ScanTree(folder)
 		if err != nil {
@@ -250,7 +267,7 @@ func TestProcessKeepsCanaries(t *testing.T) {
 	if db, _ := filepath.Glob(filepath.Join(dir, "*.db")); len(db) == 0 || all.Bytes < 100_000 {
 		t.Errorf("%v: %d bytes were looked at", db, all.Bytes)
 	}
-	result := fmt.Sprintf("%d sessions of a process of its own with the real networks, %d canaries in 8 encodings, %.1f MB: log, output, crash stacks, answers to pages, data folder, temporary files: %d found; there are no metrics and no traces",
+	result := fmt.Sprintf("%d sessions of a process of its own with the real networks, %d canaries in 8 encodings, %.1f MB: log, output, metrics, crash stacks, answers to pages, data folder, temporary files: %d found; there are no traces",
 		n, len(people)+len(secrets), float64(all.Bytes+int64(p.front.Len()))/1e6, len(hits))
 	t.Log(result)
 	acceptance.Record(t, acceptance.Row{Area: "PII in logs", Seed: canarySeed, N: n, Failures: len(hits), Result: result})

@@ -23,7 +23,7 @@ const canarySeed = 33
 // redeemed, broken off by a panic, refused for a bad number, under another's name.
 // None of them is in the logs (at their most talkative), in what a front end is
 // told, or in any file: database, its log, blobs, temporary files. 200 sessions with
-// FACEPROOF_MEASURE=1. There are no metrics and no traces to look through.
+// FACEPROOF_MEASURE=1. The metrics are read in cmd/faceproof.
 func TestCanaries(t *testing.T) {
 	n := 8
 	if os.Getenv("FACEPROOF_MEASURE") != "" {
