@@ -8,7 +8,7 @@ import (
 
 // rewrapBatch is how many people's keys one transaction stores, so that a
 // server waits for the writer a few milliseconds at most.
-const rewrapBatch = 500
+const rewrapBatch = 2000
 
 // Reseal gives people of before keys of their own, a batch at a time, and calls
 // progress with how many are done; it may be interrupted and begun again. failed

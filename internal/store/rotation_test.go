@@ -63,7 +63,11 @@ func TestRotationUnderReaders(t *testing.T) {
 	if reads.Load() < 100 || failures.Load() != 0 {
 		t.Errorf("%d of %d reads failed", failures.Load(), reads.Load())
 	}
-	acceptance.Record(t, acceptance.Row{Area: "Key rotation", Number: "0 failed reads, no downtime, 1,000,000 people under 10 min", N: n, Failures: int(failures.Load()),
+	missed := int(failures.Load())
+	if n == 1_000_000 && took > 10*time.Minute {
+		missed++ // too slow is a miss too
+	}
+	acceptance.Record(t, acceptance.Row{Area: "Key rotation", Number: "0 failed reads, no downtime, 1,000,000 people under 10 min", N: n, Failures: missed,
 		Result: fmt.Sprintf("%d people wrapped anew in %s, once interrupted; %d reads by another ring and connection meanwhile, %d failed", n, took.Round(time.Millisecond), reads.Load(), failures.Load())})
 }
 

@@ -17,4 +17,3 @@ CREATE TABLE person_keys (
     biometric BYTEA NOT NULL,
     kek       TEXT  NOT NULL
 );
-CREATE INDEX person_keys_kek ON person_keys (kek, person_id);
