@@ -7,7 +7,7 @@ import (
 )
 
 // rewrapBatch is how many people's keys one transaction stores, so that a
-// server waits for the writer a few milliseconds at most.
+// server that enrols waits for the writer some tens of milliseconds at most.
 const rewrapBatch = 2000
 
 // Reseal gives people of before keys of their own, a batch at a time, and calls
