@@ -75,6 +75,8 @@ if has lint; then
   step 'no registry host names' no_host
 fi
 if has go; then step 'go test -race' go_tests; fi
+# The small instances of make faults; a release has nothing of what they break.
+if has go; then step 'faults, small' go test -tags failpoint -run '^Test(Faults|Set|Kill)' ./internal/failpoint ./internal/store ./cmd/faceproof; fi
 if has web; then
   step 'TypeScript tests' web_script test
   step 'SDK size' check_size

@@ -98,7 +98,8 @@ func TestReadTakesTheNewest(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, r := range []Row{
 		{Area: "Disk full", Test: "b", Outcome: Passed, Time: at},
-		{Area: "Crash", Test: "a", Outcome: Failed, Time: at.Add(time.Hour)},
+		{Area: "Crash", Test: "a", Outcome: Failed, Time: at.Add(time.Hour), Run: "2", Result: "x"},
+		{Area: "Crash", Test: "a", Outcome: Passed, Time: at.Add(time.Hour), Run: "2", Result: "y"},
 		{Area: "Crash", Test: "a", Outcome: Passed, Time: at},
 		{Area: "Crash", Test: "a", Outcome: Passed, Time: at, Control: true},
 		{Area: "A new idea", Test: "c", Outcome: Passed, Time: at},
@@ -115,7 +116,7 @@ func TestReadTakesTheNewest(t *testing.T) {
 	for _, r := range rows {
 		got += r.Area + " " + string(r.Outcome) + ", "
 	}
-	if want := "Crash failed, Crash passed, Disk full passed, A new idea passed, "; got != want {
+	if want := "Crash failed, Crash passed, Crash passed, Disk full passed, A new idea passed, "; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 	for name, line := range map[string]string{"no JSON": "x", "member": `{"outcome":"passed","good":1}`, "outcome": `{"outcome":"fine"}`} {

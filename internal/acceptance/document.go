@@ -17,8 +17,8 @@ import (
 // maxLine is the longest line Read takes, in bytes.
 const maxLine = 64 << 10
 
-// Read gives the newest row of each test and area in the folder, in the order
-// of Table. A line that can't be read is an error: what is not understood must
+// Read gives the rows of the newest run of each test and area in the folder, in
+// the order of Table. A line that can't be read is an error: what is not understood must
 // not vanish from the document.
 func Read(dir string) ([]Row, error) {
 	f, err := os.Open(filepath.Join(dir, file))
@@ -30,7 +30,7 @@ func Read(dir string) ([]Row, error) {
 		area, test string
 		control    bool
 	}
-	newest := map[key]Row{}
+	newest := map[key][]Row{}
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, maxLine)
 	for n := 1; s.Scan(); n++ {
@@ -44,18 +44,21 @@ func Read(dir string) ([]Row, error) {
 			return nil, fmt.Errorf("%s, line %d: outcome %q", file, n, r.Outcome)
 		}
 		k := key{r.Area, r.Test, r.Control}
-		if old, ok := newest[k]; !ok || !r.Time.Before(old.Time) {
-			newest[k] = r
+		switch old := newest[k]; {
+		case len(old) > 0 && old[0].Run == r.Run && old[0].Commit == r.Commit:
+			newest[k] = append(old, r)
+		case len(old) == 0 || !r.Time.Before(old[0].Time):
+			newest[k] = []Row{r}
 		}
 	}
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	rows := make([]Row, 0, len(newest))
+	var rows []Row
 	for _, r := range newest {
-		rows = append(rows, r)
+		rows = append(rows, r...)
 	}
-	slices.SortFunc(rows, compare)
+	slices.SortStableFunc(rows, compare)
 	return rows, nil
 }
 
@@ -67,7 +70,7 @@ func compare(a, b Row) int {
 		}
 		return 1
 	}
-	return c
+	return cmp.Or(c, cmp.Compare(a.Number, b.Number), cmp.Compare(a.Result, b.Result))
 }
 
 func place(area string) int {

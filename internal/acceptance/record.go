@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -41,6 +42,7 @@ type Row struct {
 	Outcome Outcome   `json:"outcome"`
 	Commit  string    `json:"commit"` // short hash, with "+" when tracked files were changed
 	Time    time.Time `json:"time"`
+	Run     string    `json:"run,omitempty"` // of the test process
 }
 
 // Outcome is how a measurement ended.
@@ -94,12 +96,15 @@ func Record(t T, row Row) {
 		case row.Outcome != Missed:
 			row.Outcome = Passed
 		}
-		row.Commit, row.Time = commit(), time.Now().UTC().Truncate(time.Second)
+		row.Run, row.Commit, row.Time = run, commit(), time.Now().UTC().Truncate(time.Second)
 		if err := add(dir, row); err != nil {
 			t.Errorf("acceptance: %v", err)
 		}
 	})
 }
+
+// run tells this process from others.
+var run = strconv.FormatInt(time.Now().UnixNano(), 36) + "-" + strconv.Itoa(os.Getpid())
 
 // add appends row with one write: several test processes share the file.
 func add(dir string, row Row) error {
