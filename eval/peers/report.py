@@ -27,7 +27,7 @@ TEXT = {
         "pairnote": "Press photos of a few public figures; pairs share pictures and are not independent, so the intervals (Wilson) are too narrow. Too few to tell the three apart.",
         "did": "What each does",
         "notes": [
-            "faceproof: `faceproof bench photos`: YuNet 320, 468 landmarks with the pose (FaceMesh, looked at again until it stays in place), MobileFaceNet of the largest face, Go's JPEG decoder. "
+            "faceproof: `faceproof bench photos`: YuNet 320, 468 landmarks with the pose (FaceMesh, looked at again until it stays in place), MobileFaceNet of the largest face, the JPEG decoder of internal/imaging. "
             "The mesh is what the tests of liveness need; OpenCV has none, so “like for like” leaves landmarks out on both sides, although ours also places the face by five points of the mesh: the detector's own five would do nearly as well (98.1 and 97.9 % of genuine pairs at 1e-3, docs/evaluation.md).",
             "OpenCV: YuNet at 320 px, alignment by its own five points, and MobileFaceNet (the same file as ours) through `cv2.dnn`. Its usual embedder, SFace, is not at hand. {cv}",
             "face-api: SSD MobileNet, 68 landmarks and the 128-D descriptor of the largest face, tfjs; photos decoded by libvips. Its native back end (tfjs-node) was not measured: an install script fetches its binary, and none is run here.",
