@@ -116,6 +116,9 @@ faults: ## kill -9, full and failing disks, power cuts, lost answers: in full, w
 	$(FAULTS) ./internal/store
 	$(FAULTS) ./cmd/faceproof
 
+soak: build models ## what docs/acceptance.md says of the rest, in full: guesses, uploads, canaries, matrices, 400 days
+	@build/soak.sh
+
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME each
 	@build/fuzz.sh $(FUZZTIME)
