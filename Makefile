@@ -27,7 +27,7 @@ WEB_FILES := $(shell find web -name node_modules -prune -o -path web/dist -prune
 
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help run build web models models-all setup test lint unit bench fuzz faults e2e e2e-all e2e-clients e2e-matrix screenshots clean
+.PHONY: help run build web models models-all setup test lint unit bench faults soak fuzz e2e e2e-all e2e-clients e2e-matrix screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
