@@ -325,9 +325,12 @@ func TestGate(t *testing.T) {
 				t.Errorf("%d came as number %d", got, i)
 			}
 		}
+		synctest.Wait()
+		g.mu.Lock()
 		if g.running != 1 || len(g.queue) != 0 {
 			t.Errorf("%d run, %d wait", g.running, len(g.queue))
 		}
+		g.mu.Unlock()
 		if _, err := g.enter(ctx); err != nil {
 			t.Fatal(err)
 		}

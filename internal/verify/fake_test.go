@@ -366,11 +366,14 @@ func (m *memBlobs) count() int {
 type fakeRegistry struct {
 	state faceproof.ReferenceState
 	err   error
+	mu    sync.Mutex
 	asked int
 	who   faceproof.Subject
 }
 
 func (r *fakeRegistry) Reference(_ context.Context, s faceproof.Subject) (faceproof.Reference, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.asked++
 	r.who = s
 	return faceproof.Reference{State: r.state, PersonID: "p"}, r.err

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,14 +17,14 @@ import (
 // steppedWorld is a service on a machine whose wall clock a test steps; steady
 // says whether it keeps its time by internal/clock, as `faceproof serve` does.
 func steppedWorld(t testing.TB, steady bool) (w *world, step func(time.Duration)) {
-	var off time.Duration
+	var off atomic.Int64 // ns
 	begun := time.Now()
-	now := func() time.Time { return time.Now().Add(off) }
+	now := func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
 	if steady {
 		now = clock.New(clock.Config{Wall: now, Elapsed: func() time.Duration { return time.Since(begun) }}).Now
 	}
 	w = newWorld(t, func(c *Config) { c.Now = now })
-	return w, func(d time.Duration) { off += d }
+	return w, func(d time.Duration) { off.Add(int64(d)) }
 }
 
 // stepped plays a session in which the clock is stepped at a moment of its
