@@ -156,7 +156,7 @@ func newAuditShop(t *testing.T) *shop {
 func (s *shop) rowsOf(f func(*shop) string) (answer string, rows []string) {
 	s.t.Helper()
 	answer = f(s)
-	log, err := s.store.AuditLog(context.Background(), s.mark+1, 100)
+	log, err := s.store.AuditLog(context.Background(), s.mark.Load()+1, 100)
 	if err != nil {
 		s.t.Fatal(err)
 	}

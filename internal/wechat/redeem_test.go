@@ -38,7 +38,7 @@ type shop struct {
 	tokens []string // access tokens
 	sub    faceproof.Subject
 	dir    string
-	mark   int64 // size of the audit log before the last call
+	mark   atomic.Int64 // size of the audit log before the last call
 }
 
 // newShop wraps the store that the service uses, for variants that are wrong.
@@ -79,7 +79,8 @@ func newShop(t testing.TB, apps int, wrap func(*store.Store) verify.Store) *shop
 func itself(s *store.Store) verify.Store { return s }
 
 func (s *shop) do(method, target, body string) *httptest.ResponseRecorder {
-	s.mark, _ = s.store.AuditSize(context.Background())
+	size, _ := s.store.AuditSize(context.Background())
+	s.mark.Store(size)
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, httptest.NewRequest(method, target, strings.NewReader(body)))
 	return w
