@@ -90,6 +90,6 @@ func TestGuardIsCheap(t *testing.T) {
 			t.Errorf("%s of processor time a verification", each)
 		}
 	}
-	acceptance.Record(t, acceptance.Row{Area: "Sealing and audit", Number: "≤ 5 ms of processor time a verification", N: n, Failures: over,
+	acceptance.Record(t, acceptance.Row{Area: "Cost of sealing and audit", Number: "≤ 5 ms of processor time a verification", N: n, Failures: over,
 		Result: fmt.Sprintf("%s of processor time a verification, commits of %d audit rows included", each.Round(10*time.Microsecond), auditRows)})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/acceptance"
 	"faceproof/internal/blob"
 	"faceproof/internal/keys"
 	"faceproof/internal/store"
@@ -192,6 +193,7 @@ func TestForeignApps(t *testing.T) {
 	if pairs != 9900 {
 		t.Errorf("%d pairs", pairs)
 	}
+	acceptance.Record(t, acceptance.Row{Area: "Cross-app", N: 2 * pairs, Result: fmt.Sprintf("%d pairs of apps in both generations: each answer is that to an unknown credential, byte for byte", pairs)})
 }
 
 // naive is a store that looks first and writes then. The scheduler is as unkind
