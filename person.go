@@ -43,10 +43,12 @@ type PersonKeys struct {
 // Absent says that there are no keys: not yet, or no more.
 func (k PersonKeys) Absent() bool { return len(k.Identity) == 0 || len(k.Biometric) == 0 }
 
-// KeyedPerson is a person's keys without the person, for rotation.
+// KeyedPerson is a person's keys without the person, for rotation. Place is
+// where the store has them: the order in which they are read and written fastest.
 type KeyedPerson struct {
-	ID   string
-	Keys PersonKeys
+	ID    string
+	Place int64
+	Keys  PersonKeys
 }
 
 // PersonCipher seals and opens the values of one person. What was sealed for

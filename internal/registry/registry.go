@@ -47,9 +47,9 @@ type Store interface {
 	// own yet; Reseal stores one of them sealed anew, unless changed meanwhile.
 	SealedByRing(ctx context.Context, after string, limit int) ([]faceproof.Person, error)
 	Reseal(ctx context.Context, old, p faceproof.Person, a faceproof.AuditEntry) error
-	// KeysNotUnder gives up to limit persons after an id whose keys another
+	// KeysNotUnder gives up to limit persons after a place whose keys another
 	// key-encryption key wraps; PutRewrapped stores them wrapped anew, now[i] for old[i].
-	KeysNotUnder(ctx context.Context, kek, after string, limit int) ([]faceproof.KeyedPerson, error)
+	KeysNotUnder(ctx context.Context, kek string, after int64, limit int) ([]faceproof.KeyedPerson, error)
 	PutRewrapped(ctx context.Context, old, now []faceproof.KeyedPerson) error
 	// DeletePerson deletes all of a person at once, destroys their keys and keeps
 	// the receipt, so that no restore brings them back. CodeNotFound.

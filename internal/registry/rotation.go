@@ -1,7 +1,9 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"sync"
 
 	"faceproof"
 )
@@ -59,32 +61,89 @@ func (l *Local) Rewrap(ctx context.Context, progress func(done int) error) (done
 	if err != nil {
 		return 0, 0, err
 	}
-	for after := ""; ; {
-		some, err := l.c.Store.KeysNotUnder(ctx, kek, after, rewrapBatch)
-		if err != nil || len(some) == 0 {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	// One batch is stored while the next one is wrapped.
+	for b := range l.rewrapped(ctx, kek) {
+		failed += b.failed
+		if b.err != nil {
+			return done, failed, b.err
+		}
+		if err := l.c.Store.PutRewrapped(ctx, b.old, b.now); err != nil {
 			return done, failed, err
 		}
-		var old, now []faceproof.KeyedPerson
-		for _, k := range some {
-			after = k.ID
-			w, same, err := l.c.Keys.Rewrap(ctx, k.ID, k.Keys)
-			if faceproof.ErrorCode(err) == faceproof.CodeInternal {
-				failed++
-				continue
-			}
-			if err != nil {
-				return done, failed, err
-			}
-			if !same {
-				old, now = append(old, k), append(now, faceproof.KeyedPerson{ID: k.ID, Keys: w})
-			}
-		}
-		if err := l.c.Store.PutRewrapped(ctx, old, now); err != nil {
-			return done, failed, err
-		}
-		done += len(now)
+		done += len(b.now)
 		if err := progress(done); err != nil {
 			return done, failed, err
 		}
 	}
+	return done, failed, ctx.Err()
+}
+
+// wrapped is a batch of keys before and after; err ends the rotation.
+type wrapped struct {
+	old, now []faceproof.KeyedPerson
+	failed   int
+	err      error
+}
+
+// rewrapped reads and wraps all that another key wraps, until ctx ends.
+func (l *Local) rewrapped(ctx context.Context, kek string) <-chan wrapped {
+	out := make(chan wrapped)
+	go func() {
+		defer close(out)
+		for after := int64(0); ; {
+			some, err := l.c.Store.KeysNotUnder(ctx, kek, after, rewrapBatch)
+			if err == nil && len(some) == 0 {
+				return
+			}
+			b := wrapped{err: err}
+			if err == nil {
+				after = some[len(some)-1].Place
+				b = l.wrapBatch(ctx, some)
+			}
+			select {
+			case out <- b:
+			case <-ctx.Done():
+				return
+			}
+			if b.err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// rewrapAtOnce is how many wrap a batch together: more than there are
+// processors, since a key service answers over the network.
+const rewrapAtOnce = 8
+
+// wrapBatch wraps keys anew; those that are wrapped so already are left out.
+func (l *Local) wrapBatch(ctx context.Context, some []faceproof.KeyedPerson) wrapped {
+	parts := make([]wrapped, rewrapAtOnce)
+	var all sync.WaitGroup
+	for i := range parts {
+		all.Go(func() {
+			for _, k := range some[i*len(some)/rewrapAtOnce : (i+1)*len(some)/rewrapAtOnce] {
+				w, same, err := l.c.Keys.Rewrap(ctx, k.ID, k.Keys)
+				switch p := &parts[i]; {
+				case faceproof.ErrorCode(err) == faceproof.CodeInternal:
+					p.failed++
+				case err != nil:
+					p.err = err
+					return
+				case !same:
+					p.old, p.now = append(p.old, k), append(p.now, faceproof.KeyedPerson{ID: k.ID, Place: k.Place, Keys: w})
+				}
+			}
+		})
+	}
+	all.Wait()
+	var b wrapped
+	for _, p := range parts {
+		b.old, b.now, b.failed = append(b.old, p.old...), append(b.now, p.now...), b.failed+p.failed
+		b.err = cmp.Or(b.err, p.err)
+	}
+	return b
 }

@@ -164,11 +164,12 @@ func (s *Store) withKeys(ctx context.Context, persons ...faceproof.Person) ([]fa
 	return persons, fail(rows.Err())
 }
 
-// KeysNotUnder gives up to limit persons, by id after the given one, whose keys
-// another key-encryption key wraps.
-func (s *Store) KeysNotUnder(ctx context.Context, kek, after string, limit int) ([]faceproof.KeyedPerson, error) {
-	rows, err := s.keyReader.QueryContext(ctx, `SELECT person_id, identity, biometric, kek FROM person_keys
-		WHERE person_id > $1 AND kek <> $2 AND person_id <> $3 ORDER BY person_id LIMIT $4`, after, kek, decoyID, limit)
+// KeysNotUnder gives up to limit persons, by place after the given one, whose
+// keys another key-encryption key wraps. Places are the order of the file: ids
+// are random, and in their order each batch would touch a page for each person.
+func (s *Store) KeysNotUnder(ctx context.Context, kek string, after int64, limit int) ([]faceproof.KeyedPerson, error) {
+	rows, err := s.keyReader.QueryContext(ctx, `SELECT rowid, person_id, identity, biometric, kek FROM person_keys
+		WHERE rowid > $1 AND kek <> $2 AND person_id <> $3 ORDER BY rowid LIMIT $4`, after, kek, decoyID, limit)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -176,7 +177,7 @@ func (s *Store) KeysNotUnder(ctx context.Context, kek, after string, limit int) 
 	var out []faceproof.KeyedPerson
 	for rows.Next() {
 		var k faceproof.KeyedPerson
-		if err := rows.Scan(&k.ID, &k.Keys.Identity, &k.Keys.Biometric, &k.Keys.KEK); err != nil {
+		if err := rows.Scan(&k.Place, &k.ID, &k.Keys.Identity, &k.Keys.Biometric, &k.Keys.KEK); err != nil {
 			return nil, fail(err)
 		}
 		out = append(out, k)
@@ -188,16 +189,34 @@ func (s *Store) KeysNotUnder(ctx context.Context, kek, after string, limit int) 
 // place of old[i]. Keys that were changed or destroyed meanwhile stay as they
 // are.
 func (s *Store) PutRewrapped(ctx context.Context, old, now []faceproof.KeyedPerson) error {
-	return s.writeTo(ctx, s.keys, func(tx *sql.Tx) error {
+	err := s.writeTo(ctx, s.keys, func(tx *sql.Tx) error {
+		put, err := tx.PrepareContext(ctx, `UPDATE person_keys SET identity = $4, biometric = $5, kek = $6 WHERE rowid = $1 AND person_id = $2 AND identity = $3`)
+		if err != nil {
+			return err
+		}
+		defer put.Close()
 		for i, k := range now {
-			if _, err := tx.ExecContext(ctx, `UPDATE person_keys SET identity = $3, biometric = $4, kek = $5 WHERE person_id = $1 AND identity = $2`,
-				k.ID, old[i].Keys.Identity, k.Keys.Identity, k.Keys.Biometric, k.Keys.KEK); err != nil {
+			if _, err := put.ExecContext(ctx, old[i].Place, k.ID, old[i].Keys.Identity, k.Keys.Identity, k.Keys.Biometric, k.Keys.KEK); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	// Readers that never pause keep SQLite from beginning its log anew, and each
+	// read of theirs searches all of it.
+	if log, err := os.Stat(KeysPath(s.c.Path) + "-wal"); err != nil || log.Size() < maxKeyLog {
+		return nil
+	}
+	_, err = s.keys.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return fail(err)
 }
+
+// maxKeyLog is how long the log of the keys' database gets in a rotation before
+// it waits for readers to begin it anew, bytes: about 100,000 people.
+const maxKeyLog = 32 << 20
 
 // KeyUse counts persons by the key-encryption key of their keys, and those who
 // are still sealed under the ring itself.
