@@ -55,11 +55,18 @@ func (d *Denials) Record(ctx context.Context, e faceproof.AuditEntry, known bool
 		d.mu.Unlock()
 		return nil
 	}
-	if r.over > 0 {
-		e.Detail = fmt.Sprintf("%s, %d more before", e.Detail, r.over)
-		r.over = 0
-	}
+	over := r.over
+	r.over = 0
 	d.mu.Unlock()
+	if over > 0 {
+		e.Detail = fmt.Sprintf("%s, %d more before", e.Detail, over)
+	}
 	e.Action = "denied"
-	return d.log.Audit(ctx, e)
+	err := d.log.Audit(ctx, e)
+	if err != nil { // they are for the next row that can be written
+		d.mu.Lock()
+		r.over += over
+		d.mu.Unlock()
+	}
+	return err
 }
