@@ -170,13 +170,15 @@ func (n *Notary) start(ctx context.Context) error {
 		return err
 	}
 	var odd string
-	for _, text := range known {
+	for i, text := range known {
 		h, err := keys.Open(text)
 		if err != nil {
 			odd = "foreign" // an anchor file of another installation, or another key file
 			continue
 		}
-		n.anchored = max(n.anchored, h.Size)
+		if i < len(n.c.Known) { // the log's own head may be in no anchor yet
+			n.anchored = max(n.anchored, h.Size)
+		}
 		if h.Size > size {
 			odd = "shorter"
 			continue
@@ -200,9 +202,6 @@ func (n *Notary) start(ctx context.Context) error {
 		}
 		n.anchored = 0
 		last = Checkpoint{} // what was signed before binds nobody here
-	}
-	if len(n.c.Known) == 0 {
-		n.anchored = 0
 	}
 	n.last, n.started = last, true
 	return nil

@@ -204,6 +204,22 @@ func TestPutBack(t *testing.T) {
 	}
 }
 
+// A head that was signed and that no anchor took before the server stopped goes
+// there after the next start, though nothing is new.
+func TestAnchorsWhatWasLeft(t *testing.T) {
+	m := fill(t, 20, 10, signer(t, 1)) // heads of 10 and 20
+	path := filepath.Join(t.TempDir(), "anchors")
+	f := File(path)
+	if err := f.Put(ctx, m.heads[0]); err != nil {
+		t.Fatal(err)
+	}
+	n, _ := notary(t, NotaryConfig{Log: m, Anchors: []Anchor{f}, Known: LastHeads(path)})
+	step(t, n, false)
+	if notes, _, err := ReadFile(path); err != nil || len(notes) != 2 || notes[1] != m.heads[1].Note {
+		t.Errorf("%d heads anchored, %v", len(notes), err)
+	}
+}
+
 // A line that a crash has cut short does not spoil the ones after it.
 func TestFileAnchor(t *testing.T) {
 	s := signer(t, 1)
