@@ -46,8 +46,8 @@ func allocated() map[string][2]int64 {
 // of a capture sets up is bounded for each session; what the JPEG decoder and the
 // wrapper of ONNX Runtime allocate is said.
 func TestFrameLoopAllocates(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector allocates")
+	if testing.Short() {
+		t.Skip("-short: the race detector, for one, allocates")
 	}
 	e := facetest.Open(t, "")
 	anna := newScene(t, e, "sample3.jpg", 1599, 430)

@@ -241,8 +241,8 @@ func TestAloud(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if raceDetector && c.name != "live" {
-				t.Skip("too slow under the race detector; the same code runs in the other case")
+			if testing.Short() && c.name != "live" {
+				t.Skip("-short: the same code runs in the other case")
 			}
 			c.run.Reset()
 			frames, sound, tr := c.rd.record(t, s, l.Points)

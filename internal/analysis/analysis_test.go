@@ -79,8 +79,8 @@ func TestSessions(t *testing.T) {
 		{"sun", with(func(s *session) { s.fix = func(p *simcam.Params) { p.Lux, p.Nits = 1500, 150 } }), faceproof.OutcomeInconclusive, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if raceDetector && i%3 != 0 {
-				t.Skip("too slow under the race detector; the same code runs in the other cases")
+			if testing.Short() && i > 0 {
+				t.Skip("-short: the same code runs in the first case")
 			}
 			r.Reset()
 			frames, tr := c.s.film(t, uint64(i))
@@ -184,8 +184,8 @@ func TestBadFrames(t *testing.T) {
 func TestStrongLight(t *testing.T) {
 	for _, pack := range facetest.Packs {
 		t.Run(pack, func(t *testing.T) {
-			if raceDetector {
-				t.Skip("too slow under the race detector; TestSessions runs the same code")
+			if testing.Short() {
+				t.Skip("-short: TestSessions runs the same code")
 			}
 			e := facetest.Open(t, pack)
 			for i, s := range []*scene{newScene(t, e, "sample3.jpg", 1599, 430), newScene(t, e, "sample3.jpg", 688, 465)} {

@@ -22,7 +22,7 @@ func TestLight(t *testing.T) {
 		lux, fps float64
 		want     faceproof.Light
 	}{{100, 15, faceproof.LightEnough}, {300, 15, faceproof.LightEnough}, {20_000, 15, faceproof.LightWeak}, {200, 30, faceproof.LightEnough}} {
-		if raceDetector && i > 0 {
+		if testing.Short() && i > 0 {
 			break // the same code
 		}
 		ch := challenge(t, uint64(i))

@@ -73,8 +73,8 @@ func marks(t capture.Transcript) (neutral, first float64) {
 // colours are blurred or dark is one to try again, with the advice that helps, and
 // accuses nobody (simulated). One good frame is enough.
 func TestPoorCapture(t *testing.T) {
-	if raceDetector {
-		t.Skip("too slow under the race detector; TestSessions runs the same code")
+	if testing.Short() {
+		t.Skip("-short: TestSessions runs the same code")
 	}
 	e := facetest.Open(t, "")
 	anna := newScene(t, e, "sample3.jpg", 1599, 430)
@@ -163,8 +163,8 @@ func TestProbeTakesGoodFrames(t *testing.T) {
 // however short, also where a mean of both would resemble both; and a second face
 // and an empty chair are no verification (simulated).
 func TestContinuity(t *testing.T) {
-	if raceDetector {
-		t.Skip("too slow under the race detector; TestSessions runs the same code")
+	if testing.Short() {
+		t.Skip("-short: TestSessions runs the same code")
 	}
 	e := facetest.Open(t, "")
 	anna, ben := newScene(t, e, "sample3.jpg", 1599, 430), newScene(t, e, "sample3.jpg", 688, 465)

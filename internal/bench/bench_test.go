@@ -73,6 +73,9 @@ func TestThisMachine(t *testing.T) {
 
 // One session on the real networks: every stage is there, and it passes.
 func TestMeasure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	e := facetest.Open(t, "")
 	ctx := context.Background()
 	dir := t.TempDir()

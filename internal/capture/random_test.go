@@ -13,7 +13,7 @@ const maxSteps = 400
 
 func TestSessionHoldsAgainstRandomClients(t *testing.T) {
 	n, seed := 100_000, uint64(20261122)
-	if raceEnabled || testing.Short() {
+	if testing.Short() {
 		n = 10_000
 	}
 	var complete, ended, retried, declined, read int

@@ -29,7 +29,7 @@ func freshness(t testing.TB, ch faceproof.FlashChallenge, tl Timeline, s Series,
 // and neutral light. Were it not, the false accept rate would not be alpha.
 func TestCalibration(t *testing.T) {
 	n := 999
-	if raceDetector {
+	if testing.Short() {
 		n = 99
 	}
 	const sessions = 2400
@@ -72,7 +72,7 @@ func TestCalibration(t *testing.T) {
 // p stays exact for every plan and number of candidates, and more colours say more
 // (simulated).
 func TestPlansAreCalibrated(t *testing.T) {
-	if raceDetector || testing.Short() {
+	if testing.Short() {
 		t.Skip("takes seconds of simulation")
 	}
 	const sessions = 300
@@ -147,7 +147,7 @@ func binomialInterval(n int, a float64) (lo, hi int) {
 // allows, and their latency and amplitude are measured.
 func TestPower(t *testing.T) {
 	sessions := 60
-	if raceDetector {
+	if testing.Short() {
 		sessions = 12
 	}
 	failed, late := 0, 0

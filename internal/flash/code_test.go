@@ -100,7 +100,7 @@ func TestGentleColours(t *testing.T) {
 // distribution.
 func TestGentleGenerator(t *testing.T) {
 	n := 100_000
-	if raceDetector {
+	if testing.Short() {
 		n = 5_000
 	}
 	src, r := seeded(21), rand.New(rand.NewPCG(21, 1))
@@ -219,7 +219,7 @@ func TestCodeCalibration(t *testing.T) {
 	if os.Getenv("FACEPROOF_MEASURE") != "" {
 		sessions = 520
 	}
-	if raceDetector || testing.Short() {
+	if testing.Short() {
 		sessions = 40
 	}
 	var p []float64

@@ -89,6 +89,9 @@ func another(r *rand.Rand, name string) string {
 // security.md §5, "Names": a name is found again however it is written, another is
 // not; FACEPROOF_MEASURE=1 enrols all of them, else every hundredth.
 func TestFiveThousandNames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	const n = 5000
 	every := 100
 	if os.Getenv("FACEPROOF_MEASURE") != "" {

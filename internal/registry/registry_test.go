@@ -367,6 +367,9 @@ func TestSwappedRowsAreRefused(t *testing.T) {
 
 // T17: the database holds no name, number or template, in any usual spelling.
 func TestDatabaseHoldsNoPlainText(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	f := fresh(t)
 	canaries := [][]byte{}
 	for i := range 200 {

@@ -78,6 +78,9 @@ func TestMatrix(t *testing.T) {
 // The control: a role too many on one route, a check of the app that is left
 // out, and a route that is open are noticed.
 func TestMatrixControl(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	for pattern, change := range map[string]func(*access){
 		"GET /v1/admin/audit":               func(a *access) { a.roles = overseers },
 		"POST /v1/admin/apps/{app}/quota":   func(a *access) { a.app, a.own = false, true },

@@ -68,6 +68,9 @@ func TestLogInjection(t *testing.T) {
 // Ten thousand hostile texts where the database is asked by what a client says:
 // nothing is found, and nothing is changed.
 func TestSQLInjection(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	const n, seed = 10_000, 28
 	p := newPeople(t)
 	ctx := t.Context()

@@ -30,6 +30,9 @@ func openMAC(t testing.TB, path string) *Store {
 // it is read, by id, by its credential, and when it is redeemed. What changes in
 // an honest life is not refused.
 func TestChangedDecisions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	const rows = 1000
 	s := openMAC(t, filepath.Join(t.TempDir(), "db"))
 	must(t, s.CreateApp(ctx, faceproof.App{ID: app1, Name: "shop", Notice: faceproof.Notice{Handler: "h", RetentionDays: 30}}, []byte("h")))

@@ -48,6 +48,9 @@ func enrolMany(t *testing.T, s *Store, from, to int) {
 // From 79,999 people to 100,001 and back, each level is told once, when it is
 // reached, and again when it is reached again; the last one's time stays.
 func TestPeopleLevels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	var log bytes.Buffer
 	now := time.UnixMilli(t0)
 	s, err := Open(ctx, Config{Path: filepath.Join(t.TempDir(), "db"), Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(&log, nil))})

@@ -19,6 +19,9 @@ import (
 // Who was touched between two moments, against what the test wrote down while
 // it made the rows. FACEPROOF_MEASURE=1 makes a million of them.
 func TestTouchedBetween(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	rows, people := 3000, 300
 	if os.Getenv("FACEPROOF_MEASURE") != "" {
 		rows, people = 1_000_000, 20_000

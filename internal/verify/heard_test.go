@@ -215,6 +215,9 @@ func talker(r *rand.Rand, who, digit uint64) utterance {
 // that reads again, even the same digits, is not, no more than another's: marks of
 // sound are no voiceprint.
 func TestHeardBefore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	l := listener{&Service{cfg: Config{Keys: fakeKeys{}}}}
 	r := rand.New(rand.NewPCG(1, 6))
 	read := func(who uint64, number [6]uint64) utterance {

@@ -163,7 +163,7 @@ func (c *caller) redeem() {
 // are closed and the retention has run, nothing stays in the middle.
 func TestRandomCalls(t *testing.T) {
 	n, seed := 10_000, uint64(20261122)
-	if raceEnabled || testing.Short() {
+	if testing.Short() {
 		n = 1_000
 	}
 	if os.Getenv("FACEPROOF_MEASURE") != "" {

@@ -159,6 +159,9 @@ func TestIndexFails(t *testing.T) {
 // again compressed anew, every one is known; 200 others of the same size are
 // not. 32 more bits in each similarity hash, as of another day, are no copy.
 func TestIndexOnRealStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	const n = 200
 	w, stop := realWorld(t, t.TempDir())
 	defer stop()

@@ -75,6 +75,9 @@ func (s *shop) open(page, verifyID, visitor string) *httptest.ResponseRecorder {
 // others as a link, 500 times. None of them opens it, and they learn nothing;
 // the browser that it was made for does, and its capture is not disturbed.
 func TestHandOver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	s := newShop(t, 2, itself)
 	page, foreign := s.page(0), s.page(1)
 	unknown := s.open(page, "x", "")

@@ -14,6 +14,9 @@ import (
 // which no page can prove anything. The first one may load its page again, and
 // is not disturbed.
 func TestLinkIsOpenedOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	s := newShop(t, 2, itself)
 	unknown := s.open(s.page(0), "x", "")
 	const links = 500

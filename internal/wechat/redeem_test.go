@@ -155,6 +155,9 @@ func (s *shop) passed2(app, n int) (body, id string) {
 // each generation. None gets through, the bytes are those of a credential that
 // never was, and afterwards every owner still gets its own.
 func TestForeignApps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	const apps = 100
 	s := newShop(t, apps, itself)
 	var one, two [apps]string

@@ -27,6 +27,9 @@ func (dropped) Write([]byte) (int, error) { return 0, errors.New("connection res
 // security.md section 2.3: the answer is lost after the commit. However often
 // the business asks again, it gets that answer, marked, and it was redeemed once.
 func TestLostAnswer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	s := newShop(t, 2, itself)
 	one, id1 := s.passedID(0, 0)
 	two, id2 := s.passed2(0, 0)
@@ -205,6 +208,9 @@ func TestMismatchesBeforeTheCapture(t *testing.T) {
 // security.md T13: a client that makes up a verify_result has told the backend
 // nothing: 10,000 of them are all refused, with the one answer.
 func TestForgedCredentials(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: one call after another")
+	}
 	s := newShop(t, 1, itself)
 	real := s.passed1(0, 0)
 	unknown := s.ask(0, "getinfo", `{"verify_result":"`+strings.Repeat("A", 128)+`"}`)

@@ -1,6 +1,0 @@
-//go:build race
-
-package capture
-
-// raceEnabled shortens what is slow under the race detector.
-const raceEnabled = true

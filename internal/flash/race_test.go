@@ -1,6 +1,0 @@
-//go:build race
-
-package flash
-
-// raceDetector: the statistical tests take fewer candidates and sessions.
-const raceDetector = true

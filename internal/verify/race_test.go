@@ -1,6 +1,0 @@
-//go:build race
-
-package verify
-
-// raceEnabled shortens what is slow under the race detector.
-const raceEnabled = true
