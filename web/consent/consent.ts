@@ -67,6 +67,10 @@ async function ask<T>(method: 'POST' | 'DELETE'): Promise<T | null> {
 }
 
 async function read(quiet = false): Promise<void> {
+  if (!quiet) {
+    given = null; // of another receipt, perhaps
+    speak();
+  }
   const found = await ask<Given>('POST');
   if (!found) return;
   given = found;
@@ -86,7 +90,16 @@ async function withdraw(): Promise<void> {
   if (said) tell(said.key, said.values);
 }
 
-at<HTMLInputElement>('con-code').value = decodeURIComponent(location.hash.slice(1));
+/** The receipt in the address; one that was mangled on its way stays as it is, to be put right by hand. */
+function receiptOf(hash: string): string {
+  try {
+    return decodeURIComponent(hash);
+  } catch {
+    return hash;
+  }
+}
+
+at<HTMLInputElement>('con-code').value = receiptOf(location.hash.slice(1));
 at('con-lang').addEventListener('click', () => { lang = lang === 'zh' ? 'en' : 'zh'; speak(); });
 at('con-read').addEventListener('click', () => void read());
 at('con-withdraw').addEventListener('click', () => void withdraw());

@@ -70,7 +70,7 @@ const screens: Record<Screen, (s: State, c: Setting) => HTMLElement[]> = {
   ],
   trouble: (s, c) => [
     mark('!'), head(c.say('trouble.title')), h('p', {}, c.say(s.trouble ?? 'trouble.unknown')),
-    row(button(c, 'close', 'fp-done', { type: 'done' }), other(c)),
+    row(button(c, 'close', 'fp-done', { type: 'done' }), other(c)), ...receipt(s, c),
   ],
   closed: () => [],
 };
@@ -92,7 +92,7 @@ function other(c: Setting, key: TextKey = 'other'): HTMLButtonElement {
   return button(c, key, 'fp-other', { type: 'decline' }, 'other');
 }
 
-/** The person's receipt, and the way to withdraw: one tap here and one there. */
+/** The person's receipt, and the way to withdraw, wherever a session ends after the consent: one tap here and one there. */
 function receipt(s: State, c: Setting): HTMLElement[] {
   const code = s.welcome?.receipt;
   if (!code) return [];
@@ -204,7 +204,7 @@ function alternative(s: State, c: Setting): HTMLElement[] {
   return [
     head(c.say('alt.title')),
     h('p', { 'data-testid': 'fp-alternative' }, c.say('alt.body', { methods: notice.alternative })),
-    row(...buttons),
+    row(...buttons), ...receipt(s, c),
   ];
 }
 

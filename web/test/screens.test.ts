@@ -204,10 +204,11 @@ test('who is under 14 where the app refuses sees the other way first, and no con
   }
 });
 
-test('the result gives the receipt and the way to withdraw', () => {
+test('wherever it ends after the consent, the receipt and the way to withdraw are there', () => {
   const welcome = { receipt: 'AAAA-BBBB' } as Welcome;
-  for (const screen of ['pass', 'fail'] as const) {
+  for (const screen of ['pass', 'fail', 'trouble', 'alternative'] as const) {
     const { all } = shown({ ...begin(), screen, welcome }, WHOM, 'en');
+    assert(all.find('fp-withdraw'), screen);
     assert.equal(all.find('fp-withdraw')!.attributes['href'], 'https://s/consent/#AAAA-BBBB');
     assert(all.find('fp-receipt')!.textContent.includes('AAAA-BBBB'));
     assert.equal(shown({ ...begin(), screen }, WHOM, 'en').all.find('fp-receipt'), undefined, 'an older server');
