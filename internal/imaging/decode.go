@@ -2,7 +2,6 @@ package imaging
 
 import (
 	"bytes"
-	"errors"
 	"image"
 	"image/png"
 
@@ -53,10 +52,7 @@ func decode(into *Image, data []byte, l Limits) (*Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		k := l.shrink(info.W, info.H)
-		src, shrunk, held, err := decodeJPEG(data, &info, k)
-		defer held.release()
-		return finish(into, src, err, k/shrunk, orientation(info.exif))
+		return decodeJPEG(into, data, &info, l.shrink(info.W, info.H))
 	case isPNG(data):
 		info, err := checkPNG(data, l)
 		if err != nil {
@@ -88,9 +84,6 @@ var foreign = []struct {
 // finish averages k × k pixels into one and turns the picture upright.
 func finish(into *Image, src image.Image, err error, k, orient int) (*Image, error) {
 	if err != nil {
-		if e := (*faceproof.Error)(nil); errors.As(err, &e) {
-			return nil, err
-		}
 		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the picture is damaged", Err: err}
 	}
 	toRGB(into, src, k)

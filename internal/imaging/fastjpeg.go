@@ -10,34 +10,40 @@ import (
 	"faceproof"
 )
 
-// decodeJPEG decodes a picture whose header CheckJPEG has read; k is by how much the
-// caller will shrink it. The result is 1/shrunk of the picture's size, shrunk being
-// k or 1. The lease is to be released when the caller is done with src.
+// decodeJPEG decodes a picture whose header CheckJPEG has read, k times smaller.
 //
 // Two decoders read it. The fast one takes the pictures that cameras and canvases
 // make, and takes damaged ones too, as far as they go; so whatever it does not
 // finish, and everything unusual, goes to the strict one of the standard library,
 // whose word counts.
-func decodeJPEG(data []byte, info *JPEGInfo, k int) (src image.Image, shrunk int, held lease, err error) {
+func decodeJPEG(into *Image, data []byte, info *JPEGInfo, k int) (*Image, error) {
 	if info.usual() {
-		if k != 2 && k != 4 { // the shrinks that happen inside the inverse transform, which averages the same blocks
-			shrunk = 1
-		} else {
-			shrunk = k
+		if m := decodeUsual(into, data, info, k); m != nil {
+			return m, nil
 		}
-		held = acquire(info.memory()/(shrunk*shrunk) + len(data)) // it copies the file
-		if src := decodeFast(data, info, shrunk); src != nil {
-			return src, shrunk, held, nil
-		}
-		held.release()
 	}
-	held = acquire(info.memory())
+	defer acquire(info.memory()).release()
 	// The decoder must have read the same header as we did.
 	if c, err := jpeg.DecodeConfig(bytes.NewReader(data)); err != nil || c.Width != info.W || c.Height != info.H {
-		return nil, 1, held, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the JPEG header is malformed", Err: err}
+		return nil, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "image", Message: "the JPEG header is malformed", Err: err}
 	}
-	src, err = jpeg.Decode(bytes.NewReader(data))
-	return src, 1, held, err
+	src, err := jpeg.Decode(bytes.NewReader(data))
+	return finish(into, src, err, k, orientation(info.exif))
+}
+
+// decodeUsual is decodeJPEG by the fast decoder; nil where it did not finish.
+func decodeUsual(into *Image, data []byte, info *JPEGInfo, k int) *Image {
+	shrunk := 1
+	if k == 2 || k == 4 { // the shrinks that happen inside the inverse transform, which averages the same blocks
+		shrunk = k
+	}
+	defer acquire(info.memory()/(shrunk*shrunk) + len(data)).release() // it copies the file
+	src := decodeFast(data, info, shrunk)
+	if src == nil {
+		return nil
+	}
+	m, _ := finish(into, src, nil, k/shrunk, orientation(info.exif))
+	return m
 }
 
 // usual says whether the picture is of the kind that decodeFast takes: baseline,
@@ -46,10 +52,13 @@ func (info *JPEGInfo) usual() bool {
 	return !info.Progressive && info.common && info.huffman && info.ended && !info.foreignColour
 }
 
+// baseline is the fast decoder; a test puts another in its place.
+var baseline = jpegn.Decode
+
 // decodeFast gives the picture at 1/k of its size, or nil when it could not read it to
 // its end.
 func decodeFast(data []byte, info *JPEGInfo, k int) image.Image {
-	src, err := jpegn.Decode(bytes.NewReader(data), &jpegn.Options{ScaleDenom: k})
+	src, err := baseline(bytes.NewReader(data), &jpegn.Options{ScaleDenom: k})
 	if err != nil {
 		return nil
 	}

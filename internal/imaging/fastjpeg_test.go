@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"image"
 	"image/jpeg"
+	"io"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/gen2brain/jpegn"
 
 	"faceproof/internal/imaging/imagingtest"
 )
@@ -153,6 +156,25 @@ func TestChangedBytes(t *testing.T) {
 	}
 	if fastOnly > 2000/20 {
 		t.Errorf("%d taken that the standard library refuses", fastOnly)
+	}
+}
+
+// What a decoder holds is given back when it panics: an upload's handler goes on
+// after a panic, and the next picture must not wait for ever.
+func TestPanicGivesBack(t *testing.T) {
+	fast := baseline
+	defer func() { baseline = fast }()
+	baseline = func(io.Reader, ...*jpegn.Options) (image.Image, error) { panic("a decoder's mistake") }
+	data := encodeJPEG(t, scene(1600, 1200), 90) // large enough to be counted in memory
+	for range cap(processor) {
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = Decode(data, PhotoLimits)
+			t.Error("no panic")
+		}()
+	}
+	if len(processor) != 0 || memory.used != 0 {
+		t.Fatalf("%d of %d processors and %d bytes are held", len(processor), cap(processor), memory.used)
 	}
 }
 
