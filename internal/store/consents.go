@@ -90,8 +90,8 @@ func (s *Store) Withdraw(ctx context.Context, personIndex, subjectIndex []byte, 
 		if err := endSessions(ctx, tx, `subject_index = $1`, subjectIndex, "", a); err != nil {
 			return err
 		}
-		pictures, err = ids(ctx, tx, `UPDATE verifications SET portrait = 2, portrait_due = $2 WHERE subject_index = $1 AND portrait = 1 RETURNING id`, subjectIndex, w.At)
-		for _, id := range pictures {
+		portraits, err := ids(ctx, tx, `UPDATE verifications SET portrait = 2, portrait_due = $2 WHERE subject_index = $1 AND portrait = 1 RETURNING id`, subjectIndex, w.At)
+		for _, id := range portraits {
 			if err == nil {
 				err = addAudit(ctx, tx, faceproof.AuditEntry{At: a.At, Actor: a.Actor, Action: "portrait.delete", Object: id})
 			}
@@ -100,8 +100,7 @@ func (s *Store) Withdraw(ctx context.Context, personIndex, subjectIndex []byte, 
 			return err
 		}
 		// A recording for getvideo is no column; whoever was captured may have one.
-		more, err := ids(ctx, tx, `SELECT id FROM verifications WHERE subject_index = $1 AND state IN ('decided', 'redeemed')`, subjectIndex)
-		pictures = more
+		pictures, err = ids(ctx, tx, `SELECT id FROM verifications WHERE subject_index = $1 AND state IN ('decided', 'redeemed')`, subjectIndex)
 		return err
 	})
 	return out, pictures, err
@@ -115,6 +114,11 @@ func endSessions(ctx context.Context, tx *sql.Tx, where string, subject []byte, 
 	}
 	ended, err := ids(ctx, tx, `UPDATE verifications SET state = 'ended', end_reason = $2, finished_at = $3
 		WHERE `+where+` AND state IN ('created', 'capturing', 'captured') RETURNING id`, key, string(faceproof.ReasonCancelled), a.At)
+	for _, id := range ended {
+		if err == nil {
+			err = addEvent(ctx, tx, id, faceproof.EventEnded, a.At)
+		}
+	}
 	for _, id := range ended {
 		if err == nil {
 			err = addAudit(ctx, tx, faceproof.AuditEntry{At: a.At, Actor: a.Actor, Action: "verification.end", Object: id, Detail: "withdrawn"})

@@ -66,6 +66,11 @@ func (s *Store) endOverdue(ctx context.Context, now int64) (int, error) {
 			return err
 		}
 		n = max(len(late), len(left))
+		for _, id := range left {
+			if err := addEvent(ctx, tx, id, faceproof.EventEnded, now); err != nil {
+				return err
+			}
+		}
 		for _, id := range append(late, left...) {
 			if err := addAudit(ctx, tx, retention(now, "verification.end", id, string(faceproof.ReasonTimeout))); err != nil {
 				return err

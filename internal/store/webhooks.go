@@ -50,12 +50,13 @@ func (s *Store) Webhook(ctx context.Context, id faceproof.AppID) (w faceproof.We
 }
 
 // addEvent puts an event of a verification into the outbox, in the transaction
-// of what it tells. An app without a webhook has none.
+// of what it tells. An app without a webhook has none, nor has a verification
+// that nobody began.
 func addEvent(ctx context.Context, tx *sql.Tx, verification, kind string, at int64) error {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	_, err := tx.ExecContext(ctx, `INSERT INTO webhook_events (id, app_id, verification_id, out_seq_no, kind, state, created_at, due_at)
-		SELECT $1, v.app_id, v.id, v.out_seq_no, $2, 'waiting', $3, $3 FROM verifications v JOIN webhooks w ON w.app_id = v.app_id WHERE v.id = $4`,
+		SELECT $1, v.app_id, v.id, v.out_seq_no, $2, 'waiting', $3, $3 FROM verifications v JOIN webhooks w ON w.app_id = v.app_id WHERE v.id = $4 AND v.started_at > 0`,
 		"evt_"+hex.EncodeToString(b[:]), kind, at, verification)
 	return err
 }

@@ -26,7 +26,8 @@ func TestEventsGoWithDecisions(t *testing.T) {
 	decided(t, s, "v1", app1)
 	decided(t, s, "v2", app2)
 	must(t, s.CreateVerification(ctx, newVerification("v3", app1), entry("create")))
-	must(t, s.Advance(ctx, "v3", faceproof.StateCreated, faceproof.StateEnded, nil, faceproof.ReasonTimeout, t0+5, entry("end")))
+	must(t, second(s.BeginCapture(ctx, "v3", []byte("token-v3"), faceproof.Consent{Notice: "c"}, t0+1, entry("begin"))))
+	must(t, s.Advance(ctx, "v3", faceproof.StateCapturing, faceproof.StateEnded, nil, faceproof.ReasonTimeout, t0+5, entry("end")))
 	// The credential is another's, so nothing of this decision may stay.
 	must(t, s.CreateVerification(ctx, newVerification("v4", app1), entry("create")))
 	must(t, second(s.BeginCapture(ctx, "v4", []byte("token-v4"), faceproof.Consent{Notice: "c"}, t0+1, entry("begin"))))
