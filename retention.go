@@ -21,9 +21,12 @@ const (
 	RetainDecision RetentionClass = "decision"
 	// RetainConsent: what the person agreed to, and when.
 	RetainConsent RetentionClass = "consent"
-	// RetainAudit: who did what, without names. Its entries are leaves of one
-	// tree that proves that none is missing, so none is taken out.
+	// RetainAudit: who did what, without names. Entries go from the oldest on;
+	// their hashes stay, so that the log still proves what it holds.
 	RetainAudit RetentionClass = "audit"
+	// RetainProof: hashes of audit entries, the tree over them and its signed
+	// heads. Nobody is named in them, and no entry can be read from them.
+	RetainProof RetentionClass = "proof"
 	// RetainMarks: keyed hashes of frames and sounds, by which a replay is known.
 	RetainMarks RetentionClass = "marks"
 	// RetainCounters: attempts and calls that count against a budget.
@@ -40,6 +43,11 @@ const (
 )
 
 const day = 24 * time.Hour
+
+// MinAuditDays is how long an audit entry is kept at least: three years, as
+// records of processing must be (PIPL Art. 56). Whoever checks the log holds the
+// removal of an entry against it.
+const MinAuditDays = 1095
 
 // RetentionRule says how long a class is kept.
 type RetentionRule struct {
@@ -66,7 +74,8 @@ func RetentionRules() []RetentionRule {
 		{Class: RetainEvidence, Limit: 365 * day, MinDays: 1, MaxDays: 3650, PerApp: true, From: "the end of the verification"},
 		{Class: RetainDecision, Limit: 3650 * day, MinDays: 1, MaxDays: 3650, PerApp: true, From: "the end of the verification"},
 		{Class: RetainConsent, Limit: 1095 * day, MinDays: 1, MaxDays: 3650, PerApp: true, From: "the consent"},
-		{Class: RetainAudit, From: "never: the log proves that it is whole"},
+		{Class: RetainAudit, Limit: MinAuditDays * day, MinDays: MinAuditDays, MaxDays: 3650, From: "the end of the half hour of the entry"},
+		{Class: RetainProof, From: "never: what is kept of the log would prove nothing"},
 		{Class: RetainMarks, Limit: 30 * day, MinDays: 1, MaxDays: 30, From: "the capture"},
 		{Class: RetainCounters, Limit: 2 * day, From: "the attempt, or the end of the day of the calls"},
 		{Class: RetainLocks, Limit: 365 * day, MinDays: 30, MaxDays: 3650, From: "the last failure"},

@@ -252,6 +252,9 @@ func moment(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC33
 
 func writeAuditReport(w io.Writer, r audit.Report, torn int) {
 	fmt.Fprintf(w, "records: %d, root %s\nsigned heads that fit: %d of the log, %d kept elsewhere\n", r.Records, r.Root, r.Heads, r.Anchors)
+	if r.Pruned > 0 {
+		fmt.Fprintf(w, "pruned: the first %d, all of %s or before, as their time was over; their hashes fit\n", r.Pruned, moment(r.PrunedBefore))
+	}
 	if r.Signed > 0 {
 		fmt.Fprintf(w, "signed: the first %d, at %s; %d are newer\n", r.Signed, moment(r.Last), r.Records-r.Signed)
 	} else {
@@ -350,7 +353,7 @@ func exportLog(ctx context.Context, database string, to io.Writer, csv bool) err
 		notes[h.Size] = h.Note
 	}
 	var out interface {
-		Add(audit.Record) error
+		Add(audit.Row) error
 		Close() error
 	} = audit.NewExporter(to, notes)
 	if csv {
@@ -358,7 +361,7 @@ func exportLog(ctx context.Context, database string, to io.Writer, csv bool) err
 			return err
 		}
 	}
-	if err := v.Each(ctx, func(r audit.Row) error { return out.Add(r.Record) }); err != nil {
+	if err := v.Each(ctx, out.Add); err != nil {
 		return err
 	}
 	return out.Close()
@@ -400,7 +403,7 @@ func prove(ctx context.Context, s *store.Store, ring *keys.Ring, id string) (aud
 		return audit.Proof{}, err
 	}
 	if len(records) == 0 {
-		return audit.Proof{}, faceproof.Errorf(faceproof.CodeNotFound, "", "the audit log has no such record")
+		return audit.Proof{}, noRecord(ctx, s)
 	}
 	if err := signLog(ctx, s, ring, true); err != nil {
 		return audit.Proof{}, err
@@ -418,4 +421,16 @@ func prove(ctx context.Context, s *store.Store, ring *keys.Ring, id string) (aud
 		p.Records = append(p.Records, one)
 	}
 	return p, nil
+}
+
+// noRecord says that there is no such record, and what is no longer kept.
+func noRecord(ctx context.Context, s *store.Store) error {
+	pruned, err := s.AuditPruned(ctx)
+	if err != nil {
+		return err
+	}
+	if pruned.To > 0 {
+		return faceproof.Errorf(faceproof.CodeNotFound, "", "the audit log has no such record; those up to %d, of %s or before, are no longer kept", pruned.To, moment(pruned.Before))
+	}
+	return faceproof.Errorf(faceproof.CodeNotFound, "", "the audit log has no such record")
 }

@@ -60,7 +60,7 @@ func (m *memory) Audit(_ context.Context, e faceproof.AuditEntry) error {
 	}
 	r := Record{int64(len(m.rows) + 1), Clean(e)}
 	stored, err := Append(r, m)
-	m.rows = append(m.rows, Row{r, stored})
+	m.rows = append(m.rows, Row{Record: r, Stored: stored})
 	return err
 }
 func (m *memory) AuditSize(context.Context) (int64, error) { return int64(len(m.rows)), m.failed }
@@ -114,7 +114,7 @@ func (m *memory) export(t testing.TB) []byte {
 	var b bytes.Buffer
 	e := NewExporter(&b, notes)
 	for _, r := range m.rows {
-		if err := e.Add(r.Record); err != nil {
+		if err := e.Add(r); err != nil {
 			t.Fatal(err)
 		}
 	}

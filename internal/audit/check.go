@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"faceproof"
 
@@ -21,6 +22,7 @@ const (
 	Fork      = "fork"      // a head that was signed over another history
 	Truncated = "truncated" // a head that was signed over more records than there are
 	Format    = "format"    // what cannot be read
+	Unlawful  = "pruned"    // a record that is gone and must not be, or the other way round
 )
 
 // maxProblems bounds a report; what is over it is counted.
@@ -44,6 +46,9 @@ type Report struct {
 	Last    int64  `json:"last,omitempty"`  // time of that head, unix milliseconds
 	Fixed   int64  `json:"fixed,omitempty"` // records that a head kept elsewhere covers
 
+	Pruned       int64 `json:"pruned,omitempty"`        // records whose content is gone, the first ones; their hashes are checked
+	PrunedBefore int64 `json:"pruned_before,omitempty"` // they were written at this time or earlier, unix milliseconds
+
 	Count    int       `json:"problem_count"`
 	Problems []Problem `json:"problems,omitempty"` // the first fifty
 }
@@ -59,9 +64,12 @@ type Head struct {
 }
 
 // Checker reads a log once, from its first record on, and compares it with
-// every head that is known of it. It needs memory for the heads alone.
+// every head that is known of it. It needs memory for the heads, and for the
+// records that say what was pruned, alone.
 type Checker struct {
+	Now     func() time.Time // nil: time.Now
 	keys    Keys
+	pruned  prunings
 	heads   []openHead // by size
 	tree    Frontier
 	lost    bool // a number was missing: no root can be right from there on
@@ -120,9 +128,17 @@ func (c *Checker) Add(r Row) {
 		return
 	}
 	leaf := r.Hash()
-	if len(r.Stored) > 0 && r.Stored[0] != leaf {
+	switch {
+	case r.Pruned && (len(r.Stored) == 0 || !c.prunedNext()):
+		c.problem(Missing, r.Seq, "log", fmt.Sprintf("record %d has no content", r.Seq))
+		c.lost = true
+	case r.Pruned:
+		leaf = r.Stored[0]
+	case len(r.Stored) > 0 && r.Stored[0] != leaf:
 		c.problem(Changed, r.Seq, "log", fmt.Sprintf("record %d was changed", r.Seq))
 		leaf = r.Stored[0] // the tree may be right all the same, and then the others can be judged
+	default:
+		c.says(r.Record)
 	}
 	done := c.tree.Add(leaf)
 	if !c.lost && !slices.Equal(done, r.Stored) {
@@ -131,11 +147,32 @@ func (c *Checker) Add(r Row) {
 	c.meet()
 }
 
+// prunedNext counts a pruned record; false: there are records with content
+// before it, or some are missing.
+func (c *Checker) prunedNext() bool {
+	if c.lost || c.pruned.leading != c.checked-1 {
+		return false
+	}
+	c.pruned.leading++
+	return true
+}
+
+// says remembers what a record says was pruned.
+func (c *Checker) says(r Record) {
+	if err := c.pruned.note(r); err != nil {
+		c.problem(Format, r.Seq, "log", fmt.Sprintf("record %d does not say what was pruned", r.Seq))
+	}
+}
+
 // AddLine checks the next line of an export: a record, or a head over the
 // records before it.
 func (c *Checker) AddLine(line []byte) {
 	if bytes.HasPrefix(line, []byte(`{"checkpoint":`)) {
 		c.addHead(line)
+		return
+	}
+	if bytes.HasPrefix(line, []byte(leafStart)) {
+		c.addLeaf(line)
 		return
 	}
 	r, err := ParseLine(line)
@@ -147,7 +184,25 @@ func (c *Checker) AddLine(line []byte) {
 	if !c.follows(r.Seq) {
 		return
 	}
+	c.says(r)
 	c.tree.Add(tlog.RecordHash(line))
+	c.meet()
+}
+
+func (c *Checker) addLeaf(line []byte) {
+	seq, leaf, ok := parseLeafLine(line)
+	if !ok {
+		c.problem(Format, c.checked+1, "log", fmt.Sprintf("the line after record %d is no hash", c.checked))
+		c.lost = true
+		return
+	}
+	if !c.follows(seq) {
+		return
+	}
+	if !c.prunedNext() {
+		c.problem(Missing, seq, "log", fmt.Sprintf("record %d has no content", seq))
+	}
+	c.tree.Add(leaf)
 	c.meet()
 }
 
@@ -189,6 +244,7 @@ func (c *Checker) compare(h openHead) {
 		c.report.Fixed = h.Size
 	}
 	c.report.Signed, c.report.Last = h.Size, h.At
+	c.pruned.heads = append(c.pruned.heads, signedAt{h.Size, h.At})
 }
 
 // Problem records what a reader of the log found before it could be added.
@@ -206,6 +262,11 @@ func (c *Checker) Finish(size int64) Report {
 		c.problem(Truncated, h.Size, h.Source, fmt.Sprintf("a head of %d records was signed, and there are %d", h.Size, c.checked))
 	}
 	c.heads = nil
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.pruned.unlawful(c.Now().UnixMilli(), func(seq int64, text string) { c.problem(Unlawful, seq, "log", text) })
+	c.report.Pruned, c.report.PrunedBefore = c.pruned.leading, c.pruned.last().Before
 	c.report.Records, c.report.Root = c.checked, c.tree.Root().String()
 	return c.report
 }

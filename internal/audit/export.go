@@ -13,8 +13,8 @@ import (
 )
 
 // Exporter writes a log as JSON lines: each record's own line, and each signed
-// head after the last record that it covers. Such a file can be checked without
-// the server (Checker.AddLine).
+// head after the last record that it covers; of a pruned record its hash. Such a
+// file can be checked without the server (Checker.AddLine).
 type Exporter struct {
 	w     *bufio.Writer
 	heads map[int64][]byte
@@ -30,8 +30,12 @@ func NewExporter(w io.Writer, notes map[int64]string) *Exporter {
 }
 
 // Add writes the next record.
-func (e *Exporter) Add(r Record) error {
-	_, err := e.w.Write(append(r.Line(), '\n'))
+func (e *Exporter) Add(r Row) error {
+	line := r.Line()
+	if r.Pruned && len(r.Stored) > 0 {
+		line = leafLine(r.Seq, r.Stored[0])
+	}
+	_, err := e.w.Write(append(line, '\n'))
 	if head, ok := e.heads[r.Seq]; ok && err == nil {
 		_, err = e.w.Write(append(head, '\n'))
 	}
@@ -75,8 +79,12 @@ func NewCSV(w io.Writer) (*CSV, error) {
 	return c, c.w.Write([]string{"seq", "time", "actor", "action", "object", "detail"})
 }
 
-// Add writes a record; the time is in RFC 3339, UTC.
-func (c *CSV) Add(r Record) error {
+// Add writes a record; the time is in RFC 3339, UTC. Of a pruned one there is
+// nothing to write.
+func (c *CSV) Add(r Row) error {
+	if r.Pruned {
+		return nil
+	}
 	at := time.UnixMilli(r.At).UTC().Format("2006-01-02T15:04:05.000Z")
 	return c.w.Write([]string{strconv.FormatInt(r.Seq, 10), at, cell(r.Actor), cell(r.Action), cell(r.Object), cell(r.Detail)})
 }

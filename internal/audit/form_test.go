@@ -104,14 +104,14 @@ func TestCSV(t *testing.T) {
 	}
 	bad := []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", " =1", ";=1", `"=1`, "|cmd", "%0a"}
 	for i, s := range bad {
-		if err := c.Add(Record{int64(i), faceproof.AuditEntry{At: t0, Actor: s, Action: "a.b", Object: s, Detail: s}}); err != nil {
+		if err := c.Add(Row{Record: Record{int64(i), faceproof.AuditEntry{At: t0, Actor: s, Action: "a.b", Object: s, Detail: s}}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := cell(s); got[0] != '\'' {
 			t.Errorf("%q became %q", s, got)
 		}
 	}
-	if err := errors.Join(c.Add(Record{9, faceproof.AuditEntry{At: t0, Actor: "app:wx1", Object: "0af"}}), c.Close()); err != nil {
+	if err := errors.Join(c.Add(Row{Record: Record{9, faceproof.AuditEntry{At: t0, Actor: "app:wx1", Object: "0af"}}}), c.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasSuffix(b.String(), "9,2027-01-15T08:00:00.000Z,app:wx1,,0af,\n") {

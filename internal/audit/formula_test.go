@@ -37,7 +37,7 @@ func TestFormulas(t *testing.T) {
 		}
 		rec := Record{}
 		rec.Actor, rec.Action, rec.Object, rec.Detail = text(), text(), text(), text()
-		if err := c.Add(rec); err != nil {
+		if err := c.Add(Row{Record: rec}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -112,10 +112,12 @@ func ParseLine(line []byte) (Record, error) {
 func (r Record) Hash() tlog.Hash { return tlog.RecordHash(r.Line()) }
 
 // Row is a record with the hashes of the tree that it completed: its leaf, and
-// then the nodes above it whose last leaf it is.
+// then the nodes above it whose last leaf it is. Of a pruned record only its
+// number and the hashes are left.
 type Row struct {
 	Record
 	Stored []tlog.Hash
+	Pruned bool
 }
 
 // EncodeHashes puts hashes one behind the other, 32 bytes each.

@@ -17,9 +17,10 @@ type Webhooks interface {
 	Replay(ctx context.Context, id, actor string) (faceproof.WebhookEvent, error)
 }
 
-// AuditLog gives rows from a number on; *store.Store is one.
+// AuditLog gives rows from a number on, and which number the first has: older
+// ones may be pruned; *store.Store is one.
 type AuditLog interface {
-	AuditLog(ctx context.Context, from int64, limit int) ([]faceproof.AuditEntry, error)
+	AuditPage(ctx context.Context, from int64, limit int) (first int64, list []faceproof.AuditEntry, err error)
 	Audit(ctx context.Context, e faceproof.AuditEntry) error
 }
 
@@ -113,7 +114,7 @@ func (a *admin) audit(_ http.ResponseWriter, r *http.Request) (int, any, error) 
 	if err := a.cfg.Audit.Audit(r.Context(), faceproof.AuditEntry{At: a.s.cfg.Now().UnixMilli(), Actor: caller(r).actor(), Action: "audit.read"}); err != nil {
 		return 0, nil, err
 	}
-	list, err := a.cfg.Audit.AuditLog(r.Context(), from, maxList)
+	first, list, err := a.cfg.Audit.AuditPage(r.Context(), from, maxList)
 	type row struct {
 		Number int64  `json:"number"`
 		At     int64  `json:"at"` // unix milliseconds
@@ -124,7 +125,7 @@ func (a *admin) audit(_ http.ResponseWriter, r *http.Request) (int, any, error) 
 	}
 	rows := []row{}
 	for i, e := range list {
-		rows = append(rows, row{from + int64(i), e.At, e.Actor, e.Action, e.Object, e.Detail})
+		rows = append(rows, row{first + int64(i), e.At, e.Actor, e.Action, e.Object, e.Detail})
 	}
 	return http.StatusOK, map[string]any{"entries": rows}, err
 }

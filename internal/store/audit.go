@@ -109,19 +109,54 @@ func (s *Store) Audit(ctx context.Context, a faceproof.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return addAudit(ctx, tx, a) })
 }
 
-// AuditLog gives up to limit rows from number from on, oldest first.
-func (s *Store) AuditLog(ctx context.Context, from int64, limit int) ([]faceproof.AuditEntry, error) {
+// AuditPage gives up to limit rows from number from on, oldest first, and the
+// number of the first: it is higher than from where the rows before are pruned.
+func (s *Store) AuditPage(ctx context.Context, from int64, limit int) (first int64, list []faceproof.AuditEntry, err error) {
 	rows, err := auditRecords(ctx, s.reader, `seq >= $1 ORDER BY seq LIMIT $2`, from, limit)
-	out := make([]faceproof.AuditEntry, len(rows))
+	list = make([]faceproof.AuditEntry, len(rows))
 	for i, r := range rows {
-		out[i] = r.AuditEntry
+		list[i] = r.AuditEntry
 	}
-	return out, err
+	if len(rows) > 0 {
+		from = rows[0].Seq
+	}
+	return from, list, err
+}
+
+// AuditLog is AuditPage without the number.
+func (s *Store) AuditLog(ctx context.Context, from int64, limit int) ([]faceproof.AuditEntry, error) {
+	_, list, err := s.AuditPage(ctx, from, limit)
+	return list, err
 }
 
 // AuditOf gives up to limit records of an object, oldest first.
 func (s *Store) AuditOf(ctx context.Context, object string, limit int) ([]audit.Record, error) {
 	return auditRecords(ctx, s.reader, `object = $1 ORDER BY seq LIMIT $2`, object, limit)
+}
+
+// hashedRows gives records with their hashes; what follows FROM … is tail.
+func hashedRows(ctx context.Context, q querier, tail string, args ...any) ([]audit.Row, error) {
+	rows, err := q.QueryContext(ctx, `SELECT a.seq, a.at, a.actor, a.action, a.object, a.detail, t.hashes FROM audit a LEFT JOIN audit_tree t ON t.seq = a.seq `+tail, args...)
+	if err != nil {
+		return nil, fail(err)
+	}
+	defer rows.Close()
+	var out []audit.Row
+	for rows.Next() {
+		r, err := scanAuditRow(rows)
+		if err != nil {
+			return nil, fail(err)
+		}
+		out = append(out, r)
+	}
+	return out, fail(rows.Err())
+}
+
+func scanAuditRow(rows *sql.Rows) (r audit.Row, err error) {
+	var hashes []byte
+	err = rows.Scan(&r.Seq, &r.At, &r.Actor, &r.Action, &r.Object, &r.Detail, &hashes)
+	r.Stored = audit.DecodeHashes(hashes)
+	return r, err
 }
 
 func auditRecords(ctx context.Context, q querier, where string, args ...any) ([]audit.Record, error) {

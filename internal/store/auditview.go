@@ -75,21 +75,29 @@ func (v *AuditView) Heads(ctx context.Context) ([]audit.Checkpoint, error) {
 	return out, nil
 }
 
-// Each calls f with every row, in order, until it fails.
+// Each calls f with every row, in order, until it fails: first those of which
+// only the hashes are left, at the beginning.
 func (v *AuditView) Each(ctx context.Context, f func(audit.Row) error) error {
-	rows, err := v.tx.QueryContext(ctx, `SELECT a.seq, a.at, a.actor, a.action, a.object, a.detail, t.hashes
-		FROM audit a LEFT JOIN audit_tree t ON t.seq = a.seq ORDER BY a.seq`)
+	err := v.each(ctx, `SELECT seq, 0, '', '', '', '', hashes FROM audit_tree WHERE seq < (SELECT MIN(seq) FROM audit) ORDER BY seq`,
+		func(r audit.Row) error { r.Pruned = true; return f(r) })
+	if err != nil {
+		return err
+	}
+	return v.each(ctx, `SELECT a.seq, a.at, a.actor, a.action, a.object, a.detail, t.hashes
+		FROM audit a LEFT JOIN audit_tree t ON t.seq = a.seq ORDER BY a.seq`, f)
+}
+
+func (v *AuditView) each(ctx context.Context, query string, f func(audit.Row) error) error {
+	rows, err := v.tx.QueryContext(ctx, query)
 	if err != nil {
 		return unread(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var r audit.Row
-		var hashes []byte
-		if err := rows.Scan(&r.Seq, &r.At, &r.Actor, &r.Action, &r.Object, &r.Detail, &hashes); err != nil {
+		r, err := scanAuditRow(rows)
+		if err != nil {
 			return unread(err)
 		}
-		r.Stored = audit.DecodeHashes(hashes)
 		if err := f(r); err != nil {
 			return err
 		}

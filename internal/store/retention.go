@@ -23,9 +23,9 @@ var tableClasses = map[string][]faceproof.RetentionClass{
 	"calls":             {faceproof.RetainCounters},
 	"failures":          {faceproof.RetainLocks},
 	"audit":             {faceproof.RetainAudit},
-	"audit_tree":        {faceproof.RetainAudit},
-	"audit_head":        {faceproof.RetainAudit},
-	"audit_checkpoints": {faceproof.RetainAudit},
+	"audit_tree":        {faceproof.RetainProof},
+	"audit_head":        {faceproof.RetainProof},
+	"audit_checkpoints": {faceproof.RetainProof},
 	"consents":          {faceproof.RetainConsent},
 	"consent_texts":     {faceproof.RetainConsent},  // while a consent is to them
 	"withdrawals":       {faceproof.RetainRegistry}, // until the person is enrolled anew

@@ -273,7 +273,8 @@ func TestNoAuditNoChange(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// The package's own SQL never changes or deletes an audit row.
+// The package's own SQL never changes an audit row, and one statement deletes
+// some: those whose time is over.
 func TestAuditOnlyGrows(t *testing.T) {
 	files, _ := filepath.Glob("*.go")
 	for _, f := range files {
@@ -284,6 +285,9 @@ func TestAuditOnlyGrows(t *testing.T) {
 		must(t, err)
 		// audit_head is the counter, the one row that changes.
 		text := strings.ReplaceAll(string(b), "UPDATE audit_head SET size = ", "")
+		if f == "prune.go" {
+			text = strings.Replace(text, "DELETE FROM audit WHERE seq >= $1 AND seq <= $2", "", 1)
+		}
 		for _, bad := range []string{"UPDATE audit", "DELETE FROM audit", "REPLACE INTO audit"} {
 			if strings.Contains(text, bad) {
 				t.Errorf("%s: %s", f, bad)

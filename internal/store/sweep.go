@@ -36,7 +36,11 @@ func (s *Store) Sweep(ctx context.Context, now int64) ([]string, error) {
 	if err := s.forget(ctx, now); err != nil {
 		return nil, err
 	}
-	return s.portraits(ctx, now)
+	due, err := s.portraits(ctx, now)
+	if err != nil {
+		return due, err
+	}
+	return due, repeat(ctx, now, s.pruneAudit) // last: what it refuses keeps nothing else back
 }
 
 // repeat runs a step until a batch is not full.

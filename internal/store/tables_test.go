@@ -249,6 +249,8 @@ func TestNothingScans(t *testing.T) {
 		`SELECT ref FROM attempts WHERE at <= 1 LIMIT 9`,
 		`DELETE FROM attempts WHERE kind = 'a' AND key = x'00' AND app_id = 'b'`,
 		`SELECT at FROM audit WHERE seq >= 1 ORDER BY seq LIMIT 9`,
+		`SELECT at FROM audit WHERE seq > 0 ORDER BY seq LIMIT 1`,
+		`SELECT detail FROM audit WHERE object = 'audit' AND action = 'audit.prune' ORDER BY seq DESC LIMIT 1`,
 	} {
 		rows, err := s.reader.Query(`EXPLAIN QUERY PLAN ` + query)
 		must(t, err)
