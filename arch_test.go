@@ -32,14 +32,16 @@ var imports = map[string][]string{
 	"internal/eval/score":          {},
 	"internal/eval/svg":            {},
 	"internal/clock":               {},
+	"internal/pace":                {}, // token buckets, a bounded number of them
 	"internal/metrics":             {"."},
 	"internal/keys":                {"."},
-	"internal/egress":              {"."}, // connections to addresses that others name
-	"internal/passkey":             {"."}, // WebAuthn
-	"internal/audit":               {"."}, // the audit log as evidence; it knows no database
-	"internal/gallery":             {"."}, // 1:N over templates; it knows no person
-	"internal/failpoint":           {},    // breaks the program on purpose, with a build tag only
-	"internal/acceptance":          {},    // what tests measured; only tests and build/acceptance call it
+	"internal/egress":              {"."},                    // connections to addresses that others name
+	"internal/passkey":             {"."},                    // WebAuthn
+	"internal/oidc":                {".", "internal/egress"}, // OpenID Connect
+	"internal/audit":               {"."},                    // the audit log as evidence; it knows no database
+	"internal/gallery":             {"."},                    // 1:N over templates; it knows no person
+	"internal/failpoint":           {},                       // breaks the program on purpose, with a build tag only
+	"internal/acceptance":          {},                       // what tests measured; only tests and build/acceptance call it
 	"models":                       {},
 	"eval/protocols":               {},
 	"web":                          {},
@@ -64,14 +66,14 @@ var imports = map[string][]string{
 	"internal/privacy": {"."},
 	// level 2
 	"internal/analysis": {".", "internal/capture", "internal/digits", "internal/face", "internal/flash", "internal/imaging", "internal/provenance"},
-	"internal/verify":   {".", "internal/capture", "internal/consent", "internal/digits", "internal/flash", "internal/keys"},
+	"internal/verify":   {".", "internal/capture", "internal/consent", "internal/digits", "internal/flash", "internal/keys", "internal/pace"},
 	// one desk for the command line and the admin API: the same steps, in the same order
 	"internal/onboarding": {"."},
 	// messages to the apps, and the people who run the server
 	"internal/webhook": {".", "internal/egress", "internal/keys"},
-	"internal/admin":   {".", "internal/keys", "internal/passkey"},
+	"internal/admin":   {".", "internal/keys", "internal/oidc", "internal/passkey"},
 	// level 3
-	"internal/server": {".", "internal/admin", "internal/verify", "internal/capture", "internal/consent", "internal/onboarding", "internal/registry", "internal/voicebank", "web"},
+	"internal/server": {".", "internal/admin", "internal/oidc", "internal/verify", "internal/capture", "internal/consent", "internal/onboarding", "internal/pace", "internal/registry", "internal/voicebank", "web"},
 	"internal/wechat": {".", "internal/verify"},
 	// strings of digits against the recogniser; pure, so that its tests need no networks
 	"internal/eval/aloud": {".", "internal/digits", "internal/eval/score"},
@@ -111,6 +113,8 @@ var only = map[string][]string{
 	"github.com/prometheus/client_golang": {"internal/metrics"},
 	"github.com/spf13/cobra":              {"cmd/faceproof"},
 	"github.com/go-webauthn/webauthn":     {"internal/passkey"},
+	"github.com/coreos/go-oidc":           {"internal/oidc"},
+	"golang.org/x/oauth2":                 {"internal/oidc"},
 	"math/rand":                           {},                                                                                                                                      // challenges come from crypto/rand
 	"math/rand/v2":                        {"internal/flash", "internal/eval", "internal/eval/aloud", "internal/bench", "internal/eval/faces", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
 }

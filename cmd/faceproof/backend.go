@@ -87,7 +87,7 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, readDig
 	}
 	analyzer := analysis.New(analysis.Config{Engine: b.engine, Speech: speech, Candidates: b.policy.Candidates})
 	b.verify, err = verify.New(verify.Config{
-		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Withdrawals: b.store, Budget: budget, Admission: h.admission, Meter: h.meter, Now: h.clock.Now,
+		Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Attempts: b.store, Traces: b.store, Withdrawals: b.store, Budget: budget, Admission: h.admission, PerApp: h.perApp, Meter: h.meter, Now: h.clock.Now,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return analyzer.Begin() }),
 		Policy:   b.policy,
 		Digits:   speech != nil,

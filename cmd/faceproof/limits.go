@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"faceproof"
 	"faceproof/internal/clock"
 	"faceproof/internal/metrics"
+	"faceproof/internal/pace"
 	"faceproof/internal/server"
 	"faceproof/internal/store"
 	"faceproof/internal/verify"
@@ -25,6 +27,7 @@ type limitFlags struct {
 	retain        []string
 	metrics       string
 	maxWaiting    int
+	appSessions   float64
 	totalFailures int
 	acceptClock   bool
 }
@@ -33,10 +36,14 @@ func (f *limitFlags) add(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.retain, "retain", nil, "how long the server keeps a class at most, such as evidence=90; may be repeated; apps may ask for less\n("+retainClasses(false)+")")
 	fs.StringVar(&f.metrics, "metrics-listen", "", "host:port of its own for GET /metrics, without log-in (default: none)")
 	fs.IntVar(&f.maxWaiting, "max-waiting", -1, "captures that wait for a place when --max-captures run (default a quarter of them)")
+	fs.Float64Var(&f.appSessions, "app-sessions", -1, "sessions that one app may open in a second, and captures that it may begin, ten times as many at once (default half of --max-captures; 0: not limited)")
 	fs.IntVar(&f.totalFailures, "person-failures-total", verify.DefaultBudget().Total,
 		"failures of one person in a row, over all apps and times, after which only the other method is left (0: not limited)")
 	fs.BoolVar(&f.acceptClock, "accept-clock", false, "start although the machine's clock is behind the audit log: it was wrong before and is right now")
 }
+
+// maxAppSessions bounds --app-sessions.
+const maxAppSessions = 10_000
 
 // house is what the server's parts share.
 type house struct {
@@ -44,6 +51,7 @@ type house struct {
 	clock     *clock.Steady
 	meter     *metrics.Metrics // nil: nobody watches
 	admission verify.Admission
+	perApp    pace.Rate
 	accept    bool // of the clock
 }
 
@@ -66,6 +74,18 @@ func (f *limitFlags) open(captures int, log *slog.Logger) (h house, err error) {
 		waiting = max(captures/4, 1)
 	}
 	h.admission = verify.Admission{Running: captures, Waiting: waiting}
+	// Half of the places a second is three times what a machine can serve: one app
+	// that asks for more than that takes the others' turns.
+	each := f.appSessions
+	switch {
+	case math.IsNaN(each) || each > maxAppSessions:
+		return h, faceproof.Errorf(faceproof.CodeInvalid, "--app-sessions", "must be at most %d", maxAppSessions)
+	case each < 0:
+		each = float64(captures) / 2
+	}
+	if each > 0 {
+		h.perApp = pace.Rate{PerSecond: each, Burst: max(1, int(10*each))}
+	}
 	h.clock, h.accept = clock.New(clock.Config{Log: log}), f.acceptClock
 	if f.metrics != "" {
 		h.meter = metrics.New()

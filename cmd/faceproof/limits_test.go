@@ -12,13 +12,14 @@ import (
 
 	"faceproof"
 	"faceproof/internal/clock"
+	"faceproof/internal/pace"
 	"faceproof/internal/store"
 	"faceproof/internal/verify"
 )
 
 func TestLimitFlags(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	for _, bad := range []limitFlags{{retain: []string{"audit=1"}}, {retain: []string{"evidence"}}, {retain: []string{"evidence=0"}}, {totalFailures: -1}} {
+	for _, bad := range []limitFlags{{retain: []string{"audit=1"}}, {retain: []string{"evidence"}}, {retain: []string{"evidence=0"}}, {totalFailures: -1}, {appSessions: 1e6}} {
 		if _, err := bad.open(0, log); faceproof.ErrorCode(err) != faceproof.CodeInvalid {
 			t.Errorf("%+v: %v", bad, err)
 		}
@@ -27,6 +28,12 @@ func TestLimitFlags(t *testing.T) {
 	h, err := f.open(12, log)
 	if err != nil || h.admission.Running != 12 || h.admission.Waiting != 3 || h.sockets() != 18 || h.retain[faceproof.RetainMarks] != 7 || h.meter != nil {
 		t.Errorf("%+v, %v", h, err)
+	}
+	for set, want := range map[float64]pace.Rate{-1: {PerSecond: 6, Burst: 60}, 0: {}, .5: {PerSecond: .5, Burst: 5}, .01: {PerSecond: .01, Burst: 1}} {
+		f.appSessions = set
+		if h, err := f.open(12, log); err != nil || h.perApp != want {
+			t.Errorf("--app-sessions %v: %+v, %v", set, h.perApp, err)
+		}
 	}
 	if b := f.budget(5); b.Subject != 5 || b.SubjectAll != 10 || b.Total != 50 || b.Free != 5 {
 		t.Errorf("%+v", b)

@@ -23,7 +23,7 @@ var (
 	reasons = set(texts(faceproof.Reasons())...)
 	stages  = set("wait", "frame", "preview", "finish", "commit")
 	roles   = set("detector", "landmarks", "embedder", "speech", "pad")
-	limits  = set("subject", "delay", "device", "ip", "name", "miss", "busy", "slots", "address_slots", "address_calls", "app_calls")
+	limits  = set("subject", "delay", "device", "ip", "name", "miss", "busy", "slots", "address_slots", "address_calls", "app_calls", "app_sessions")
 )
 
 func set(names ...string) map[string]bool {

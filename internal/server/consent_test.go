@@ -11,10 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"faceproof"
 	"faceproof/internal/consent"
+	"faceproof/internal/pace"
 )
 
 type paperDesk struct{ withdrawn int }
@@ -43,7 +42,7 @@ func TestConsentRoutes(t *testing.T) {
 	desk := &paperDesk{}
 	s := &Server{cfg: Config{Consents: desk, AppName: func(context.Context, faceproof.AppID) (string, error) { return "图书", nil }}}
 	s.cfg.Log = slog.New(slog.DiscardHandler)
-	s.rates = rates{now: time.Now, per: map[netip.Addr]*rate.Limiter{}}
+	s.cfg.Now, s.rates = time.Now, pace.New[netip.Addr](subscriberPace, maxSubscribers)
 	mux := http.NewServeMux()
 	for _, r := range s.consentRoutes(http.NotFoundHandler()) {
 		mux.Handle(r.pattern, r.handler)

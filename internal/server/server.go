@@ -17,10 +17,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"faceproof"
 	"faceproof/internal/capture"
+	"faceproof/internal/pace"
 	"faceproof/internal/verify"
 )
 
@@ -89,7 +88,7 @@ type Server struct {
 	cfg     Config
 	handler http.Handler
 	slots   slots
-	rates   rates
+	rates   *pace.Buckets[netip.Addr]
 
 	ctx   context.Context // ends with Shutdown
 	stop  context.CancelFunc
@@ -122,7 +121,7 @@ func New(c Config) (*Server, error) {
 	if c.TrustedProxies == nil {
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
-	s := &Server{cfg: c, rates: rates{now: c.Now, per: map[netip.Addr]*rate.Limiter{}}, slots: slots{max: c.MaxCaptures, maxPerIP: c.MaxCapturesPerIP, perIP: map[netip.Addr]int{}}}
+	s := &Server{cfg: c, rates: pace.New[netip.Addr](subscriberPace, maxSubscribers), slots: slots{max: c.MaxCaptures, maxPerIP: c.MaxCapturesPerIP, perIP: map[netip.Addr]int{}}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	table, err := s.routes()

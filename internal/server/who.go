@@ -10,9 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"faceproof"
+	"faceproof/internal/pace"
 )
 
 // sessionCookie holds a log-in. The prefix makes browsers refuse it from any
@@ -52,20 +51,22 @@ const (
 	guessEvery    = 3 * time.Second
 )
 
+var guessPace = pace.Rate{PerSecond: 1 / guessEvery.Seconds(), Burst: guessesAtOnce}
+
 // guesses counts wrong credentials by network. It never counts by account, so
 // that nobody can lock the owner out; and a credential that was right within the
 // hour is looked at even while its network is over the limit, so that somebody
 // who guesses behind the same address stops no session.
 type guesses struct {
 	now func() time.Time
+	per *pace.Buckets[netip.Addr]
 
 	mu    sync.Mutex
-	per   map[netip.Addr]*rate.Limiter
 	right map[[sha256.Size]byte]time.Time
 }
 
 func newGuesses(now func() time.Time) *guesses {
-	return &guesses{now: now, per: map[netip.Addr]*rate.Limiter{}, right: map[[sha256.Size]byte]time.Time{}}
+	return &guesses{now: now, per: pace.New[netip.Addr](guessPace, maxSubscribers), right: map[[sha256.Size]byte]time.Time{}}
 }
 
 // mayTry says whether a network may show a credential now.
@@ -76,34 +77,12 @@ func (g *guesses) mayTry(ip netip.Addr, credential string) bool {
 	if at, ok := g.right[sha256.Sum256([]byte(credential))]; ok && credential != "" && now.Sub(at) < time.Hour {
 		return true
 	}
-	l, ok := g.per[network(ip)]
-	return !ok || l.TokensAt(now) >= 1
+	return g.per.Has(network(ip), now)
 }
 
-// wrong counts one. When too many networks are remembered those that have
-// waited are forgotten, and if none has, all: 10,000 networks guess no 256 bits
-// either.
-func (g *guesses) wrong(ip netip.Addr) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	ip, now := network(ip), g.now()
-	l, ok := g.per[ip]
-	if !ok {
-		if len(g.per) >= maxSubscribers {
-			for a, l := range g.per {
-				if l.TokensAt(now) >= guessesAtOnce {
-					delete(g.per, a)
-				}
-			}
-			if len(g.per) >= maxSubscribers {
-				clear(g.per)
-			}
-		}
-		l = rate.NewLimiter(rate.Every(guessEvery), guessesAtOnce)
-		g.per[ip] = l
-	}
-	l.AllowN(now, 1)
-}
+// wrong counts one. Too many networks are forgotten: ten thousand of them guess
+// no 256 bits either.
+func (g *guesses) wrong(ip netip.Addr) { g.per.Take(network(ip), g.now()) }
 
 // good remembers a right credential.
 func (g *guesses) good(credential string) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/pace"
 )
 
 // Admission bounds the captures that are analysed at once, which is what costs
@@ -113,12 +114,22 @@ func (s *Service) admit(ctx context.Context) (leave func(), err error) {
 	return leave, err
 }
 
-// turnAway is errBusy when whoever begins now would find no place.
-func (s *Service) turnAway() error {
-	if !s.gate.full() {
+// turnAway is errBusy when whoever begins now would find no place, or their app
+// opens sessions too fast: the others' people would wait for it.
+func (s *Service) turnAway(app faceproof.AppID) error {
+	if s.gate.full() {
+		s.cfg.Meter.Limited("busy")
+		return errBusy
+	}
+	return s.paced(s.opens, app)
+}
+
+// paced takes a token of the app's; errBusy: there is none.
+func (s *Service) paced(b *pace.Buckets[faceproof.AppID], app faceproof.AppID) error {
+	if b.Take(app, s.now()) {
 		return nil
 	}
-	s.cfg.Meter.Limited("busy")
+	s.cfg.Meter.Limited("app_sessions")
 	return errBusy
 }
 

@@ -20,7 +20,7 @@ var errSession = faceproof.Errorf(faceproof.CodeNotFound, "hello.session_id", "i
 // with field "hello.consent.notice" when another notice was shown,
 // CodeForbidden when the app was revoked or its policy no longer allows the method, CodeRateLimited when a budget of
 // failures was used up meanwhile or the person has withdrawn; CodeForbidden with field "person" and CodeInvalid
-// with "hello.consent.guardian" where the person is under 14. None of them changes anything; neither does CodeUnavailable with field "busy" where there is no place, after a wait for one.
+// with "hello.consent.guardian" where the person is under 14. None of them changes anything; neither does CodeUnavailable with field "busy" where there is no place, after a wait for one, or the app begins too many.
 func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live, error) {
 	hash := keys.HashToken(hello.CaptureToken.Reveal())
 	v, err := s.cfg.Store.Verification(ctx, faceproof.VerificationKey{ID: hello.SessionID})
@@ -61,6 +61,9 @@ func (s *Service) Capture(ctx context.Context, hello capture.ClientHello) (*Live
 	}
 	gate := app.Minor(sub.IDNumber, now)
 	if err := checkGuardian(gate, hello.Consent); err != nil {
+		return nil, err
+	}
+	if err := s.paced(s.runs, v.AppID); err != nil {
 		return nil, err
 	}
 	// What is expensive begins here: all that could refuse cheaply has not.

@@ -216,7 +216,7 @@ func (s *Service) Start1(ctx context.Context, app faceproof.App, sub faceproof.S
 	if err != nil {
 		return Started{}, err
 	}
-	if err := s.turnAway(); err != nil {
+	if err := s.turnAway(app.ID); err != nil {
 		return Started{}, err
 	}
 	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {
@@ -281,7 +281,7 @@ func (s *Service) Start2(ctx context.Context, app faceproof.App, verifyID string
 	if err != nil {
 		return Started{}, err // the policy has changed
 	}
-	if err := s.turnAway(); err != nil {
+	if err := s.turnAway(app.ID); err != nil {
 		return Started{}, err
 	}
 	if err := s.allowed(ctx, app.ID, v.SubjectIndex); err != nil {

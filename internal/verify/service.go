@@ -15,6 +15,7 @@ import (
 	"faceproof/internal/digits"
 	"faceproof/internal/flash"
 	"faceproof/internal/keys"
+	"faceproof/internal/pace"
 )
 
 // How long things live. Sources: security.md section 2.2; the contract's
@@ -31,14 +32,17 @@ const (
 	credentialBytes = 96 // 128 characters of base64url, as WeChat's verifyResult
 	tokenBytes      = 32
 	userIDKeyBytes  = 16
+	maxPaced        = 10_000           // apps whose pace is remembered at once
 	storeTimeout    = 10 * time.Second // for what must be written although the client has gone
 )
 
 // Service conducts verifications. It is safe for concurrent use.
 type Service struct {
-	cfg  Config
-	log  *slog.Logger
-	gate gate
+	cfg   Config
+	log   *slog.Logger
+	gate  gate
+	opens *pace.Buckets[faceproof.AppID] // sessions
+	runs  *pace.Buckets[faceproof.AppID] // captures
 }
 
 // New checks the configuration.
@@ -93,7 +97,8 @@ func New(c Config) (*Service, error) {
 	if c.Admission.Within == 0 {
 		c.Admission.Within = AdmitWithin
 	}
-	return &Service{cfg: c, log: c.Log, gate: gate{a: c.Admission}}, nil
+	return &Service{cfg: c, log: c.Log, gate: gate{a: c.Admission},
+		opens: pace.New[faceproof.AppID](c.PerApp, maxPaced), runs: pace.New[faceproof.AppID](c.PerApp, maxPaced)}, nil
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now() }

@@ -8,6 +8,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/capture"
+	"faceproof/internal/pace"
 )
 
 // Store keeps verifications. Each method is one transaction that writes its
@@ -126,6 +127,9 @@ type Config struct {
 	Meter    Meter       // nil: nobody counts
 	// Admission bounds the captures at once; zero: they are not bounded here.
 	Admission Admission
+	// PerApp bounds how often one app may open sessions, and as often begin
+	// captures; zero: as often as it likes.
+	PerApp pace.Rate
 	// Withdrawals: the same *store.Store; nil: nobody's sessions are stopped.
 	Withdrawals Withdrawals
 	Traces      Traces // the same *store.Store; nil: captures are not compared with earlier ones
