@@ -201,3 +201,21 @@ func TestCalPoint(t *testing.T) {
 		t.Error("three impostors make a threshold")
 	}
 }
+
+// Pictures that are in the largest group under two persons each have one score, the
+// highest but a stranger's: no threshold gives it an FMR of 1e-3, nothing can be held
+// against that, and the report says nothing of it.
+func TestGapOfPicturesThatComeTwice(t *testing.T) {
+	r := &Result{curves: make([]namedCurve, 1)}
+	r.Draws = 1
+	for _, g := range []struct {
+		name     string
+		impostor map[int]int
+	}{{"large", map[int]int{9000: 25, 100: 19_975}}, {"small", map[int]int{9999: 5, 100: 9_995}}} {
+		s := spreads{spreadOf(make([]int, 20)...), newSpread(g.impostor)}
+		r.By, r.curves = append(r.By, Group{Name: g.name, Genuine: 20, Impostor: s.impostor.n}), append(r.curves, namedCurve{g.name, s})
+	}
+	if g := r.gap(); g == nil || g.Ratio != 0 || g.Reference != "" || g.Threshold != 0 {
+		t.Errorf("%+v", g)
+	}
+}

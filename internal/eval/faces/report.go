@@ -262,8 +262,10 @@ func (r *Result) gap() *Gap {
 	if n := most.impostor.n / r.Draws; n >= soundEvents*1000 {
 		cut := most.impostor.threshold(most.impostor.n / 1000)
 		worst, _ = by(func(g of) float64 { return g.fmr(cut) })
-		out.Reference, out.Threshold, out.WorstThere, out.FMRThere = most.Name, value(cut), worst.Name, round(worst.fmr(cut))
-		out.Ratio = round(worst.fmr(cut) / most.fmr(cut))
+		if there := most.fmr(cut); there > 0 { // pictures that come twice may leave no threshold but one over all of them
+			out.Reference, out.Threshold, out.WorstThere, out.FMRThere = most.Name, value(cut), worst.Name, round(worst.fmr(cut))
+			out.Ratio = round(worst.fmr(cut) / there)
+		}
 	}
 	return out
 }
