@@ -192,24 +192,25 @@ func TestUnsafeLightIsFound(t *testing.T) {
 		}
 	}
 	missed := 0
-	for name, c := range map[string]struct {
+	for _, c := range []struct { // in this order, for the times of their pictures are drawn one after the other
+		name             string
 		make             func() faceproof.FlashChallenge
 		unsafe, red, hue bool
 	}{
-		"black and white, 100 ms":        {strobe(100, faceproof.RGB{}, faceproof.RGB{255, 255, 255}), true, false, false},
-		"red and black, 100 ms":          {strobe(100, faceproof.RGB{255, 0, 0}, faceproof.RGB{}), true, true, true},
-		"red and as bright grey":         {strobe(100, faceproof.RGB{255, 0, 0}, faceproof.RGB{127, 127, 127}), true, true, true},
-		"red and blue, 100 ms":           {strobe(100, faceproof.RGB{255, 0, 0}, faceproof.RGB{0, 0, 255}), true, true, true},
-		"saturated red, slow":            {strobe(400, faceproof.RGB{255, 0, 0}, faceproof.RGB{0, 0, 255}), false, false, true},
-		"the palette's red, 100 ms":      {strobe(100, faceproof.RGB{255, 104, 104}, faceproof.RGB{}), true, false, false},
-		"black and white, slow":          {strobe(400, faceproof.RGB{}, faceproof.RGB{255, 255, 255}), false, false, false},
-		"gentle colours with flashes":    {strobe(120, faceproof.RGB{200, 200, 200}, faceproof.RGB{180, 180, 180}), true, false, false},
-		"gentle colours, too weak to be": {strobe(120, faceproof.RGB{200, 200, 200}, faceproof.RGB{195, 195, 195}), false, false, false},
+		{"black and white, 100 ms", strobe(100, faceproof.RGB{}, faceproof.RGB{255, 255, 255}), true, false, false},
+		{"red and black, 100 ms", strobe(100, faceproof.RGB{255, 0, 0}, faceproof.RGB{}), true, true, true},
+		{"red and as bright grey", strobe(100, faceproof.RGB{255, 0, 0}, faceproof.RGB{127, 127, 127}), true, true, true},
+		{"red and blue, 100 ms", strobe(100, faceproof.RGB{255, 0, 0}, faceproof.RGB{0, 0, 255}), true, true, true},
+		{"saturated red, slow", strobe(400, faceproof.RGB{255, 0, 0}, faceproof.RGB{0, 0, 255}), false, false, true},
+		{"the palette's red, 100 ms", strobe(100, faceproof.RGB{255, 104, 104}, faceproof.RGB{}), true, false, false},
+		{"black and white, slow", strobe(400, faceproof.RGB{}, faceproof.RGB{255, 255, 255}), false, false, false},
+		{"gentle colours with flashes", strobe(120, faceproof.RGB{200, 200, 200}, faceproof.RGB{180, 180, 180}), true, false, false},
+		{"gentle colours, too weak to be", strobe(120, faceproof.RGB{200, 200, 200}, faceproof.RGB{195, 195, 195}), false, false, false},
 	} {
 		const one = 5
 		u, red, hue := found(one, c.make)
 		if (u == one) != c.unsafe || (red == one) != c.red || (hue == one) != c.hue {
-			t.Errorf("%s: %d unsafe, %d red, %d with saturated red of %d", name, u, red, hue, one)
+			t.Errorf("%s: %d unsafe, %d red, %d with saturated red of %d", c.name, u, red, hue, one)
 			missed++
 		}
 	}
