@@ -56,6 +56,9 @@ func (s *Store) openKeys(ctx context.Context) error {
 	if err := s.migrateTo(ctx, s.keys, keyMigrations, "keymigrations"); err != nil {
 		return err
 	}
+	if err := s.emptyKeyLog(ctx); err != nil {
+		return err
+	}
 	return s.bindKeys(ctx, needed > 0, lost)
 }
 
@@ -131,8 +134,24 @@ func (s *Store) shred(ctx context.Context, ids ...string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.keys.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
-	return fail(err)
+	return s.emptyKeyLog(ctx)
+}
+
+// emptyKeyLog takes what was overwritten out of the log of the file of keys. Who
+// reads the file for longer, as a backup does, keeps it there: then the next
+// sweep or start does it.
+func (s *Store) emptyKeyLog(ctx context.Context) error {
+	if info, err := os.Stat(KeysPath(s.c.Path) + "-wal"); err != nil || info.Size() == 0 {
+		return nil // there is none
+	}
+	var busy, pages, moved int
+	if err := s.keys.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved); err != nil {
+		return fail(err)
+	}
+	if busy != 0 {
+		s.c.Log.Warn("destroyed keys stay in the log of the file of keys until whoever reads it has ended")
+	}
+	return nil
 }
 
 // withKeys fills in the keys of persons that are sorted by id. One who has none

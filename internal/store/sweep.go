@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"faceproof"
@@ -40,7 +41,8 @@ func (s *Store) Sweep(ctx context.Context, now int64) ([]string, error) {
 	if err != nil {
 		return due, err
 	}
-	return due, repeat(ctx, now, s.pruneAudit) // last: what it refuses keeps nothing else back
+	// Last: what they refuse keeps nothing else back.
+	return due, errors.Join(s.emptyKeyLog(ctx), repeat(ctx, now, s.pruneAudit))
 }
 
 // repeat runs a step until a batch is not full.
