@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # In full, every test that leaves a row for docs/acceptance.md, but those of make faults
-# and, unless SOAK=all, the rotation of 1,000,000 people. About half an hour on two cores.
+# and, unless SOAK=all, the rotation of 1,000,000 people and the hour of load. About half an
+# hour on two cores; the hour of load wants both for itself, and a disk for itself.
 # Rows go to bin/acceptance; go run ./build/acceptance -rows bin/acceptance makes the page.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -15,4 +16,7 @@ for dir in $(git grep -l 'acceptance\.Row{' -- '*_test.go' | xargs -n1 dirname |
   [ -n "$tests" ] || continue
   go test -count=1 -timeout 60m -run "^($tests)\$" "./$dir" || bad=1
 done
+if [ "${SOAK:-}" = all ]; then
+  FACEPROOF_LOAD_SECONDS=${FACEPROOF_LOAD_SECONDS:-3600} go test -tags failpoint -count=1 -timeout 90m -run '^TestFaultsLoad$' ./cmd/faceproof || bad=1
+fi
 exit $bad

@@ -38,20 +38,23 @@ const (
 // faultCommands are what make faults breaks: the server with everything but
 // the networks and the camera.
 func faultCommands(g *globals) []*cobra.Command {
-	return []*cobra.Command{{
+	whole := false
+	c := &cobra.Command{
 		Use: "faultserver", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return faultServe(ctx, g)
+			return faultServe(ctx, g, whole)
 		},
-	}}
+	}
+	c.Flags().BoolVar(&whole, "whole", false, "with budgets, signed heads, recorded denials and routes to enrol and to play (faults_load.go)")
+	return []*cobra.Command{c}
 }
 
 // faultServe is serve with an analysis that always finds the right person, and
 // one route more: POST /fault/verify plays a whole session, of which it gives
 // the last message. It prints the address and the app's id and secret as JSON.
-func faultServe(ctx context.Context, g *globals) error {
+func faultServe(ctx context.Context, g *globals, whole bool) error {
 	log := newLog(g, false)
 	b := &backend{}
 	defer b.close()
@@ -68,20 +71,28 @@ func faultServe(ctx context.Context, g *globals) error {
 	if b.registry, err = registry.New(registry.Config{Store: b.store, Keys: b.keys, Enroller: faultEnroller{}}); err != nil {
 		return err
 	}
-	config := verify.Config{Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Traces: b.store,
+	config := verify.Config{Store: b.store, Subjects: b.store, Apps: b.store, Audit: b.store, Registry: b.registry, Keys: b.keys, Blob: b.blobs, Traces: b.store, Now: time.Now,
 		Analyzer: verify.AnalyzerFunc(func() verify.Analysis { return faultAnalysis{} }), Log: log}
+	api := wechat.Config{Store: b.store, Keys: b.keys, Log: log}
+	if whole {
+		if done, err = completeFault(g, b, &config, &api, log); err != nil {
+			return err
+		}
+		b.closers = append(b.closers, done)
+	}
 	if b.verify, err = verify.New(config); err != nil {
 		return err
 	}
-	d, err := faultApp(ctx, g, b)
+	d, err := faultApp(ctx, g, b, !whole)
 	if err != nil {
 		return err
 	}
-	api, err := wechat.New(wechat.Config{Store: b.store, Verify: b.verify, Keys: b.keys, Log: log})
+	api.Verify = b.verify
+	spoken, err := wechat.New(api)
 	if err != nil {
 		return err
 	}
-	h, err := server.New(server.Config{Captures: b.verify, WeChat: api, WeChatPaths: wechat.Prefixes(), LimitedPaths: []string{wechat.SDKPrefix}, Web: web.FS(),
+	h, err := server.New(server.Config{Captures: b.verify, WeChat: spoken, Denied: api.Denied, WeChatPaths: wechat.Prefixes(), LimitedPaths: []string{wechat.SDKPrefix}, Web: web.FS(),
 		Version: version, Ready: func() error { return b.store.Ping(ctx) }, Log: log})
 	if err != nil {
 		return err
@@ -91,19 +102,25 @@ func faultServe(ctx context.Context, g *globals) error {
 		return err
 	}
 	fault = func(next http.Handler) http.Handler { return faultHandler(next, config, d.AppID) }
+	if whole {
+		fault = func(next http.Handler) http.Handler { return loadHandler(next, config, b.registry, d.AppID) }
+	}
 	_ = json.NewEncoder(g.Out).Encode(map[string]string{"url": "http://" + ln.Addr().String(), "app_id": string(d.AppID), "secret": d.AppSecret})
 	return runServer(ctx, h, ln, b.verify, log)
 }
 
-// faultApp makes the app and its person on the first start.
-func faultApp(ctx context.Context, g *globals, b *backend) (demoSecret, error) {
+// faultApp makes the app and its person on the first start. With portraits a picture of
+// who passed is kept for getimage, in a file.
+func faultApp(ctx context.Context, g *globals, b *backend, portraits bool) (demoSecret, error) {
 	path := filepath.Join(g.DataDir, demoFile)
 	d, err := readDemo(path)
 	if err != nil || d.AppID != "" {
 		return d, err
 	}
 	app := demoApp()
-	app.Permissions = append(app.Permissions, faceproof.PermGetImage) // portraits are files
+	if portraits {
+		app.Permissions = append(app.Permissions, faceproof.PermGetImage)
+	}
 	d.AppSecret = newApp(&app).Reveal()
 	d.AppID = app.ID
 	if err := b.store.CreateApp(ctx, app, hashOf(d.AppSecret)); err != nil {
@@ -177,9 +194,7 @@ func (a *answered) play(ctx context.Context, c verify.Config, app faceproof.AppI
 // that it takes milliseconds; its store, keys and files are the server's.
 func faultSession(ctx context.Context, c verify.Config, id faceproof.AppID) (map[string]any, error) {
 	p := &faultPlayer{ctx: ctx, t: 1000, seq: map[bool]uint32{}}
-	p.now.Store(time.Now().UnixMilli())
-	c.Now = func() time.Time { return time.UnixMilli(p.now.Load()) }
-	s, err := verify.New(c)
+	s, err := p.conductor(c)
 	if err != nil {
 		return nil, err
 	}
@@ -195,17 +210,30 @@ func faultSession(ctx context.Context, c verify.Config, id faceproof.AppID) (map
 	if err != nil {
 		return nil, err
 	}
-	p.live, err = s.Capture(ctx, capture.ClientHello{SessionID: st.SessionID, CaptureToken: st.CaptureToken, SDK: "faults", Lang: "zh",
-		Consent: capture.Consent{Notice: app.Shown(st.Methods.Digits).Hash(), Separate: true, Transfer: true}})
-	if err != nil {
-		return nil, err
-	}
-	defer p.live.Close(faceproof.ReasonDisconnected)
-	m, err := p.run()
+	m, err := p.play(s, st.SessionID, st.CaptureToken, app.Shown(st.Methods.Digits).Hash())
 	if err == nil {
 		m["session"] = st.SessionID
 	}
 	return m, err
+}
+
+// conductor is a service whose clock is the player's.
+func (p *faultPlayer) conductor(c verify.Config) (*verify.Service, error) {
+	p.now.Store(c.Now().UnixMilli())
+	c.Now = func() time.Time { return time.UnixMilli(p.now.Load()) }
+	return verify.New(c)
+}
+
+// play goes through a session that was created, and gives its result.
+func (p *faultPlayer) play(s *verify.Service, session string, token faceproof.Token, notice string) (map[string]any, error) {
+	var err error
+	p.live, err = s.Capture(p.ctx, capture.ClientHello{SessionID: session, CaptureToken: token, SDK: "faults", Lang: "zh",
+		Consent: capture.Consent{Notice: notice, Separate: true, Transfer: true}})
+	if err != nil {
+		return nil, err
+	}
+	defer p.live.Close(faceproof.ReasonDisconnected)
+	return p.run()
 }
 
 // faultPlayer is a client of a capture.

@@ -38,14 +38,14 @@ type faultBox struct {
 // startFault starts the server on dir. With FACEPROOF_FAULTS_BINARY it is that
 // file, built with the tag failpoint; else this test binary, which is the same
 // program.
-func startFault(t testing.TB, dir, failpoints string) *faultBox {
+func startFault(t testing.TB, dir, failpoints string, flags ...string) *faultBox {
 	t.Helper()
 	binary := os.Getenv("FACEPROOF_FAULTS_BINARY")
 	if binary == "" {
 		binary = "faceproof" // testscript.Main puts it on the path
 	}
 	b := &faultBox{t: t, dir: dir, log: &output{}, client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}}}
-	b.cmd = exec.Command(binary, "--data", dir, "faultserver")
+	b.cmd = exec.Command(binary, append([]string{"--data", dir, "faultserver"}, flags...)...)
 	b.cmd.Env = append(os.Environ(), "FACEPROOF_FAILPOINTS="+failpoints)
 	b.cmd.Stderr = b.log
 	pipe, err := b.cmd.StdoutPipe()

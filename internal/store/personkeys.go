@@ -44,11 +44,11 @@ func (s *Store) openKeys(ctx context.Context) error {
 		return &faceproof.Error{Code: faceproof.CodeUnavailable, Field: "data", Message: "the database of keys cannot be opened: " + err.Error(), Err: err}
 	}
 	f.Close()
-	if s.keys, err = sql.Open("sqlite", dsn(path, "_txlock", "immediate")); err != nil {
+	if s.keys, err = openSQLite(dsn(path, "_txlock", "immediate")); err != nil {
 		return fail(err)
 	}
 	s.keys.SetMaxOpenConns(1)
-	if s.keyReader, err = sql.Open("sqlite", dsn(path, "_pragma", "query_only(1)")); err != nil {
+	if s.keyReader, err = openSQLite(dsn(path, "_pragma", "query_only(1)")); err != nil {
 		return fail(err)
 	}
 	s.keyReader.SetMaxOpenConns(readers)

@@ -27,7 +27,6 @@ import (
 	"faceproof/internal/failpoint"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite", without cgo
 )
 
 //go:embed migrations/*.sql
@@ -124,11 +123,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) connect() (err error) {
-	if s.writer, err = sql.Open("sqlite", dsn(s.c.Path, "_txlock", "immediate")); err != nil {
+	if s.writer, err = openSQLite(dsn(s.c.Path, "_txlock", "immediate")); err != nil {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
-	if s.reader, err = sql.Open("sqlite", dsn(s.c.Path, "_pragma", "query_only(1)")); err != nil {
+	if s.reader, err = openSQLite(dsn(s.c.Path, "_pragma", "query_only(1)")); err != nil {
 		return err
 	}
 	s.reader.SetMaxOpenConns(readers)
