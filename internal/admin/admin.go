@@ -327,7 +327,7 @@ func (g *Gate) Proposals(ctx context.Context) ([]faceproof.Proposal, error) {
 
 // Decide agrees to a proposal and does it, or refuses it. Errors: of
 // store.DecideProposal, and of do.
-func (g *Gate) Decide(ctx context.Context, id string, by faceproof.Admin, agree bool, do func(faceproof.Proposal) error) (faceproof.Proposal, error) {
+func (g *Gate) Decide(ctx context.Context, id string, by faceproof.Admin, agree bool, do func(context.Context, faceproof.Proposal) error) (faceproof.Proposal, error) {
 	p, err := g.c.Store.DecideProposal(ctx, id, by.ID, agree, g.millis())
 	if err != nil || !agree {
 		return p, err
@@ -335,7 +335,7 @@ func (g *Gate) Decide(ctx context.Context, id string, by faceproof.Admin, agree 
 	// What was agreed to is done even if the caller has gone.
 	ctx = context.WithoutCancel(ctx)
 	p.State = faceproof.ProposalDone
-	failed := do(p)
+	failed := do(ctx, p)
 	if failed != nil {
 		p.State = faceproof.ProposalFailed
 	}

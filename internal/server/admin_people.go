@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"embed"
 	"encoding/json"
 	"io/fs"
@@ -282,8 +283,8 @@ func (a *admin) decide(w http.ResponseWriter, r *http.Request) (int, any, error)
 		return 0, nil, faceproof.Errorf(faceproof.CodeForbidden, "", "this log-in may not do that")
 	}
 	var invite faceproof.Token
-	p, err = a.cfg.Gate.Decide(r.Context(), p.ID, by.Admin, *q.Agree, func(p faceproof.Proposal) (err error) {
-		invite, err = a.do(r, p)
+	p, err = a.cfg.Gate.Decide(r.Context(), p.ID, by.Admin, *q.Agree, func(ctx context.Context, p faceproof.Proposal) (err error) {
+		invite, err = a.do(ctx, p, by.actor())
 		return err
 	})
 	answer := struct {
@@ -294,23 +295,22 @@ func (a *admin) decide(w http.ResponseWriter, r *http.Request) (int, any, error)
 }
 
 // do does what two people have agreed to.
-func (a *admin) do(r *http.Request, p faceproof.Proposal) (invite faceproof.Token, err error) {
-	actor := caller(r).actor()
+func (a *admin) do(ctx context.Context, p faceproof.Proposal, actor string) (invite faceproof.Token, err error) {
 	switch p.Action {
 	case actionReading:
 		var to faceproof.Reading
 		if err = json.Unmarshal(p.Body, &to); err == nil {
-			_, err = a.cfg.Desk.SetReading(r.Context(), p.AppID, to, actor)
+			_, err = a.cfg.Desk.SetReading(ctx, p.AppID, to, actor)
 		}
 	case actionSwitch:
 		var to switchBody
 		if err = json.Unmarshal(p.Body, &to); err == nil {
-			_, err = a.cfg.Desk.Switch(r.Context(), p.AppID, to.Permissions, true, actor)
+			_, err = a.cfg.Desk.Switch(ctx, p.AppID, to.Permissions, true, actor)
 		}
 	case actionInvite:
 		var to inviteBody
 		if err = json.Unmarshal(p.Body, &to); err == nil {
-			invite, err = a.cfg.Gate.Invite(r.Context(), to.Name, to.Roles, to.Apps, actor)
+			invite, err = a.cfg.Gate.Invite(ctx, to.Name, to.Roles, to.Apps, actor)
 		}
 	default:
 		err = faceproof.Errorf(faceproof.CodeInternal, "", "an action that nobody knows")
