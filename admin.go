@@ -44,11 +44,43 @@ type Admin struct {
 	Apps      []AppID // the only apps that this person may touch; empty: all
 	Disabled  bool
 	CreatedAt int64 // unix milliseconds
+
+	// Provided is there for a person who logs in by an identity provider, and nil
+	// for one with a passkey.
+	Provided *Provided
+}
+
+// Provided is what is kept of a log-in by an identity provider: whose it is, and
+// the roles that the provider's claim stood for at the newest one. It is stored
+// as JSON where a passkey's record would be.
+type Provided struct {
+	Issuer string `json:"issuer"`
+	Roles  []Role `json:"roles"`
+}
+
+// ParseProvided reads a record; nil for that of a passkey, which has no issuer.
+func ParseProvided(record []byte) *Provided {
+	var p Provided
+	if err := json.Unmarshal(record, &p); err != nil || p.Issuer == "" {
+		return nil
+	}
+	return &p
+}
+
+// May gives the roles in which the person may act: those of the invitation, and
+// of them only those that the identity provider, where there is one, says too. A
+// provider takes away and never gives.
+func (p *Provided) May(invited []Role) []Role {
+	if p == nil {
+		return invited
+	}
+	return slices.DeleteFunc(slices.Clone(invited), func(r Role) bool { return !slices.Contains(p.Roles, r) })
 }
 
 // Has says whether the person may act in one of the roles.
 func (a Admin) Has(roles ...Role) bool {
-	return !a.Disabled && slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(a.Roles, r) })
+	may := a.Provided.May(a.Roles)
+	return !a.Disabled && slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(may, r) })
 }
 
 // May says whether the person may touch an app; "" is what belongs to no app.

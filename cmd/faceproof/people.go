@@ -35,7 +35,8 @@ type edgeFlags struct {
 }
 
 func (e *edgeFlags) add(f *pflag.FlagSet) {
-	f.StringSliceVar(&e.outgoing, "allow-outgoing", nil, "address range of your own, not public, that webhooks may reach, such as 10.1.2.0/24; may be repeated (default: none)")
+	f.StringSliceVar(&e.outgoing, "allow-outgoing", nil, "address range of your own, not public, that webhooks, the identity provider and the object store of anchors\n"+
+		"may be in, such as 10.1.2.0/24; may be repeated (default: none)")
 	f.BoolVar(&e.noAdminToken, "no-admin-token", false, "the token in the data folder opens nothing: only people who log in use the admin API")
 }
 
@@ -53,13 +54,13 @@ func (e edgeFlags) prefixes() (out []netip.Prefix, err error) {
 
 // openAdmin makes the admin API's part of the server: origin is how browsers
 // reach it.
-func openAdmin(g *globals, b *backend, e edgeFlags, origin string) (*server.Admin, error) {
+func openAdmin(ctx context.Context, g *globals, b *backend, f serveFlags, origin string, log *slog.Logger) (*server.Admin, error) {
 	desk, err := onboarding.New(onboarding.Config{Store: b.store, Blobs: b.blobs})
 	if err != nil {
 		return nil, err
 	}
 	a := &server.Admin{Desk: desk, Audit: b.store}
-	if !e.noAdminToken {
+	if !f.edges.noAdminToken {
 		token, err := adminToken(filepath.Join(g.DataDir, adminFile))
 		if err != nil {
 			return nil, err
@@ -74,6 +75,13 @@ func openAdmin(g *globals, b *backend, e edgeFlags, origin string) (*server.Admi
 		return nil, err
 	} else if site != nil {
 		c.Passkeys = site
+	}
+	site, err := f.oidc.open(ctx, f.edges, origin, log)
+	if err != nil {
+		return nil, err
+	}
+	if site != nil {
+		c.Provider = site
 	}
 	a.Gate, err = gate.New(c)
 	return a, err
@@ -193,12 +201,12 @@ func adminListCommand(g *globals) *cobra.Command {
 			}
 			out := make([]any, len(list))
 			for i, a := range list {
-				out[i] = map[string]any{"id": a.ID, "name": a.Name, "roles": a.Roles, "apps": append([]faceproof.AppID{}, a.Apps...), "disabled": a.Disabled, "created_at": a.CreatedAt}
+				out[i] = map[string]any{"id": a.ID, "name": a.Name, "roles": a.Provided.May(a.Roles), "apps": append([]faceproof.AppID{}, a.Apps...), "disabled": a.Disabled, "created_at": a.CreatedAt}
 			}
 			return answer(g, out, func(w io.Writer) {
 				t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 				for _, a := range list {
-					fmt.Fprintf(t, "%s\t%q\t%v\t%v\t%s\n", a.ID, a.Name, a.Roles, a.Apps, map[bool]string{true: "disabled"}[a.Disabled])
+					fmt.Fprintf(t, "%s\t%q\t%v\t%v\t%s\n", a.ID, a.Name, a.Provided.May(a.Roles), a.Apps, map[bool]string{true: "disabled"}[a.Disabled])
 				}
 				t.Flush()
 			})

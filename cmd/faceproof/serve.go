@@ -50,6 +50,7 @@ type serveFlags struct {
 	dailyCalls   int
 
 	edges          edgeFlags
+	oidc           oidcFlags
 	limits         limitFlags
 	personFailures int
 	verbose        bool
@@ -98,6 +99,7 @@ func serveCommand(g *globals) *cobra.Command {
 	fs.IntVar(&f.personFailures, "person-failures", verify.DefaultBudget().Subject,
 		"failures of one person in one app in 24 hours after a live face was seen, twice as many over all apps (0: not limited)")
 	f.edges.add(fs)
+	f.oidc.add(fs)
 	f.limits.add(fs)
 	fs.BoolVar(&f.verbose, "verbose", false, "log debug messages")
 	return c
@@ -244,7 +246,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	}
 	origin := originOf(f, ln.Addr())
 	c.PublicOrigin = f.publicOrigin
-	if c.Admin, err = openAdmin(g, b, f.edges, origin); err != nil {
+	if c.Admin, err = openAdmin(ctx, g, b, f, origin, log); err != nil {
 		return err
 	}
 	stopWebhooks, err := sendWebhooks(ctx, b, f.edges, log)

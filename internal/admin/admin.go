@@ -1,6 +1,7 @@
-// Package admin knows who runs this server: invitations, log-ins by passkey,
-// sessions that end, and what needs a second person. It decides; internal/server
-// speaks HTTP, internal/passkey WebAuthn.
+// Package admin knows who runs this server: invitations, log-ins by passkey or by
+// an identity provider, sessions that end, and what needs a second person. It
+// decides; internal/server speaks HTTP, internal/passkey WebAuthn, internal/oidc
+// OpenID Connect.
 package admin
 
 import (
@@ -35,6 +36,7 @@ type Store interface {
 	Enrol(ctx context.Context, invite []byte, a faceproof.Admin, credentialHash, credential []byte, at int64) error
 	Admins(ctx context.Context) ([]faceproof.Admin, error)
 	Passkeys(ctx context.Context, id string) (faceproof.Admin, [][]byte, error)
+	ProvidedAdmin(ctx context.Context, hash []byte) (faceproof.Admin, error)
 	LogIn(ctx context.Context, session faceproof.AdminSession, credentialHash, credential []byte) error
 	Session(ctx context.Context, hash []byte, begun, seen, at int64) (faceproof.Admin, error)
 	LogOut(ctx context.Context, hash []byte, admin string) error
@@ -60,11 +62,12 @@ type Keys interface {
 	Open(sealed, aad []byte) ([]byte, error)
 }
 
-// Config of a Gate; all but Now and Rand are needed. Without Passkeys nobody
+// Config of a Gate; Store and Keys are needed. Without Passkeys and Provider nobody
 // can log in, and invitations can still be made.
 type Config struct {
 	Store    Store
 	Passkeys Passkeys
+	Provider Provider // nil: nobody logs in by an identity provider
 	Keys     Keys
 	Now      func() time.Time // nil: time.Now
 	Rand     io.Reader        // nil: crypto/rand
@@ -174,6 +177,9 @@ func (g *Gate) use(c ceremony) bool {
 // BeginEnrol begins to make an admin of whoever brings an invitation. Errors:
 // CodeUnauthenticated.
 func (g *Gate) BeginEnrol(ctx context.Context, invite string) (options json.RawMessage, sealed string, err error) {
+	if g.c.Passkeys == nil {
+		return nil, "", noPasskeys()
+	}
 	i, err := g.invited(ctx, keys.HashToken(invite))
 	if err != nil {
 		return nil, "", err
@@ -187,10 +193,11 @@ func (g *Gate) BeginEnrol(ctx context.Context, invite string) (options json.RawM
 	return o, sealed, err
 }
 
+func noPasskeys() error {
+	return faceproof.Errorf(faceproof.CodeUnavailable, "", "passkeys need a server with a name; see serve --public-origin")
+}
+
 func (g *Gate) invited(ctx context.Context, hash []byte) (faceproof.AdminInvite, error) {
-	if g.c.Passkeys == nil {
-		return faceproof.AdminInvite{}, faceproof.Errorf(faceproof.CodeUnavailable, "", "passkeys need a server with a name; see serve --public-origin")
-	}
 	i, err := g.c.Store.OpenInvite(ctx, hash, g.millis())
 	if faceproof.ErrorCode(err) == faceproof.CodeNotFound {
 		err = faceproof.Errorf(faceproof.CodeUnauthenticated, "invite", "is unknown, used or expired")
@@ -201,6 +208,9 @@ func (g *Gate) invited(ctx context.Context, hash []byte) (faceproof.AdminInvite,
 // FinishEnrol makes the admin and opens his first session. Errors:
 // CodeUnauthenticated, CodeConflict for a passkey that is known.
 func (g *Gate) FinishEnrol(ctx context.Context, sealed string, answer []byte) (a faceproof.Admin, token faceproof.Token, err error) {
+	if g.c.Passkeys == nil {
+		return a, token, noPasskeys()
+	}
 	c, err := g.open("enrol", sealed)
 	if err != nil {
 		return a, token, err
@@ -223,14 +233,14 @@ func (g *Gate) FinishEnrol(ctx context.Context, sealed string, answer []byte) (a
 		}
 		return a, token, err
 	}
-	token, err = g.session(ctx, a.ID, p)
+	token, err = g.session(ctx, a.ID, p.Hash, p.Record)
 	return a, token, err
 }
 
 // BeginLogin begins a log-in of whoever has a passkey.
 func (g *Gate) BeginLogin() (options json.RawMessage, sealed string, err error) {
 	if g.c.Passkeys == nil {
-		return nil, "", faceproof.Errorf(faceproof.CodeUnavailable, "", "passkeys need a server with a name; see serve --public-origin")
+		return nil, "", noPasskeys()
 	}
 	o, state, err := g.c.Passkeys.BeginLogin()
 	if err != nil {
@@ -256,21 +266,25 @@ func (g *Gate) FinishLogin(ctx context.Context, sealed string, answer []byte) (a
 	if !g.use(c) {
 		return a, token, faceproof.Errorf(faceproof.CodeUnauthenticated, "ceremony", "is used")
 	}
-	token, err = g.session(ctx, id, p)
+	token, err = g.session(ctx, id, p.Hash, p.Record)
 	return a, token, err
 }
 
-func (g *Gate) session(ctx context.Context, id string, p passkey.Passkey) (faceproof.Token, error) {
+func (g *Gate) session(ctx context.Context, id string, hash, record []byte) (faceproof.Token, error) {
 	token := keys.NewToken(g.c.Rand, 32)
 	now := g.millis()
-	return token, g.c.Store.LogIn(ctx, faceproof.AdminSession{Hash: keys.HashToken(token.Reveal()), AdminID: id, CreatedAt: now, SeenAt: now}, p.Hash, p.Record)
+	return token, g.c.Store.LogIn(ctx, faceproof.AdminSession{Hash: keys.HashToken(token.Reveal()), AdminID: id, CreatedAt: now, SeenAt: now}, hash, record)
 }
 
 // Who says whose a session is. Errors: CodeUnauthenticated for one that is
-// unknown, idle, too long, ended or a disabled admin's.
+// unknown, idle, too long, ended, a disabled admin's, or one of an identity
+// provider that is not configured any more.
 func (g *Gate) Who(ctx context.Context, token string) (faceproof.Admin, error) {
 	now := g.c.Now()
 	a, err := g.c.Store.Session(ctx, keys.HashToken(token), now.Add(-Longest).UnixMilli(), now.Add(-Idle).UnixMilli(), now.UnixMilli())
+	if err == nil && a.Provided != nil && (g.c.Provider == nil || g.c.Provider.Issuer() != a.Provided.Issuer) {
+		return faceproof.Admin{}, faceproof.Errorf(faceproof.CodeUnauthenticated, "session", "its identity provider is no longer believed")
+	}
 	if faceproof.ErrorCode(err) == faceproof.CodeNotFound {
 		err = faceproof.Errorf(faceproof.CodeUnauthenticated, "session", "is over; log in")
 	}

@@ -38,7 +38,7 @@ const (
 	forPerson               // a person, by the receipt of their consent, in the body
 	forDemo                 // whoever can reach a demo
 	forAdmin                // the admin API
-	forGuest                // the doors of the admin API: an invitation or a passkey is shown
+	forGuest                // the doors of the admin API: an invitation, a passkey or a provider's word is shown
 )
 
 var (
@@ -73,6 +73,9 @@ var accesses = map[string]access{
 	"POST /v1/admin/enrol/finish":                {who: forGuest},
 	"POST /v1/admin/login/begin":                 {who: forGuest},
 	"POST /v1/admin/login/finish":                {who: forGuest},
+	"GET /v1/admin/login":                        {who: forGuest},
+	"POST /v1/admin/oidc/begin":                  {who: forGuest},
+	"GET " + OIDCCallback:                        {who: forGuest}, // a navigation from the provider's site; bound to the browser by a cookie and a state
 	"GET /v1/admin/session":                      {who: forAdmin, own: true},
 	"POST /v1/admin/logout":                      {who: forAdmin, own: true},
 	"GET /v1/admin/admins":                       {who: forAdmin, roles: overseers},

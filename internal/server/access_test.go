@@ -39,11 +39,14 @@ func (p *people) newObjects(app faceproof.AppID, by *person) (o objects) {
 	o.app = string(app)
 	_, _, err := p.hooks.Set(ctx, app, "https://hooks.example/in", "cli")
 	check(p.t, err)
-	v := faceproof.Verification{ID: "v-" + o.app, AppID: app, Generation: faceproof.Gen1, State: faceproof.StateCreated, Alive: faceproof.AliveFlash, SubjectSealed: []byte("s"), SubjectIndex: []byte("i"),
+	v := faceproof.Verification{ID: "v-" + o.app, AppID: app, Generation: faceproof.Gen1, State: faceproof.StateCreated, Alive: faceproof.AliveFlash, SubjectSealed: []byte("s"), SubjectIndex: []byte("i"), TokenHash: []byte("token-" + o.app),
 		CreatedAt: p.now.Load(), ExpiresAt: p.now.Load() + 180_000}
 	e := faceproof.AuditEntry{At: p.now.Load(), Actor: "test", Action: "x", Object: v.ID}
 	check(p.t, p.db.CreateVerification(ctx, v, e))
-	check(p.t, p.db.Advance(ctx, v.ID, faceproof.StateCreated, faceproof.StateEnded, nil, faceproof.ReasonTimeout, p.now.Load(), e))
+	_, err = p.db.BeginCapture(ctx, v.ID, []byte("token-"+o.app), faceproof.Consent{VerificationID: v.ID, AppID: app, ReceiptHash: []byte(o.app), SubjectIndex: []byte("i"), PersonIndex: []byte("p"),
+		Notice: "c", GivenAt: p.now.Load()}, p.now.Load(), e)
+	check(p.t, err)
+	check(p.t, p.db.Advance(ctx, v.ID, faceproof.StateCapturing, faceproof.StateEnded, nil, faceproof.ReasonTimeout, p.now.Load(), e))
 	list, err := p.hooks.List(ctx, app, "", 10)
 	check(p.t, err)
 	if len(list) != 1 {

@@ -100,6 +100,8 @@ func (a *admin) doors() []route {
 		{"GET /admin/", page},
 		door("POST /v1/admin/enrol/begin", a.enrolBegin), door("POST /v1/admin/enrol/finish", a.enrolFinish),
 		door("POST /v1/admin/login/begin", a.loginBegin), door("POST /v1/admin/login/finish", a.loginFinish),
+		door("GET /v1/admin/login", a.methods), door("POST /v1/admin/oidc/begin", a.oidcBegin),
+		{"GET " + OIDCCallback, a.s.limited(http.HandlerFunc(a.oidcCallback))},
 	}
 }
 
@@ -169,11 +171,16 @@ type adminAnswer struct {
 	Roles     []faceproof.Role  `json:"roles"`
 	Apps      []faceproof.AppID `json:"apps"` // empty: all
 	Disabled  bool              `json:"disabled"`
-	CreatedAt int64             `json:"created_at"` // unix milliseconds
+	CreatedAt int64             `json:"created_at"`       // unix milliseconds
+	Issuer    string            `json:"issuer,omitempty"` // of the identity provider; none: a passkey
 }
 
 func adminJSON(a faceproof.Admin) adminAnswer {
-	return adminAnswer{a.ID, a.Name, append([]faceproof.Role{}, a.Roles...), append([]faceproof.AppID{}, a.Apps...), a.Disabled, a.CreatedAt}
+	out := adminAnswer{ID: a.ID, Name: a.Name, Roles: append([]faceproof.Role{}, a.Provided.May(a.Roles)...), Apps: append([]faceproof.AppID{}, a.Apps...), Disabled: a.Disabled, CreatedAt: a.CreatedAt}
+	if a.Provided != nil {
+		out.Issuer = a.Provided.Issuer
+	}
+	return out
 }
 
 func (a *admin) session(_ http.ResponseWriter, r *http.Request) (int, any, error) {

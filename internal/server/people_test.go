@@ -34,7 +34,7 @@ type people struct {
 	from  string // the caller's address
 }
 
-func newPeople(t *testing.T) *people {
+func newPeople(t *testing.T, change ...func(*gate.Config)) *people {
 	t.Helper()
 	p := &people{from: "203.0.113.7:1000"}
 	now := func() time.Time {
@@ -56,7 +56,11 @@ func newPeople(t *testing.T) *people {
 	check(t, err)
 	site, err := passkey.New(adminHost, []string{adminOrigin})
 	check(t, err)
-	p.gate, err = gate.New(gate.Config{Store: p.db, Passkeys: site, Keys: ring, Now: now})
+	c := gate.Config{Store: p.db, Passkeys: site, Keys: ring, Now: now}
+	for _, f := range change {
+		f(&c)
+	}
+	p.gate, err = gate.New(c)
 	check(t, err)
 	p.hooks, err = webhook.NewDesk(p.db, ring, now)
 	check(t, err)

@@ -58,7 +58,9 @@ func (s *Store) Enrol(ctx context.Context, invite []byte, a faceproof.Admin, cre
 	})
 }
 
-const adminColumns = `a.id, a.name, a.roles, a.apps, a.disabled, a.created_at`
+// adminColumns of a row a; the last is the record of how the admin logs in, one
+// for each admin.
+const adminColumns = `a.id, a.name, a.roles, a.apps, a.disabled, a.created_at, COALESCE((SELECT r.credential FROM admin_credentials r WHERE r.admin_id = a.id LIMIT 1), '')`
 
 // Admins lists all, oldest first.
 func (s *Store) Admins(ctx context.Context) (out []faceproof.Admin, err error) {
@@ -78,7 +80,7 @@ func (s *Store) Admins(ctx context.Context) (out []faceproof.Admin, err error) {
 }
 
 // Passkeys gives an admin and his passkeys. Errors: CodeNotFound, for a disabled
-// one too.
+// one and for one of an identity provider too.
 func (s *Store) Passkeys(ctx context.Context, id string) (a faceproof.Admin, credentials [][]byte, err error) {
 	rows, err := s.reader.QueryContext(ctx, `SELECT `+adminColumns+`, c.credential FROM admins a JOIN admin_credentials c ON c.admin_id = a.id WHERE a.id = $1 AND NOT a.disabled`, id)
 	if err != nil {
@@ -90,7 +92,9 @@ func (s *Store) Passkeys(ctx context.Context, id string) (a faceproof.Admin, cre
 		if a, err = scanAdmin(rows, &c); err != nil {
 			return a, nil, fail(err)
 		}
-		credentials = append(credentials, []byte(c))
+		if a.Provided == nil {
+			credentials = append(credentials, []byte(c))
+		}
 	}
 	if err = rows.Err(); err == nil && len(credentials) == 0 {
 		err = notFound("admin")
@@ -98,9 +102,24 @@ func (s *Store) Passkeys(ctx context.Context, id string) (a faceproof.Admin, cre
 	return a, credentials, fail(err)
 }
 
-// LogIn opens a session after a passkey was checked, and keeps its counter.
+// ProvidedAdmin gives the admin whom an identity provider knows by a hash of
+// issuer and subject. Errors: CodeNotFound, for a disabled one too.
+func (s *Store) ProvidedAdmin(ctx context.Context, hash []byte) (faceproof.Admin, error) {
+	a, err := scanAdmin(s.reader.QueryRowContext(ctx, `SELECT `+adminColumns+` FROM admins a JOIN admin_credentials c ON c.admin_id = a.id WHERE c.hash = $1 AND NOT a.disabled`, hash))
+	if errors.Is(err, sql.ErrNoRows) || err == nil && a.Provided == nil {
+		return faceproof.Admin{}, notFound("admin")
+	}
+	return a, fail(err)
+}
+
+// LogIn opens a session after a passkey or an identity provider's statement was
+// checked, and keeps the passkey's counter, or the roles that the provider says.
 func (s *Store) LogIn(ctx context.Context, session faceproof.AdminSession, credentialHash, credential []byte) error {
-	return s.change(ctx, s.entry("admin:"+session.AdminID, "admin.login", session.AdminID, ""), func(tx *sql.Tx) error {
+	how := ""
+	if faceproof.ParseProvided(credential) != nil {
+		how = "oidc"
+	}
+	return s.change(ctx, s.entry("admin:"+session.AdminID, "admin.login", session.AdminID, how), func(tx *sql.Tx) error {
 		err := one(tx.ExecContext(ctx, `UPDATE admin_credentials SET credential = $3 WHERE hash = $1 AND admin_id = $2`, credentialHash, session.AdminID, string(credential)))("passkey")
 		if err != nil {
 			return err
@@ -230,10 +249,11 @@ func scanProposal(row scanner) (p faceproof.Proposal, err error) {
 }
 
 func scanAdmin(row scanner, more ...any) (a faceproof.Admin, err error) {
-	var roles, apps string
-	if err = row.Scan(append([]any{&a.ID, &a.Name, &roles, &apps, &a.Disabled, &a.CreatedAt}, more...)...); err != nil {
+	var roles, apps, record string
+	if err = row.Scan(append([]any{&a.ID, &a.Name, &roles, &apps, &a.Disabled, &a.CreatedAt, &record}, more...)...); err != nil {
 		return a, err
 	}
+	a.Provided = faceproof.ParseProvided([]byte(record))
 	return a, errors.Join(json.Unmarshal([]byte(roles), &a.Roles), json.Unmarshal([]byte(apps), &a.Apps))
 }
 

@@ -17,7 +17,18 @@ async function api(method, path, body) {
 }
 
 // The token is taken out of the address at once: it must not stay in the history.
-const invite = new URLSearchParams(location.hash.slice(1)).get('invite')
+const fragment = new URLSearchParams(location.hash.slice(1))
+const invite = fragment.get('invite')
+
+// What a log-in by the identity provider came back with; the server's log has more.
+const provided = {
+  unauthenticated: '登录未通过核对，请重新开始 · the log-in does not check; begin again',
+  forbidden: '该账号不是管理员，或没有对应角色。首次使用请打开邀请链接 · this account is no admin here, or has no role; the first time, open the link of your invitation',
+  conflict: '该账号已是或曾是管理员 · this account is or was an admin already',
+  unavailable: '身份提供方暂不可用，请稍后再试或使用通行密钥 · the identity provider cannot be reached; try again later, or use a passkey',
+  rate_limited: '尝试过多，请稍候 · too many tries; wait a little',
+}
+const came = fragment.get('login')
 if (location.hash) history.replaceState(null, '', location.pathname)
 
 async function ceremony(kind, begin, use) {
@@ -28,6 +39,9 @@ async function ceremony(kind, begin, use) {
 
 const enrol = () => ceremony('enrol', { invite }, o => navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(o) }))
 const login = () => ceremony('login', {}, o => navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(o) }))
+
+// provide sends the browser to the identity provider.
+const provide = invite => async () => location.assign((await api('POST', 'oidc/begin', invite ? { invite } : {})).address)
 
 function act(button, f) {
   $(button).addEventListener('click', async () => {
@@ -75,7 +89,10 @@ async function show() {
   }
   $('in').hidden = !me
   $('out').hidden = !!me
+  const ways = me ? {} : await api('GET', 'login')
   $('enrol').hidden = !invite
+  $('provided').hidden = $('oidc').hidden = !ways.oidc
+  $('oidc-enrol').hidden = !ways.oidc || !invite
   if (!me) return
   $('name').textContent = me.name
   $('roles').textContent = me.roles.join(', ')
@@ -85,5 +102,8 @@ async function show() {
 
 act('enrol', enrol)
 act('login', login)
+act('oidc', provide())
+act('oidc-enrol', provide(invite))
 act('logout', () => api('POST', 'logout', {}))
+if (came) say(Object.hasOwn(provided, came) ? provided[came] : '未成功 · not done')
 show().catch(e => say(e.message))
