@@ -95,10 +95,11 @@ func List(root string) (all []Presentation, digest string, err error) {
 
 // Result is what became of one presentation.
 type Result struct {
-	Kind  string `json:"kind"`
-	Set   string `json:"set"`
-	Name  string `json:"name"`
-	Faces int    `json:"faces"` // pictures with a face
+	Kind  string  `json:"kind"`
+	Set   string  `json:"set"`
+	Light float64 `json:"light,omitempty"` // of a bona fide presentation that was darkened: the share of its light that is left
+	Name  string  `json:"name"`
+	Faces int     `json:"faces"` // pictures with a face
 	// Looks are the scores of these, and the surroundings seen: also of those that
 	// do not count.
 	Looks []faceproof.PADFrame `json:"looks,omitempty"`
@@ -150,7 +151,7 @@ func Measure(ctx context.Context, c Config) (*Report, error) {
 		for k, light := range lights {
 			r := Result{Kind: p.Kind, Set: p.Set, Name: p.Name, Faces: faces[k], Looks: votes[k]}
 			if light != 1 {
-				r.Set += fmt.Sprintf(" × %g", light)
+				r.Set, r.Light = r.Set+fmt.Sprintf(" × %g", light), light
 			}
 			if e := faceproof.PADOf(votes[k], 1); e != nil {
 				r.PADEvidence = *e
@@ -258,7 +259,7 @@ func judge(results []Result, at float64) Rule {
 			rule.Sets = append(rule.Sets, Set{Kind: x.Kind, Name: x.Set})
 		}
 		into := []*score.Outcomes{&rule.Sets[i].Outcomes}
-		if x.Kind == BonaFide && !strings.Contains(x.Set, " × ") {
+		if x.Kind == BonaFide && x.Light == 0 {
 			into = append(into, &bona)
 		}
 		for _, o := range into {

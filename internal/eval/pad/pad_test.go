@@ -62,15 +62,18 @@ func TestList(t *testing.T) {
 // what got no response is apart, the darkened sets are not among all.
 func TestJudge(t *testing.T) {
 	var all []pad.Result
+	light := 0.
 	add := func(kind, set string, n int, score float64, frames int) {
 		for range n {
-			all = append(all, pad.Result{Kind: kind, Set: set, PADEvidence: faceproof.PADEvidence{Score: score, Frames: frames}})
+			all = append(all, pad.Result{Kind: kind, Set: set, Light: light, PADEvidence: faceproof.PADEvidence{Score: score, Frames: frames}})
 		}
 	}
-	add(pad.BonaFide, "desk", 9, .9, 5)
-	add(pad.BonaFide, "desk", 1, .1, 5)
-	add(pad.BonaFide, "desk", 2, 0, 0) // too near
-	add(pad.BonaFide, "desk × 0.1", 10, .1, 5)
+	add(pad.BonaFide, "3 × 4 m", 9, .9, 5) // whatever an operator calls a set
+	add(pad.BonaFide, "3 × 4 m", 1, .1, 5)
+	add(pad.BonaFide, "3 × 4 m", 2, 0, 0) // too near
+	light = .1
+	add(pad.BonaFide, "3 × 4 m × 0.1", 10, .1, 5)
+	light = 0
 	add(pad.Attack, "print", 4, .05, 1)
 	add(pad.Attack, "screen", 3, .05, 1)
 	add(pad.Attack, "screen", 1, .8, 1)
