@@ -60,6 +60,9 @@ type applicationForm struct {
 	RetentionDays int           `toml:"retention_days"`
 	Alternative   string        `toml:"alternative"`
 	AlternativeTo string        `toml:"alternative_to"`
+	Place         string        `toml:"place"`
+	Processors    string        `toml:"processors"`
+	Officer       string        `toml:"officer"`
 	Category      string        `toml:"category"`
 	DailyVolume   int           `toml:"daily_volume"`
 	Peak          int           `toml:"peak"`
@@ -78,7 +81,7 @@ type formLicence struct {
 func (f applicationForm) application() (a faceproof.Application, err error) {
 	a = faceproof.Application{Name: f.Name, Category: f.Category, DailyVolume: f.DailyVolume, Peak: f.Peak, ImageBasis: f.ImageBasis, Origins: f.Origins,
 		Notice: faceproof.Notice{Handler: f.Handler, Contact: f.Contact, Purpose: f.Purpose, Necessity: f.Necessity,
-			RetentionDays: f.RetentionDays, Alternative: f.Alternative, AlternativeTo: f.AlternativeTo}}
+			RetentionDays: f.RetentionDays, Alternative: f.Alternative, AlternativeTo: f.AlternativeTo, Place: f.Place, Processors: f.Processors, Officer: f.Officer}}
 	if a.Alive, err = parseAlive(f.Alive); err != nil {
 		return a, err
 	}
@@ -123,6 +126,9 @@ func appApplyCommand(g *globals) *cobra.Command {
 	f.IntVar(&flags.RetentionDays, "retention-days", 30, "days that results are kept")
 	f.StringVar(&flags.Alternative, "alternative", "", "the other method, without a face")
 	f.StringVar(&flags.AlternativeTo, "alternative-url", "", "where the other method is")
+	f.StringVar(&flags.Place, "place", "", "where data is kept; empty: on this server")
+	f.StringVar(&flags.Processors, "processors", "", "who processes for the handler, who gets data, where portraits come from; empty: nobody")
+	f.StringVar(&flags.Officer, "officer", "", "who is in charge of personal information, and how to reach them; needed from 100,000 people on")
 	f.StringVar(&flags.Category, "category", "", "the trade, from the list in docs/onboarding.md")
 	f.IntVar(&flags.DailyVolume, "daily-volume", 0, "verifications expected a day")
 	f.IntVar(&flags.Peak, "peak", 0, "verifications expected at once")
@@ -148,6 +154,9 @@ func overrideForm(cmd *cobra.Command, form *applicationForm, flags applicationFo
 	text("necessity", &form.Necessity, flags.Necessity)
 	text("alternative", &form.Alternative, flags.Alternative)
 	text("alternative-url", &form.AlternativeTo, flags.AlternativeTo)
+	text("place", &form.Place, flags.Place)
+	text("processors", &form.Processors, flags.Processors)
+	text("officer", &form.Officer, flags.Officer)
 	text("category", &form.Category, flags.Category)
 	text("image-basis", &form.ImageBasis, flags.ImageBasis)
 	text("alive", &form.Alive, flags.Alive)
@@ -300,6 +309,7 @@ func showApplication(g *globals, cmd *cobra.Command, d *onboarding.Desk, id, sav
 		for _, row := range [][2]string{{"Application", a.ID}, {"State", string(a.State)}, {"Reason", a.Reason}, {"AppID", string(a.AppID)}, {"Name", a.Name},
 			{"Handler", a.Notice.Handler}, {"Contact", a.Notice.Contact}, {"Purpose", a.Notice.Purpose}, {"Necessity", a.Notice.Necessity},
 			{"Retention", fmt.Sprint(a.Notice.RetentionDays, " days")}, {"Alternative", strings.TrimSpace(a.Notice.Alternative + " " + a.Notice.AlternativeTo)},
+			{"Place", a.Notice.Place}, {"Processors", a.Notice.Processors}, {"Officer", a.Notice.Officer},
 			{"Category", c.ID + " " + c.Zh}, {"Volume", fmt.Sprintf("%d a day, %d at once", a.DailyVolume, a.Peak)},
 			{"Interfaces", strings.Join(words(a.Interfaces), " ")}, {"Image basis", a.ImageBasis}} {
 			if row[1] != "" {

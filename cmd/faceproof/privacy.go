@@ -25,7 +25,7 @@ func privacyCommand(g *globals) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(privacyReportCommand(g))
+	c.AddCommand(privacyReportCommand(g), privacyFiledCommand(g))
 	return c
 }
 
@@ -87,7 +87,15 @@ func privacyReport(ctx context.Context, s *store.Store) (r privacy.Report, apps 
 	if apps, err = s.ListApps(ctx); err != nil {
 		return r, nil, err
 	}
-	r = privacy.Report{MadeAt: time.Now().UnixMilli(), Filing: privacy.FilingOf(calendar, people, levels), Data: privacy.DataMap(faceproof.Retention{}.Limit),
+	made, err := s.Filings(ctx)
+	if err != nil {
+		return r, nil, err
+	}
+	filing, err := privacy.FilingOf(calendar, people, levels).Filed(calendar, made, apps, func(id faceproof.AppID, after int64) (int64, error) { return s.AppChanged(ctx, id, after) })
+	if err != nil {
+		return r, nil, err
+	}
+	r = privacy.Report{MadeAt: time.Now().UnixMilli(), Filing: filing, Data: privacy.DataMap(faceproof.Retention{}.Limit),
 		Counts: []privacy.Count{
 			{Name: "people", Zh: "存储人脸信息的人数", En: "people holding face data", N: n.People},
 			{Name: "verifications", Zh: "保存中的核验记录", En: "verifications kept", N: n.Verifications},
@@ -155,7 +163,17 @@ func touchedBetween(ctx context.Context, g *globals, s *store.Store, span string
 		return err
 	}
 	out := gather.Incident(from.UnixMilli(), to.UnixMilli())
+	pruned, err := s.AuditPruned(ctx)
+	if err != nil {
+		return err
+	}
+	if pruned.Before >= out.From {
+		out.Pruned = pruned.Before
+	}
 	return answer(g, out, func(w io.Writer) {
+		if out.Pruned > 0 {
+			fmt.Fprintf(w, "! audit rows up to %s are no longer kept: who was touched until then is not known\n", stamp(out.Pruned))
+		}
 		fmt.Fprintf(w, "%d audit rows, %d people touched\n", out.Rows, len(out.People))
 		for _, e := range out.Everyone {
 			fmt.Fprintf(w, "! %s by %s, %s to %s: everybody registered was touched\n", e.Who, strings.Join(e.Actors, ", "), stamp(e.First), stamp(e.Last))

@@ -44,6 +44,9 @@ type FormJSON struct {
 	RetentionDays int                    `json:"retention_days"`
 	Alternative   string                 `json:"alternative"`
 	AlternativeTo string                 `json:"alternative_to"`
+	Place         string                 `json:"place"`      // empty: this server, which is the handler's
+	Processors    string                 `json:"processors"` // empty: nobody
+	Officer       string                 `json:"officer"`    // and how to reach them
 	Category      string                 `json:"category"`
 	DailyVolume   int                    `json:"daily_volume"`
 	Peak          int                    `json:"peak"`
@@ -58,7 +61,7 @@ func (f FormJSON) Application() (faceproof.Application, error) {
 	a := faceproof.Application{Name: f.Name, Category: f.Category, DailyVolume: f.DailyVolume, Peak: f.Peak, Interfaces: f.Interfaces,
 		ImageBasis: f.ImageBasis, Origins: f.Origins, Alive: faceproof.AliveFlash,
 		Notice: faceproof.Notice{Handler: f.Handler, Contact: f.Contact, Purpose: f.Purpose, Necessity: f.Necessity,
-			RetentionDays: f.RetentionDays, Alternative: f.Alternative, AlternativeTo: f.AlternativeTo}}
+			RetentionDays: f.RetentionDays, Alternative: f.Alternative, AlternativeTo: f.AlternativeTo, Place: f.Place, Processors: f.Processors, Officer: f.Officer}}
 	if f.Alive == "" {
 		return a, nil
 	}

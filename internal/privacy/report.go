@@ -46,6 +46,10 @@ type Filing struct {
 	Provisional bool                    `json:"provisional"` // the calendar does not know every year of the term
 	Calendar    string                  `json:"calendar"`    // its source
 	Years       []int                   `json:"years"`       // that the calendar knows
+	// Made is what was filed so far, oldest first; Changed the apps that have
+	// changed since, for which a change is to be filed by Due.
+	Made    []faceproof.FilingRecord `json:"made"`
+	Changed []faceproof.AppID        `json:"changed"`
 }
 
 // Report is what a machine can say for the impact assessment and for a filing.
@@ -136,13 +140,23 @@ func (r Report) Markdown(w io.Writer) {
 		fmt.Fprintf(w, "- 达到 · reached %d: %s\n", l.Level, time.UnixMilli(l.At).In(China).Format(time.DateOnly))
 	}
 	switch f := r.Filing; {
+	case !f.Required && f.Stands():
+		fmt.Fprint(w, "- 已备案，无变化 · filed, and nothing has changed\n")
+	case len(f.Changed) > 0:
+		fmt.Fprintf(w, "- **应在 %s 前（含当日）办理变更备案 · a change is to be filed by %s**\n", f.Due, f.Due)
 	case !f.Required:
 		fmt.Fprintf(w, "- 尚未达到 %d 人 · %d people were not reached\n", faceproof.PeopleLevels[2], faceproof.PeopleLevels[2])
 	default:
 		fmt.Fprintf(w, "- **应在 %s 前（含当日）向省级以上网信部门备案 · to be filed with the provincial CAC by %s**\n", f.Due, f.Due)
-		if f.Provisional {
-			fmt.Fprintf(w, "- 日历只含 %v 年，其余年份未计节假日，日期可能偏早 · the calendar knows %v only: the date may be early by later holidays\n", f.Years, f.Years)
-		}
+	}
+	if f := r.Filing; f.Provisional {
+		fmt.Fprintf(w, "- 日历只含 %v 年，其余年份未计节假日，日期可能偏早 · the calendar knows %v only: the date may be early by later holidays\n", f.Years, f.Years)
+	}
+	for _, m := range r.Filing.Made {
+		fmt.Fprintf(w, "- 已备案 · filed: %s %s %s (%s)\n", m.Date, plain(m.Authority), plain(m.Number), m.Kind)
+	}
+	for _, id := range r.Filing.Changed {
+		fmt.Fprintf(w, "- **备案后有变化 · changed since: %s**\n", id)
 	}
 	fmt.Fprintf(w, "- 日历来源 · calendar: %s\n\n## 2 数量 · Numbers\n\n| | | |\n|---|---|---:|\n", r.Filing.Calendar)
 	for _, c := range r.Counts {
