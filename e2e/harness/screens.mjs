@@ -12,19 +12,19 @@ import { words } from './core/text/text';
 import { View } from './sdk/view';
 import { inLanguage } from './sdk/api';
 let view = null;
-window.show = (lang, session, change) => {
+window.show = (lang, session, change, cameras = []) => {
   view?.close();
   const canvas = document.createElement('canvas');
   canvas.setAttribute('data-flash-surface', '');
   canvas.setAttribute('aria-hidden', 'true');
   window.sent = [];
   view = new View(canvas, words(lang), lang, (e) => window.sent.push(e));
-  view.render({ ...begin(), ...change }, { session: inLanguage(session, lang), server: '', cameras: [], cameraId: '', chooseCamera: () => undefined, mayRead: true });
+  view.render({ ...begin(), ...change }, { session: inLanguage(session, lang), server: '', cameras, cameraId: '', chooseCamera: () => undefined, mayRead: true });
 };`;
 
 let bundle = null;
 
-/** Adds window.show(lang, session, state) to a page. */
+/** Adds window.show(lang, session, state, cameras) to a page. */
 export async function withScreens(page) {
   bundle ??= (await build({ stdin: { contents: ENTRY, resolveDir: path.join(ROOT, 'web'), loader: 'ts' }, bundle: true, write: false, format: 'iife', target: 'es2020' })).outputFiles[0].text;
   await page.evaluate(`${bundle};0`);
