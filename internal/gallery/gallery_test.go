@@ -227,6 +227,29 @@ func TestPairsAreExact(t *testing.T) {
 	}
 }
 
+// What is done never becomes less from one call to the next.
+func TestProgressOnlyRises(t *testing.T) {
+	g, err := New(Config{ModelID: "m", Metric: Cosine, Dimensions: 1, Workers: 8})
+	must(t, err)
+	one := faceproof.Template{ModelID: "m", Vector: []float32{1}}
+	for i := range 60 * blockRows {
+		must(t, g.Add(name(i), one))
+	}
+	for range 60 {
+		var last, calls int64
+		_, err := g.Pairs(ctx, PairQuery{Threshold: 2, Limit: 1, Probes: []string{name(0)}, Progress: func(done, total int64) {
+			if calls++; done < last || done > total {
+				t.Errorf("%d of %d after %d", done, total, last)
+			}
+			last = done
+		}})
+		must(t, err)
+		if calls == 0 {
+			t.Error("nobody was told")
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for _, c := range []struct {
 		c     Config

@@ -62,14 +62,13 @@ func (g *Gallery) Pairs(ctx context.Context, q PairQuery) (PairAnswer, error) {
 	var done atomic.Int64
 	report := make(chan struct{}, 1)
 	all, err := scan(ctx, g, func(block int, best *best[Pair]) {
-		made := g.pairsOf(ctx, block, probes, probe, best)
-		total := done.Add(made)
+		done.Add(g.pairsOf(ctx, block, probes, probe, best))
 		if q.Progress == nil {
 			return
 		}
 		select { // one at a time; whoever comes meanwhile goes on
 		case report <- struct{}{}:
-			q.Progress(total, out.Comparisons)
+			q.Progress(done.Load(), out.Comparisons)
 			<-report
 		default:
 		}
