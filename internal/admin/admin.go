@@ -98,16 +98,25 @@ func (g *Gate) id(prefix string) string {
 	return prefix + keys.NewHex(g.c.Rand, 8).Reveal()
 }
 
-// Invite makes an invitation for one person, valid for InviteTime. The token is
-// given this once. Errors: CodeInvalid.
-func (g *Gate) Invite(ctx context.Context, name string, roles []faceproof.Role, apps []faceproof.AppID, actor string) (faceproof.Token, error) {
+// CheckInvite refuses what Invite would. Errors: CodeInvalid with field "name",
+// "roles" or "apps".
+func CheckInvite(name string, roles []faceproof.Role, apps []faceproof.AppID) error {
 	if err := errors.Join(faceproof.CheckAdminName(name, "name"), faceproof.CheckRoles(roles, "roles")); err != nil {
-		return faceproof.Token{}, err
+		return err
 	}
 	for _, a := range apps {
 		if !a.Valid() {
-			return faceproof.Token{}, faceproof.Errorf(faceproof.CodeInvalid, "apps", "must be wx and 16 hex digits each")
+			return faceproof.Errorf(faceproof.CodeInvalid, "apps", "must be wx and 16 hex digits each")
 		}
+	}
+	return nil
+}
+
+// Invite makes an invitation for one person, valid for InviteTime. The token is
+// given this once. Errors: of CheckInvite.
+func (g *Gate) Invite(ctx context.Context, name string, roles []faceproof.Role, apps []faceproof.AppID, actor string) (faceproof.Token, error) {
+	if err := CheckInvite(name, roles, apps); err != nil {
+		return faceproof.Token{}, err
 	}
 	token := keys.NewToken(g.c.Rand, 32)
 	now := g.c.Now()

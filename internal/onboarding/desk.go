@@ -5,6 +5,7 @@
 package onboarding
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -180,18 +181,24 @@ func (d *Desk) Approve(ctx context.Context, id, actor string) (faceproof.Applica
 	return a, secret, nil
 }
 
-// Switch switches interfaces of an app on or off, all of them or none.
-func (d *Desk) Switch(ctx context.Context, id faceproof.AppID, which []faceproof.Permission, on bool, actor string) (faceproof.App, error) {
-	switch err := checkID(id); {
-	case err != nil:
-		return faceproof.App{}, err
-	case len(which) == 0 || len(which) > len(faceproof.Permissions()):
-		return faceproof.App{}, faceproof.Errorf(faceproof.CodeInvalid, "permissions", "must name 1 to %d interfaces", len(faceproof.Permissions()))
+// CheckSwitch refuses what names no interfaces. Errors: CodeInvalid with field
+// "permissions".
+func CheckSwitch(which []faceproof.Permission) error {
+	if len(which) == 0 || len(which) > len(faceproof.Permissions()) {
+		return faceproof.Errorf(faceproof.CodeInvalid, "permissions", "must name 1 to %d interfaces", len(faceproof.Permissions()))
 	}
 	for _, p := range which {
 		if !slices.Contains(faceproof.Permissions(), p) {
-			return faceproof.App{}, faceproof.Errorf(faceproof.CodeInvalid, "permissions", "must be among %v", faceproof.Permissions())
+			return faceproof.Errorf(faceproof.CodeInvalid, "permissions", "must be among %v", faceproof.Permissions())
 		}
+	}
+	return nil
+}
+
+// Switch switches interfaces of an app on or off, all of them or none.
+func (d *Desk) Switch(ctx context.Context, id faceproof.AppID, which []faceproof.Permission, on bool, actor string) (faceproof.App, error) {
+	if err := cmp.Or(checkID(id), CheckSwitch(which)); err != nil {
+		return faceproof.App{}, err
 	}
 	return d.c.Store.SwitchPermissions(ctx, id, which, on, actor)
 }

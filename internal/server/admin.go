@@ -233,6 +233,9 @@ func (a *admin) switchApp(w http.ResponseWriter, r *http.Request) (int, any, err
 	if q.On == nil {
 		return 0, nil, faceproof.Errorf(faceproof.CodeInvalid, "on", "must be true or false")
 	}
+	if err := onboarding.CheckSwitch(q.Permissions); err != nil {
+		return 0, nil, err
+	}
 	if *q.On && slices.ContainsFunc(q.Permissions, keepsImages) && !caller(r).machine {
 		return a.propose(r, actionSwitch, q.Reason, switchBody{q.Permissions})
 	}

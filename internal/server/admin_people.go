@@ -223,10 +223,7 @@ func (a *admin) invite(w http.ResponseWriter, r *http.Request) (int, any, error)
 	if err := readStrict(w, r, maxForm, &q); err != nil {
 		return 0, nil, err
 	}
-	if err := faceproof.CheckAdminName(q.Name, "name"); err != nil {
-		return 0, nil, err
-	}
-	if err := faceproof.CheckRoles(q.Roles, "roles"); err != nil {
+	if err := gate.CheckInvite(q.Name, q.Roles, q.Apps); err != nil {
 		return 0, nil, err
 	}
 	return a.propose(r, actionInvite, q.Reason, q.inviteBody)

@@ -31,3 +31,19 @@ func TestAgreedAndGone(t *testing.T) {
 		t.Errorf("level %q: %d %s", app.Reading.MinLevel, w.Code, w.Body)
 	}
 }
+
+// Nobody is asked to agree to what cannot be done.
+func TestProposalsAreChecked(t *testing.T) {
+	p := newPeople(t)
+	x := p.invited("甲", []faceproof.Role{faceproof.RoleOperator})
+	for _, c := range []struct{ path, body, field string }{
+		{"invites", `{"name":"丁","roles":["operator"],"apps":["wx1"],"reason":"轮班"}`, "apps"},
+		{"invites", `{"name":"丁","roles":["root"],"reason":"轮班"}`, "roles"},
+		{"invites", `{"name":"","roles":["operator"],"reason":"轮班"}`, "name"},
+		{"apps/" + string(demoID) + "/switch", `{"permissions":["getimage","everything"],"on":true,"reason":"取证"}`, "permissions"},
+	} {
+		if code, m := x.ask("POST", "/v1/admin/"+c.path, c.body); code != http.StatusBadRequest || m["field"] != c.field {
+			t.Errorf("%s: %d %v", c.body, code, m)
+		}
+	}
+}
