@@ -14,7 +14,7 @@ type ear struct {
 	rec     digits.Recogniser
 	info    digits.Info
 	policy  faceproof.DigitsPolicy
-	classes digits.Classes            // of all languages, as the product scores
+	classes digits.Classes            // of the language that fits better, as the product scores
 	own     map[string]digits.Classes // of one language, by its name
 }
 

@@ -63,7 +63,7 @@ func (d *Digits) voices(p *page) {
 		}
 		rows = append(rows, []string{p.language(v.Lang), v.Voice, heard, rateText(v.Error), rateText(v.ErrorKnown), confused(v.Confused)})
 	}
-	p.table(p.s("Which of ten digits is likeliest, of all languages together, as the product scores; then where the language is known. y is 幺, o is “oh”.", "十选一：各语言合并（与产品一致），以及已知语言时。y 为“幺”，o 为 “oh”。"),
+	p.table(p.s("Which of ten digits is likeliest, each in the language that fits it better, as the product scores; then where the language is known. y is 幺, o is “oh”.", "十选一：各取更契合的语言（与产品一致），以及已知语言时。y 为“幺”，o 为 “oh”。"),
 		p.s("language | voice | trained on | error | … language known | confused: said→heard", "语言 | 说话人 | 用于训练 | 错误率 | 已知语言时 | 混淆：说→听"), rows)
 }
 

@@ -51,7 +51,7 @@ func (p *page) table(caption, header string, rows [][]string) {
 	p.WriteString("\n")
 }
 
-// percent prints a share with two decimals at most; small ones with two digits.
+// percent prints a share with one decimal at most; small ones with two digits.
 func percent(v float64) string {
 	if v > 0 && v < .001 {
 		return strconv.FormatFloat(100*v, 'g', 2, 64) + " %"

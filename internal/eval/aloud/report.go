@@ -53,7 +53,7 @@ type Voice struct {
 	Trained    bool        `json:"trained"` // the recogniser has heard this voice; in no other figure
 	Clips      int         `json:"clips"`
 	Wrong      int         `json:"wrong"`
-	Known      int         `json:"wrong_known"` // where the language is known; the product scores all languages together
+	Known      int         `json:"wrong_known"` // where the language is known; the product takes the one that fits better
 	Error      score.Rate  `json:"error"`
 	ErrorKnown score.Rate  `json:"error_known"`
 	Confused   []Confusion `json:"confused,omitempty"`
