@@ -56,6 +56,10 @@ type KeyedPerson struct {
 type PersonCipher interface {
 	Seal(purpose, model string, plain []byte) ([]byte, error)
 	Open(purpose, model string, sealed []byte) ([]byte, error)
+	// Pseudonym is what the audit log calls the person: 32 hex digits that nobody
+	// can make again once the person's keys are destroyed. Of a person without keys
+	// it is the ID.
+	Pseudonym() (string, error)
 }
 
 // Deletion is the receipt of a person's deletion, and the tombstone that undoes

@@ -17,6 +17,7 @@ import (
 	"faceproof"
 	"faceproof/internal/audit"
 	"faceproof/internal/keys"
+	"faceproof/internal/registry"
 	"faceproof/internal/store"
 )
 
@@ -397,7 +398,7 @@ func prove(ctx context.Context, s *store.Store, ring *keys.Ring, id string) (aud
 	if seq, e := strconv.ParseInt(id, 10, 64); e == nil {
 		records, err = s.AuditRecord(ctx, seq)
 	} else {
-		records, err = s.AuditOf(ctx, id, audit.MaxProven)
+		records, err = recordsOf(ctx, s, ring, id)
 	}
 	if err != nil {
 		return audit.Proof{}, err
@@ -433,4 +434,23 @@ func noRecord(ctx context.Context, s *store.Store) error {
 		return faceproof.Errorf(faceproof.CodeNotFound, "", "the audit log has no such record; those up to %d, of %s or before, are no longer kept", pruned.To, moment(pruned.Before))
 	}
 	return faceproof.Errorf(faceproof.CodeNotFound, "", "the audit log has no such record")
+}
+
+// recordsOf are the records of an id; the log has a name of its own for a person.
+func recordsOf(ctx context.Context, s *store.Store, ring *keys.Ring, id string) ([]audit.Record, error) {
+	r, err := registry.New(registry.Config{Store: s, Keys: ring})
+	if err != nil {
+		return nil, err
+	}
+	alias, err := r.PseudonymOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	old, err := s.AuditOf(ctx, id, audit.MaxProven) // of a person: from before there were pseudonyms
+	if err != nil || alias == "" || alias == id {
+		return old, err
+	}
+	records, err := s.AuditOf(ctx, alias, audit.MaxProven)
+	records = append(old, records...)
+	return records[:min(len(records), audit.MaxProven)], err
 }

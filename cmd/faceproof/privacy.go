@@ -14,7 +14,9 @@ import (
 
 	"faceproof"
 	"faceproof/internal/consent"
+	"faceproof/internal/keys"
 	"faceproof/internal/privacy"
+	"faceproof/internal/registry"
 	"faceproof/internal/store"
 )
 
@@ -42,7 +44,7 @@ func privacyReportCommand(g *globals) *cobra.Command {
 			"  faceproof privacy report --touched-between 2026-11-01T00:00:00+08:00,2026-11-02T00:00:00+08:00",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, _, done, err := openStore(g)
+			s, ring, done, err := openStore(g)
 			if err != nil {
 				return err
 			}
@@ -51,7 +53,7 @@ func privacyReportCommand(g *globals) *cobra.Command {
 			case filing != "" && touched != "":
 				return faceproof.Errorf(faceproof.CodeInvalid, "--filing", "must not come with --touched-between")
 			case touched != "":
-				return touchedBetween(cmd.Context(), g, s, touched)
+				return touchedBetween(cmd.Context(), g, s, ring, touched)
 			}
 			r, apps, err := privacyReport(cmd.Context(), s)
 			if err != nil {
@@ -145,7 +147,7 @@ func writeFiling(g *globals, r privacy.Report, apps []faceproof.App, dir string)
 }
 
 // touchedBetween prints who was touched in a stretch of time.
-func touchedBetween(ctx context.Context, g *globals, s *store.Store, span string) error {
+func touchedBetween(ctx context.Context, g *globals, s *store.Store, ring *keys.Ring, span string) error {
 	a, b, _ := strings.Cut(span, ",")
 	from, err1 := time.Parse(time.RFC3339, a)
 	to, err2 := time.Parse(time.RFC3339, b)
@@ -159,6 +161,15 @@ func touchedBetween(ctx context.Context, g *globals, s *store.Store, span string
 	if err != nil {
 		return err
 	}
+	r, err := registry.New(registry.Config{Store: s, Keys: ring})
+	if err != nil {
+		return err
+	}
+	who, err := r.Pseudonyms(ctx, gather.Named())
+	if err != nil {
+		return err
+	}
+	gather.Rename(who)
 	if err := s.Audit(ctx, faceproof.AuditEntry{At: time.Now().UnixMilli(), Actor: "cli", Action: "privacy.touched"}); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // nothing about an assessment of the whole system.
 const SuiteGM = "gm"
 
-var gmSuite = &suite{id: 0xa2, name: SuiteGM, size: 16, aead: newSM4GCM}
+var gmSuite = &suite{id: 0xa2, name: SuiteGM, hash: sm3.New, size: 16, aead: newSM4GCM}
 
 // gmIndexSize is the length of the key of a blind index by HMAC-SM3, bytes.
 const gmIndexSize = 32

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"encoding/hex"
 	"strings"
 
 	"faceproof"
@@ -132,6 +133,18 @@ func (c *personCipher) unwrap(part string) error {
 	return nil
 }
 
+// Pseudonym is HMAC(key, id), cut to 128 bits; the key is derived from the one of
+// the identity, so that it goes with it.
+func (c *personCipher) Pseudonym() (string, error) {
+	if err := c.unwrap(partIdentity); err != nil {
+		return "", err
+	}
+	s := c.suites[partIdentity]
+	key := s.mac(c.keys[partIdentity], "person.pseudonym\x001")
+	defer clear(key)
+	return hex.EncodeToString(s.mac(key, c.id)[:16]), nil
+}
+
 func (c *personCipher) wipe() {
 	for _, k := range c.keys {
 		clear(k)
@@ -190,3 +203,5 @@ func (c byRing) Seal(string, string, []byte) ([]byte, error) {
 func (c byRing) Open(purpose, _ string, sealed []byte) ([]byte, error) {
 	return c.ring.Open(sealed, AAD(purpose, c.id))
 }
+
+func (c byRing) Pseudonym() (string, error) { return c.id, nil }

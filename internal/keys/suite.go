@@ -1,7 +1,10 @@
 package keys
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"hash"
 	"slices"
 
 	"faceproof"
@@ -17,6 +20,7 @@ type suite struct {
 	name string
 	size int // of a key, bytes
 	aead func(key []byte) (tink.AEAD, error)
+	hash func() hash.Hash // of HMAC
 }
 
 // legacyPrefix begins what was sealed before there were suite ids: it is the
@@ -26,7 +30,7 @@ const legacyPrefix = 0x01
 // Suites by name: std is AES-256-GCM, HMAC-SHA-256.
 const SuiteStd = "std"
 
-var stdSuite = &suite{id: 0xa1, name: SuiteStd, size: 32, aead: func(key []byte) (tink.AEAD, error) { return aeadsubtle.NewAESGCM(key) }}
+var stdSuite = &suite{id: 0xa1, name: SuiteStd, size: 32, hash: sha256.New, aead: func(key []byte) (tink.AEAD, error) { return aeadsubtle.NewAESGCM(key) }}
 
 var suites = []*suite{stdSuite, gmSuite}
 
@@ -63,6 +67,13 @@ func (s *suite) newKey() []byte {
 	key := make([]byte, s.size)
 	_, _ = rand.Read(key) // never fails
 	return key
+}
+
+// mac is HMAC with the suite's hash.
+func (s *suite) mac(key []byte, text string) []byte {
+	h := hmac.New(s.hash, key)
+	h.Write([]byte(text))
+	return h.Sum(nil)
 }
 
 // seal gives id ‖ nonce ‖ ciphertext ‖ tag.

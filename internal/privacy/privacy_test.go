@@ -1,6 +1,7 @@
 package privacy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,4 +139,32 @@ func TestMarkdown(t *testing.T) {
 func FuzzParseCalendar(f *testing.F) {
 	f.Add([]byte(`{"off":[{"from":"2025-01-01","to":"2025-01-02"}],"on":["2025-01-04"]}`))
 	f.Fuzz(func(t *testing.T, b []byte) { _, _ = ParseCalendar(b) })
+}
+
+// What the audit log calls a person becomes the person, and one who was deleted
+// stays under that name.
+func TestRename(t *testing.T) {
+	g := NewGather()
+	add := func(at int64, action, actor string, touch Touch) {
+		touch.AuditEntry = faceproof.AuditEntry{At: at, Action: action, Actor: actor}
+		g.Add(touch)
+	}
+	add(5, "person.add", "cli", Touch{Person: "n1"})
+	add(7, "verification.create", "app", Touch{PersonOfSubject: "p1"})
+	add(9, "person.replace", "cli", Touch{Person: "n1"})
+	add(3, "person.add", "cli", Touch{Person: "n2"})
+	add(4, "person.add", "cli", Touch{Person: "gone"})
+	names := g.Named()
+	slices.Sort(names)
+	if !slices.Equal(names, []string{"gone", "n1", "n2", "p1"}) {
+		t.Error(names)
+	}
+	g.Rename(map[string]string{"n1": "p1", "n2": "p2", "p1": "p1", "other": "p3"})
+	got := g.Incident(0, 10).People
+	if len(got) != 3 || got[0].Who != "person:gone" || got[2].Who != "person:p2" || got[2].Rows != 1 {
+		t.Fatalf("%+v", got)
+	}
+	if p := got[1]; p.Who != "person:p1" || p.Rows != 3 || p.First != 5 || p.Last != 9 || len(p.Actions) != 3 || !slices.Equal(p.Actors, []string{"app", "cli"}) {
+		t.Errorf("%+v", p)
+	}
 }

@@ -12,7 +12,7 @@ import (
 // Touch is one audit row with whom it is about, as far as the database says.
 type Touch struct {
 	faceproof.AuditEntry
-	Person string // id of a registered person, or empty
+	Person string // what the audit log calls a registered person, or empty
 	// Subject is the keyed index of a verification's ID number, hex; empty when
 	// the row is about no verification, or one that is forgotten.
 	Subject string
@@ -24,7 +24,8 @@ type Touch struct {
 
 // Touched is one person, or one person's number, in a stretch of time.
 type Touched struct {
-	// Who is "person:" and the id in the registry, "subject:" and the start of the
+	// Who is "person:" and the id in the registry, or what the audit log calls
+	// somebody who was deleted; "subject:" and the start of the
 	// keyed index of somebody who was only claimed, or "session:" and the id of a
 	// session that is forgotten.
 	Who     string   `json:"who"`
@@ -37,9 +38,10 @@ type Touched struct {
 
 // Incident is the answer to "who was touched between".
 type Incident struct {
-	From     int64     `json:"from"` // unix milliseconds, included
-	To       int64     `json:"to"`   // unix milliseconds, not included
-	Rows     int       `json:"rows"` // audit rows that were read
+	From     int64     `json:"from"`                    // unix milliseconds, included
+	To       int64     `json:"to"`                      // unix milliseconds, not included
+	Pruned   int64     `json:"pruned_before,omitempty"` // unix milliseconds: of that time and before there are no audit rows any more
+	Rows     int       `json:"rows"`                    // audit rows that were read
 	People   []Touched `json:"people"`
 	Everyone []Touched `json:"everyone"` // acts on all persons at once: then everybody registered was touched
 }
@@ -94,6 +96,38 @@ func add(to map[string]*tally, who string, t Touch) {
 	x.Rows++
 	x.First, x.Last = min(x.First, t.At), max(x.Last, t.At)
 	x.actions[t.Action], x.actors[t.Actor] = true, true
+}
+
+// Named lists what the audit log calls the persons that were gathered.
+func (g *Gather) Named() (out []string) {
+	for who := range g.people {
+		if name, ok := strings.CutPrefix(who, "person:"); ok {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Rename puts the persons of the registry in the place of what the audit log
+// calls them: ids by name. Who is not in it stays under that name.
+func (g *Gather) Rename(ids map[string]string) {
+	for name, id := range ids {
+		from, to := g.people["person:"+name], g.people["person:"+id]
+		switch {
+		case from == nil || name == id:
+			continue
+		case to == nil:
+			to = from
+		default:
+			to.Rows += from.Rows
+			to.First, to.Last = min(to.First, from.First), max(to.Last, from.Last)
+			maps.Copy(to.actions, from.actions)
+			maps.Copy(to.actors, from.actors)
+		}
+		to.Who = "person:" + id
+		delete(g.people, "person:"+name)
+		g.people[to.Who] = to
+	}
 }
 
 // Incident gives what was gathered, by who.

@@ -42,9 +42,42 @@ func (l *Local) Delete(ctx context.Context, id, actor string) (faceproof.Deletio
 	}
 	now := l.c.Now().UnixMilli()
 	d := l.c.Keys.NewDeletion(id, subject, destroyed, now)
-	a := faceproof.AuditEntry{At: now, Actor: actor, Action: "person.remove", Object: id, Detail: d.Receipt}
+	// Not the person's pseudonym: the list of deletions would lead to it.
+	a := faceproof.AuditEntry{At: now, Actor: actor, Action: "person.remove", Object: d.Receipt}
 	if err := l.c.Store.DeletePerson(ctx, d, a); err != nil {
 		return faceproof.Deletion{}, err
 	}
 	return d, nil
+}
+
+// Pseudonyms says which person each name of the audit log stands for. Names of
+// people who were deleted are left out: nobody can say so any more. It opens
+// everybody's key, at a key service with a call each.
+func (l *Local) Pseudonyms(ctx context.Context, names []string) (map[string]string, error) {
+	out, asked := map[string]string{}, map[string]bool{}
+	for _, n := range names {
+		asked[n] = true
+	}
+	if len(asked) == 0 {
+		return out, nil
+	}
+	return out, l.each(ctx, func(p faceproof.Person) error {
+		alias, err := l.cipher(ctx, p).Pseudonym()
+		if err == nil && asked[alias] {
+			out[alias] = p.ID
+		}
+		return err
+	})
+}
+
+// PseudonymOf is what the audit log calls a person; "": there is no such person.
+func (l *Local) PseudonymOf(ctx context.Context, id string) (string, error) {
+	p, err := l.c.Store.PersonByID(ctx, id)
+	if faceproof.ErrorCode(err) == faceproof.CodeNotFound || err == nil && shredded(p) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return l.cipher(ctx, p).Pseudonym()
 }

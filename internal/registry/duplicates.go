@@ -118,9 +118,9 @@ func (l *Local) Duplicates(ctx context.Context, q DuplicateQuery) (Duplicates, e
 }
 
 // leads searches for the one who is being enrolled under id, in how many
-// templates.
-func (l *Local) leads(ctx context.Context, s Search, id string, t faceproof.Template, actor string) (out []Lead, searched int, err error) {
-	g, err := l.gallery(ctx, s, faceproof.AuditEntry{Actor: actor, Action: "person.search", Object: id})
+// templates; the audit log calls them alias.
+func (l *Local) leads(ctx context.Context, s Search, id, alias string, t faceproof.Template, actor string) (out []Lead, searched int, err error) {
+	g, err := l.gallery(ctx, s, faceproof.AuditEntry{Actor: actor, Action: "person.search", Object: alias})
 	if err != nil {
 		return nil, 0, err
 	}

@@ -97,7 +97,7 @@ func TestEnrolmentSearch(t *testing.T) {
 	if len(e.Leads) != 1 || e.Leads[0].ID != a {
 		t.Fatalf("leads %+v, want %s", e.Leads, a)
 	}
-	if log := f.audits(t); len(log) != 1 || log[0].Action != "person.search" || log[0].Object != e.ID || log[0].Detail != basis {
+	if log := f.audits(t); len(log) != 1 || log[0].Action != "person.search" || log[0].Object != alias(t, f, e.ID) || log[0].Detail != basis {
 		t.Errorf("audit: %+v", log)
 	}
 	if other, err := l.Enrol(ctx, subject(t, "王五", 3), photos("Zz~~~~~~~~"), "cli", false); err != nil || other.Leads == nil || len(other.Leads) != 0 {

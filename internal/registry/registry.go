@@ -182,21 +182,30 @@ func (l *Local) Enrol(ctx context.Context, s faceproof.Subject, photos [][]byte,
 	if enrolled {
 		id = near.ID
 	}
-	if l.c.Search != nil {
-		if out.Leads, out.Searched, err = l.leads(ctx, *l.c.Search, id, template, actor); err != nil {
-			return out, err
-		}
-	}
 	was := faceproof.Person{ID: id}
 	if enrolled {
 		was.Keys = near.Keys
+	}
+	if was.Keys.Absent() {
+		if was.Keys, _, err = l.c.Keys.NewPerson(ctx, id); err != nil {
+			return out, err
+		}
+	}
+	alias, err := l.c.Keys.Person(ctx, id, was.Keys).Pseudonym()
+	if err != nil {
+		return out, err
+	}
+	if l.c.Search != nil {
+		if out.Leads, out.Searched, err = l.leads(ctx, *l.c.Search, id, alias, template, actor); err != nil {
+			return out, err
+		}
 	}
 	p, err := l.seal(ctx, was, s.Name.Reveal(), s.IDNumber.Reveal(), template)
 	if err != nil {
 		return out, err
 	}
 	p.SubjectIndex, p.CreatedAt, p.UpdatedAt = index, now, now
-	a := faceproof.AuditEntry{At: now, Actor: actor, Action: "person.add", Object: id, Detail: template.ModelID}
+	a := faceproof.AuditEntry{At: now, Actor: actor, Action: "person.add", Object: alias, Detail: template.ModelID}
 	if enrolled {
 		a.Action = "person.replace"
 	}

@@ -33,7 +33,11 @@ func (l *Local) Reseal(ctx context.Context, actor string, progress func(done int
 			if err != nil {
 				return done, failed, err
 			}
-			a := faceproof.AuditEntry{At: l.c.Now().UnixMilli(), Actor: actor, Action: "person.reseal", Object: old.ID}
+			alias, err := l.c.Keys.Person(ctx, p.ID, p.Keys).Pseudonym()
+			if err != nil {
+				return done, failed, err
+			}
+			a := faceproof.AuditEntry{At: l.c.Now().UnixMilli(), Actor: actor, Action: "person.reseal", Object: alias}
 			if err := l.c.Store.Reseal(ctx, old, p, a); faceproof.ErrorCode(err) == faceproof.CodeConflict {
 				failed++ // somebody else is changing this person
 				continue

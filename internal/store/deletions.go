@@ -230,7 +230,7 @@ func (s *Store) replay(ctx context.Context, some []faceproof.Deletion) error {
 				continue
 			}
 			s.c.Log.Warn("a person who was deleted before is deleted again: the database is older than the list of deletions", "receipt", d.Receipt)
-			if err := addAudit(ctx, tx, s.entry("", "person.remove", d.PersonID, "again "+d.Receipt)); err != nil {
+			if err := addAudit(ctx, tx, s.entry("", "person.remove", d.Receipt, "again")); err != nil {
 				return err
 			}
 		}

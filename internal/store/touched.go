@@ -12,7 +12,7 @@ import (
 // TouchRow is one audit row with whom it is about, as far as is known.
 type TouchRow struct {
 	faceproof.AuditEntry
-	Person          string // the row's object is this person
+	Person          string // what the row calls the person that it is about
 	Subject         string // keyed index of the verification's number, hex
 	PersonOfSubject string // who is registered under that number
 	Everyone        bool
