@@ -6,12 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"os"
-	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"faceproof"
@@ -159,71 +155,4 @@ func TestBombs(t *testing.T) {
 	if early < 100 {
 		t.Errorf("only %d of %d by the header", early, len(all))
 	}
-}
-
-// bombChild is set in the process that TestBombMemoryAtOnce measures.
-const bombChild = "FACEPROOF_TEST_BOMBS"
-
-// All bombs again and again from 32 callers: the memory of a process of its own
-// rises by less than 150 MiB over what it held before.
-func TestBombMemoryAtOnce(t *testing.T) {
-	if os.Getenv(bombChild) != "" {
-		fmt.Printf("rise=%d\n", bombRise(t))
-		return
-	}
-	if _, err := os.Stat("/proc/self/clear_refs"); err != nil {
-		t.Skip("no /proc here")
-	}
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestBombMemoryAtOnce$", "-test.v")
-	cmd.Env = append(os.Environ(), bombChild+"=1")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	_, after, ok := strings.Cut(string(out), "rise=")
-	rise, err := strconv.Atoi(strings.Fields(after + " x")[0])
-	if !ok || err != nil {
-		t.Fatalf("%s", out)
-	}
-	t.Logf("memory rises by %d MiB", rise>>20)
-	if limit := 150 << 20; rise > limit && !raceDetector { // its shadow memory counts too
-		t.Errorf("memory rises by %d MiB", rise>>20)
-	}
-}
-
-// bombRise is the highest resident memory above that before the decoding, bytes.
-func bombRise(t *testing.T) int {
-	all := bombs(t)
-	runtime.GC()
-	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
-		t.Skip(err) // the peak cannot be reset
-	}
-	before := statusKB(t, "VmRSS:")
-	step := 1
-	if raceDetector {
-		step = 17
-	}
-	var wg sync.WaitGroup
-	for i := range 32 {
-		wg.Go(func() {
-			for k := 0; k < len(all); k += step {
-				_, _ = Decode(all[(k+i*len(all)/32)%len(all)].data, PhotoLimits)
-			}
-		})
-	}
-	wg.Wait()
-	return (statusKB(t, "VmHWM:") - before) << 10
-}
-
-func statusKB(t *testing.T, key string) int {
-	b, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Skip(err)
-	}
-	_, after, _ := strings.Cut(string(b), key)
-	n, err := strconv.Atoi(strings.Fields(after)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }

@@ -2,18 +2,21 @@ package imaging
 
 import (
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 )
 
-// budget bounds what the decoders hold at once, so that the peak depends on the
-// machine and not on how many people send large pictures. Who asks for more than
-// all of it is let in alone. In order of coming: nobody waits for ever.
+// budget bounds what the decoders hold at once and what they have left lying for the
+// collector, together: the peak depends neither on how many people send large pictures
+// nor on when the collector runs. Who asks for more than all of it is let in alone. In
+// order of coming: nobody waits for ever.
 type budget struct {
 	mu      sync.Mutex
 	all     int // bytes
 	used    int
-	loose   int // given back since the last collection
+	loose   int    // given back since the last collection: it still takes up memory
+	collect func() // frees what is loose, down to the system
 	waiting []*claim
 }
 
@@ -27,7 +30,7 @@ type claim struct {
 const smallMemory = 2 << 20
 
 var (
-	memory    = &budget{all: 96 << 20}
+	memory    = &budget{all: 96 << 20, collect: debug.FreeOSMemory}
 	processor = make(chan struct{}, max(runtime.GOMAXPROCS(0), 2))
 )
 
@@ -52,8 +55,7 @@ func (l lease) release() {
 
 func (b *budget) take(n int) {
 	b.mu.Lock()
-	if len(b.waiting) == 0 && b.fits(n) {
-		b.used += n
+	if len(b.waiting) == 0 && b.enter(n) {
 		b.mu.Unlock()
 		return
 	}
@@ -66,16 +68,24 @@ func (b *budget) take(n int) {
 func (b *budget) give(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.loose += n; b.loose > b.all/3 {
-		b.loose = 0
-		runtime.GC() // what is given back is only free when it was collected
-	}
 	b.used -= n
-	for len(b.waiting) > 0 && b.fits(b.waiting[0].bytes) {
-		b.used += b.waiting[0].bytes
+	b.loose += n
+	for len(b.waiting) > 0 && b.enter(b.waiting[0].bytes) {
 		close(b.waiting[0].in)
 		b.waiting = slices.Delete(b.waiting, 0, 1)
 	}
 }
 
-func (b *budget) fits(n int) bool { return b.used == 0 || b.used+n <= b.all }
+// enter lets n bytes in where there is room for them; where only what is loose is in the
+// way, that goes first.
+func (b *budget) enter(n int) bool {
+	if b.used > 0 && b.used+n > b.all {
+		return false
+	}
+	if b.loose > 0 && b.used+b.loose+n > b.all {
+		b.collect()
+		b.loose = 0
+	}
+	b.used += n
+	return true
+}

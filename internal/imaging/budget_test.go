@@ -13,7 +13,8 @@ func TestBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &budget{all: 100}
 		var mu sync.Mutex
-		in, most, large := 0, 0, 0
+		in, most, large, collected := 0, 0, 0, 0
+		b.collect = func() { collected++ } // under b.mu
 		var wg sync.WaitGroup
 		for i := range 60 {
 			n := 10 + i%30
@@ -23,6 +24,11 @@ func TestBudget(t *testing.T) {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i) * time.Millisecond)
 				b.take(n)
+				b.mu.Lock()
+				if b.used+b.loose > max(b.all, n) {
+					t.Errorf("%d held and %d not collected", b.used, b.loose)
+				}
+				b.mu.Unlock()
 				mu.Lock()
 				in += n
 				if most = max(most, in); n > 100 && in != n {
@@ -40,6 +46,9 @@ func TestBudget(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		if collected == 0 || collected >= 60 {
+			t.Errorf("collected %d times", collected)
+		}
 		if most != 150 || large != 7 || b.used != 0 || len(b.waiting) != 0 {
 			t.Errorf("at most %d, %d left, %d waiting", most, b.used, len(b.waiting))
 		}

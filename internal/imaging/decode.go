@@ -58,7 +58,7 @@ func decode(into *Image, data []byte, l Limits) (*Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer acquire(info.w * info.h * 4).release()
+		defer acquire(info.memory).release()
 		src, err := png.Decode(bytes.NewReader(data))
 		return finish(into, src, err, l.shrink(info.w, info.h), info.orientation)
 	case len(data) == 0:

@@ -12,6 +12,7 @@ func isPNG(data []byte) bool { return bytes.HasPrefix(data, []byte(pngMagic)) }
 // pngInfo is what a PNG's chunks say before IDAT.
 type pngInfo struct {
 	w, h        int
+	memory      int // that the decoder needs, bytes
 	orientation int
 }
 
@@ -48,6 +49,7 @@ func checkPNG(data []byte, l Limits) (pngInfo, error) {
 	if err := l.checkMemory(mem); err != nil {
 		return info, err
 	}
+	info.memory = mem
 	if len(data) < raw/1032 { // the best that deflate can do
 		return info, invalid("truncated: %d bytes cannot hold %d × %d pixels", len(data), info.w, info.h)
 	}
