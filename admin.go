@@ -128,6 +128,7 @@ const (
 	ProposalDone     ProposalState = "done"
 	ProposalFailed   ProposalState = "failed"
 	ProposalRefused  ProposalState = "refused"
+	ProposalUsed     ProposalState = "used" // an import that was agreed to, and made
 )
 
 // Proposal is what one admin asks for and another must agree to.

@@ -36,7 +36,7 @@ func registryCommandWith(g *globals, faces openEnroller, match openMatch) *cobra
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(registryAddCommand(g, faces, match), registryImportCommand(g, faces), registryListCommand(g), registryRemoveCommand(g), registryUnlockCommand(g), registryDuplicatesCommand(g, match))
+	c.AddCommand(registryAddCommand(g, faces, match), registryImportCommand(g, faces), registryDigestCommand(g), registryListCommand(g), registryRemoveCommand(g), registryUnlockCommand(g), registryDuplicatesCommand(g, match))
 	return c
 }
 
@@ -155,6 +155,9 @@ func addPerson(g *globals, cmd *cobra.Command, faces openEnroller, match openMat
 	if err != nil {
 		return err
 	}
+	if err := alone(cmd.Context(), g); err != nil {
+		return err
+	}
 	r, done, err := openSearching(g, faces, search)
 	if err != nil {
 		return err
@@ -214,6 +217,7 @@ func readPhotos(names []string) ([][]byte, error) {
 
 func registryImportCommand(g *globals, faces openEnroller) *cobra.Command {
 	var replace bool
+	var proposal string
 	c := &cobra.Command{
 		Use:   "import PEOPLE.csv",
 		Short: "Enrol everybody in a CSV file with photos",
@@ -225,21 +229,33 @@ func registryImportCommand(g *globals, faces openEnroller) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
+			c := registry.ImportConfig{Path: args[0], Replace: replace, Actor: "cli"}
+			var err error
+			if proposal == "" {
+				err = alone(ctx, g)
+			} else {
+				c.Manifest, c.Actor, err = agreed(ctx, g, proposal, args[0], replace)
+			}
+			if err != nil {
+				return err
+			}
 			r, done, err := openRegistry(g, faces)
 			if err != nil {
 				return err
 			}
 			defer done()
-			return importPeople(ctx, g, r, args[0], replace)
+			return importPeople(ctx, g, r, c)
 		},
 	}
 	c.Flags().BoolVar(&replace, "replace", false, "replace name and template of people who are enrolled already")
+	c.Flags().StringVar(&proposal, "agreed", "", "the proposal (pr_…) of this very file that two people have agreed to; needed as soon as two people run the server")
 	return c
 }
 
-func importPeople(ctx context.Context, g *globals, r *registry.Local, path string, replace bool) error {
+func importPeople(ctx context.Context, g *globals, r *registry.Local, c registry.ImportConfig) error {
+	path := c.Path
 	lines, last := 0, time.Now()
-	sum, err := r.Import(ctx, registry.ImportConfig{Path: path, Replace: replace, Actor: "cli", Progress: func(l registry.Line) {
+	c.Progress = func(l registry.Line) {
 		lines++
 		if l.Err != nil {
 			fmt.Fprintf(g.Err, "%s:%d: %s\n", filepath.Base(path), l.Line, l.Err)
@@ -248,7 +264,8 @@ func importPeople(ctx context.Context, g *globals, r *registry.Local, path strin
 			last = time.Now()
 			fmt.Fprintf(g.Err, "%d lines done\n", lines)
 		}
-	}})
+	}
+	sum, err := r.Import(ctx, c)
 	if e := answer(g, sum, func(w io.Writer) {
 		fmt.Fprintf(w, "%d lines: %d added, %d replaced, %d failed\n", sum.Lines, sum.Added, sum.Replaced, sum.Failed)
 	}); err == nil {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -24,6 +25,9 @@ type ImportConfig struct {
 	Replace  bool       // persons who are enrolled already get the new name and template
 	Actor    string     // for the audit log
 	Progress func(Line) // called after each line; may be nil
+	// Manifest is what two people agreed to; what differs from it is refused, line by
+	// line. nil: nobody was asked.
+	Manifest *Manifest
 }
 
 // Line is the outcome of one line. It holds no personal data.
@@ -57,19 +61,15 @@ type Summary struct {
 // store does not answer, or ctx is over; the Summary tells how far it came.
 func (l *Local) Import(ctx context.Context, c ImportConfig) (Summary, error) {
 	sum := Summary{Errors: []LineError{}}
-	file, err := os.Open(c.Path)
+	data, root, err := openImport(c.Path)
 	if err != nil {
-		return sum, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "csv", Message: "cannot be opened: " + cause(err), Err: err}
-	}
-	defer file.Close()
-	// Photos are opened through the folder, so that no path in the file and no
-	// link in the folder leads out of it.
-	root, err := os.OpenRoot(filepath.Dir(c.Path))
-	if err != nil {
-		return sum, &faceproof.Error{Code: faceproof.CodeInvalid, Field: "csv", Message: "its folder cannot be opened: " + cause(err), Err: err}
+		return sum, err
 	}
 	defer root.Close()
-	records, err := readCSV(file)
+	if err := c.Manifest.checkCSV(data); err != nil {
+		return sum, err
+	}
+	records, err := readCSV(bytes.NewReader(data))
 	if err != nil {
 		return sum, err
 	}
@@ -140,6 +140,9 @@ func (in *importer) one(ctx context.Context, rec record) Line {
 		b, err := readPhoto(in.root, name)
 		if err != nil {
 			out.Err = faceproof.Errorf(faceproof.CodeInvalid, "photo", "photo %d %v", i+1, err)
+			return out
+		}
+		if out.Err = in.c.Manifest.checkPhoto(name, b); out.Err != nil {
 			return out
 		}
 		photos = append(photos, b)

@@ -81,6 +81,7 @@ var accesses = map[string]access{
 	"GET /v1/admin/admins":                       {who: forAdmin, roles: overseers},
 	"POST /v1/admin/admins/{admin}/disable":      {who: forAdmin, roles: operator},
 	"POST /v1/admin/invites":                     {who: forAdmin, roles: operator},
+	"POST /v1/admin/imports":                     {who: forAdmin, roles: operator},
 	"GET /v1/admin/proposals":                    {who: forAdmin, roles: append(slices.Clone(seconds), faceproof.RoleAuditor), own: true},
 	"POST /v1/admin/proposals/{proposal}/decide": {who: forAdmin, roles: seconds, own: true},
 	"GET /v1/admin/audit":                        {who: forAdmin, roles: []faceproof.Role{faceproof.RoleAuditor}},

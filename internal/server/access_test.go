@@ -19,7 +19,7 @@ import (
 // that is not here may be used by nobody.
 var rights = map[string]string{
 	"GET /v1/admin/session": "orak/orak", "POST /v1/admin/logout": "orak/orak",
-	"GET /v1/admin/admins": "oa/", "POST /v1/admin/admins/{admin}/disable": "o/", "POST /v1/admin/invites": "o/",
+	"GET /v1/admin/admins": "oa/", "POST /v1/admin/admins/{admin}/disable": "o/", "POST /v1/admin/invites": "o/", "POST /v1/admin/imports": "o/",
 	"GET /v1/admin/proposals": "oak/oak", "POST /v1/admin/proposals/{proposal}/decide": "ok/ok",
 	"GET /v1/admin/audit": "a/", "GET /v1/admin/webhooks": "oam/oa", "POST /v1/admin/webhooks/{event}/replay": "om/o",
 	"GET /v1/admin/categories": "oram/ora", "GET /v1/admin/applications": "oram/", "POST /v1/admin/applications": "om/",
@@ -261,7 +261,7 @@ func TestRoutesNeedAccess(t *testing.T) {
 		if x.who == forAdmin && !x.own && !x.app && len(x.roles) == 0 {
 			t.Errorf("%s: any log-in may", pattern)
 		}
-		if x.machine && slices.Contains([]string{"POST /v1/admin/apps/{app}/reading", "POST /v1/admin/invites", "POST /v1/admin/proposals/{proposal}/decide"}, pattern) {
+		if x.machine && slices.Contains([]string{"POST /v1/admin/apps/{app}/reading", "POST /v1/admin/invites", "POST /v1/admin/imports", "POST /v1/admin/proposals/{proposal}/decide"}, pattern) {
 			t.Errorf("%s: the machine is no person", pattern)
 		}
 	}

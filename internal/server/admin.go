@@ -79,7 +79,7 @@ func (a *admin) routes() []route {
 	if a.cfg.Gate != nil {
 		table = append(table, a.doors()...)
 		table = append(table, row("GET /v1/admin/session", a.session), row("POST /v1/admin/logout", a.logout),
-			row("GET /v1/admin/admins", a.admins), row("POST /v1/admin/admins/{admin}/disable", a.disable), row("POST /v1/admin/invites", a.invite),
+			row("GET /v1/admin/admins", a.admins), row("POST /v1/admin/admins/{admin}/disable", a.disable), row("POST /v1/admin/invites", a.invite), row("POST /v1/admin/imports", a.proposeImport),
 			row("GET /v1/admin/proposals", a.proposals), row("POST /v1/admin/proposals/{proposal}/decide", a.decide),
 			row("POST /v1/admin/apps/{app}/reading", a.reading))
 	}

@@ -316,6 +316,7 @@ func (a *admin) do(ctx context.Context, p faceproof.Proposal, actor string) (inv
 		if err = json.Unmarshal(p.Body, &to); err == nil {
 			invite, err = a.cfg.Gate.Invite(ctx, to.Name, to.Roles, to.Apps, actor)
 		}
+	case faceproof.ActionImport: // done by the command line, beside the pictures
 	default:
 		err = faceproof.Errorf(faceproof.CodeInternal, "", "an action that nobody knows")
 	}

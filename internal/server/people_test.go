@@ -262,6 +262,7 @@ func TestTwoPeople(t *testing.T) {
 		{app + "/reading", `{"reading":{"min_level":"low"},"reason":"试点"}`, actionReading},
 		{app + "/switch", `{"permissions":["getimage"],"on":true,"reason":"取证"}`, actionSwitch},
 		{"/v1/admin/invites", `{"name":"丁","roles":["operator"],"reason":"轮班"}`, actionInvite},
+		{"/v1/admin/imports", `{"digest":"` + strings.Repeat("0f", 32) + `","people":3,"replace":true,"reason":"补录"}`, faceproof.ActionImport},
 	} {
 		code, m := x.ask("POST", c.path, c.body)
 		if code != 202 || m["state"] != "open" || m["action"] != c.action {
