@@ -77,24 +77,30 @@ func (k *fileKMS) refresh() {
 }
 
 func (k *fileKMS) Current(context.Context) (string, error) {
+	last, ok := k.newest()
+	if !ok {
+		return rootKEK, nil
+	}
+	return last.ID, nil
+}
+
+// newest gives the key that wraps now; false: the ring's sealing keys do.
+func (k *fileKMS) newest() (kek, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.refresh()
 	if len(k.keks) == 0 {
-		return rootKEK, nil
+		return kek{}, false
 	}
-	return k.keks[len(k.keks)-1].ID, nil
+	return k.keks[len(k.keks)-1], true
 }
 
 func (k *fileKMS) Wrap(_ context.Context, plain, place []byte) (string, []byte, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.refresh()
-	if len(k.keks) == 0 {
+	last, ok := k.newest()
+	if !ok {
 		b, err := k.root.Seal(plain, place)
 		return rootKEK, b, err
 	}
-	last := k.keks[len(k.keks)-1]
 	s, err := suiteNamed(last.Suite)
 	if err != nil {
 		return "", nil, err
