@@ -31,6 +31,7 @@ var imports = map[string][]string{
 	"internal/modelpack/statedict": {"."},
 	"internal/eval/score":          {},
 	"internal/eval/svg":            {},
+	"internal/eval/pages":          {"."}, // reports as files, in both languages
 	"internal/clock":               {},
 	"internal/pace":                {}, // token buckets, a bounded number of them
 	"internal/metrics":             {"."},
@@ -76,11 +77,11 @@ var imports = map[string][]string{
 	"internal/server": {".", "internal/admin", "internal/oidc", "internal/verify", "internal/capture", "internal/consent", "internal/onboarding", "internal/pace", "internal/registry", "internal/voicebank", "web"},
 	"internal/wechat": {".", "internal/verify"},
 	// strings of digits against the recogniser; pure, so that its tests need no networks
-	"internal/eval/aloud": {".", "internal/digits", "internal/eval/score"},
+	"internal/eval/aloud": {".", "internal/digits", "internal/eval/pages", "internal/eval/score"},
 	// pictures against the networks of passive PAD; no session is played
 	"internal/eval/pad":   {".", "internal/eval/score", "internal/face", "internal/imaging"},
-	"internal/eval/faces": {".", "internal/eval/score", "internal/eval/svg", "internal/face", "internal/imaging", "internal/modelpack"},
-	"internal/eval":       {".", "internal/analysis", "internal/capture", "internal/digits", "internal/eval/aloud", "internal/eval/score", "internal/eval/svg", "internal/face", "internal/flash", "internal/imaging", "internal/simcam"},
+	"internal/eval/faces": {".", "internal/eval/pages", "internal/eval/score", "internal/eval/svg", "internal/face", "internal/imaging", "internal/modelpack"},
+	"internal/eval":       {".", "internal/analysis", "internal/capture", "internal/digits", "internal/eval/aloud", "internal/eval/pages", "internal/eval/score", "internal/eval/svg", "internal/face", "internal/flash", "internal/imaging", "internal/simcam"},
 	// how fast a machine verifies: the server's own parts on filmed sessions
 	"internal/bench": {".", "internal/analysis", "internal/capture", "internal/eval", "internal/face", "internal/flash", "internal/imaging", "internal/simcam", "internal/verify"},
 	// docs/acceptance.md from what tests measured

@@ -48,7 +48,8 @@ func kinds() []string {
 // quantities lists what a protocol may fix or draw, by JSON name.
 func quantities() map[string]reflect.Kind { return scalars(reflect.TypeFor[simcam.Params]()) }
 
-// maxDraws bounds how often conditions are drawn until ρ is in its range.
+// maxDraws bounds how often conditions are drawn until ρ is in its range, and digits
+// until the talkers can say them.
 const maxDraws = 1000
 
 // redraw is how far apart the seeds of drawing again are: beyond any seed of a

@@ -156,13 +156,13 @@ func (p *page) curve() {
 	for _, c := range p.r.Curve {
 		plan := fmt.Sprintf("%d", plans[c.Plan].Segments)
 		if c.Plan == planChosen {
-			plan = p.s("as the light asks (%d of %d long)", "按光线（%d / %d 为长序列）", c.Longer, c.Inconclusive.N)
+			plan = p.S("as the light asks (%d of %d long)", "按光线（%d / %d 为长序列）", c.Longer, c.Inconclusive.N)
 		}
 		of := func(n Numbers) string {
 			return fmt.Sprintf("%s (%s – %s)", compact(n.Median), compact(n.P05), compact(n.P95))
 		}
 		rows = append(rows, []string{compact(c.Lux), plan, p.rate(c.Inconclusive), p.rate(c.Stale), of(c.L), of(c.Z), of(c.Ratio)})
 	}
-	p.table(p.s("Genuine persons, single attempts; medians with 5 – 95 %.", "真人，单次尝试；中位数及 5–95 %。"),
-		[]string{"lux", p.s("colours", "颜色数"), p.s("inconclusive", "无结论"), p.s("freshness not shown", "新鲜性未证实"), "L", "z", p.s("predicted / measured amplitude", "预测 / 实测强度")}, rows)
+	p.table(p.S("Genuine persons, single attempts; medians with 5 – 95 %.", "真人，单次尝试；中位数及 5–95 %。"),
+		[]string{"lux", p.S("colours", "颜色数"), p.S("inconclusive", "无结论"), p.S("freshness not shown", "新鲜性未证实"), "L", "z", p.S("predicted / measured amplitude", "预测 / 实测强度")}, rows)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"faceproof"
+	"faceproof/internal/eval/pages"
 )
 
 const roomsProtocol = `
@@ -83,7 +84,7 @@ func TestCurve(t *testing.T) {
 	if svg := string(r.plots()["rooms.svg"]); strings.Count(svg, "<circle") != 12 || strings.Contains(svg, "NaN") {
 		t.Errorf("%d dots: %s", strings.Count(svg, "<circle"), svg)
 	}
-	for lang, want := range map[string]string{english: "as the light asks (4 of 4 long)", chinese: "按光线（4 / 4 为长序列）"} {
+	for lang, want := range map[string]string{pages.English: "as the light asks (4 of 4 long)", pages.Chinese: "按光线（4 / 4 为长序列）"} {
 		if !strings.Contains(string(r.markdown(lang)), want) {
 			t.Errorf("the report does not say %q", want)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"faceproof"
+	"faceproof/internal/eval/pages"
 )
 
 var update = flag.Bool("update", false, "write the golden files again")
@@ -309,7 +310,7 @@ func TestScoreDecidesAgain(t *testing.T) {
 	if prints.Met || len(prints.Accepted) != 8 || prints.Accepted[0].Seed != 1_000_000+3*seedStep || again.Worst != "print" {
 		t.Errorf("prints that come through: %+v, worst %s", prints, again.Worst)
 	}
-	if md := string(again.markdown(english)); !strings.Contains(md, "Bar 8, came through: `print` seed 1600000 (") || !strings.Contains(md, "**missed** by 99.5 points") {
+	if md := string(again.markdown(pages.English)); !strings.Contains(md, "Bar 8, came through: `print` seed 1600000 (") || !strings.Contains(md, "**missed** by 99.5 points") {
 		t.Error("the report does not say which prints came through")
 	}
 }

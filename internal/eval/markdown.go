@@ -8,34 +8,25 @@ import (
 	"strings"
 
 	"faceproof"
+	"faceproof/internal/eval/pages"
 	"faceproof/internal/eval/score"
 )
 
 // page writes one report in one language.
 type page struct {
-	strings.Builder
-	r    *Report
-	lang string
-}
-
-// s picks the sentence of the language and fills it in.
-func (p *page) s(en, zh string, args ...any) string {
-	t := Text{en, zh}.in(p.lang)
-	if len(args) == 0 {
-		return t
-	}
-	return fmt.Sprintf(t, args...)
+	pages.Page
+	r *Report
 }
 
 func (p *page) heading(level int, en, zh string) {
-	fmt.Fprintf(p, "\n%s %s\n\n", strings.Repeat("#", level), p.s(en, zh))
+	fmt.Fprintf(p, "\n%s %s\n\n", strings.Repeat("#", level), p.S(en, zh))
 }
 
 // table writes a caption, which says whether the table is simulated, and rows.
 func (p *page) table(caption string, header []string, rows [][]string) {
-	kind := p.s("Recordings.", "录制会话。")
+	kind := p.S("Recordings.", "录制会话。")
 	if p.r.Header.Simulated {
-		kind = p.s("Simulated.", "仿真数据。")
+		kind = p.S("Simulated.", "仿真数据。")
 	}
 	fmt.Fprintf(p, "**%s** %s\n\n| %s |\n|%s\n", kind, caption, strings.Join(header, " | "), strings.Repeat("---|", len(header)))
 	for _, row := range rows {
@@ -97,7 +88,7 @@ func (b Result) Found() string {
 
 // markdown writes the report in one language.
 func (r *Report) markdown(lang string) []byte {
-	p := &page{r: r, lang: lang}
+	p := &page{pages.Page{Lang: lang}, r}
 	p.top()
 	p.bars()
 	p.live()
@@ -113,23 +104,23 @@ func (r *Report) markdown(lang string) []byte {
 
 func (p *page) top() {
 	r, h := p.r, p.r.Header
-	fmt.Fprintf(p, "# %s\n\n", r.Title.in(p.lang))
+	fmt.Fprintf(p, "# %s\n\n", r.Title.in(p.Lang))
 	if h.Simulated && h.Speech != nil {
-		p.WriteString(p.s("> **Every figure here is simulated.** Portraits whose mouth is moved by computer, before a model of screen and camera, and single digits put together to what they say, were presented to the product's own analysis and decision. No real reader was recorded. Real refusals will be more frequent.\n\n",
+		p.WriteString(p.S("> **Every figure here is simulated.** Portraits whose mouth is moved by computer, before a model of screen and camera, and single digits put together to what they say, were presented to the product's own analysis and decision. No real reader was recorded. Real refusals will be more frequent.\n\n",
 			"> **本报告所有数字均为仿真。** 由电脑驱动口型的人像、屏幕与相机模型，以及由单个数字拼接成的读音生成会话，再交给产品本身的分析与判定。没有录制任何真人朗读。真实的拒绝率会更高。\n\n"))
 	} else if h.Simulated {
-		p.WriteString(p.s("> **Every figure here is simulated.** A model of screen, face, attack and camera was presented to the product's own analysis and decision. No real flash recording was measured. Real refusals will be more frequent.\n\n",
+		p.WriteString(p.S("> **Every figure here is simulated.** A model of screen, face, attack and camera was presented to the product's own analysis and decision. No real flash recording was measured. Real refusals will be more frequent.\n\n",
 			"> **本报告所有数字均为仿真。** 由屏幕、人脸、攻击和相机的物理模型生成会话，再交给产品本身的分析与判定。没有测量任何真实的闪光录像。真实的拒绝率会更高。\n\n"))
 	} else {
-		p.WriteString(p.s("> Judged from recordings that were given, by the labels that were given.\n\n", "> 依据所提供的录制会话及其标签判定。\n\n"))
+		p.WriteString(p.S("> Judged from recordings that were given, by the labels that were given.\n\n", "> 依据所提供的录制会话及其标签判定。\n\n"))
 	}
-	p.WriteString(p.s("%d sessions", "共 %d 个会话", r.Sessions))
+	p.WriteString(p.S("%d sessions", "共 %d 个会话", r.Sessions))
 	if r.Sessions < r.Planned {
-		p.WriteString(p.s(" **of %d: the campaign has not ended**", "，**计划 %d 个：尚未完成**", r.Planned))
+		p.WriteString(p.S(" **of %d: the campaign has not ended**", "，**计划 %d 个：尚未完成**", r.Planned))
 	}
-	fmt.Fprintf(p, " · %s · %s `%s` · %s `%s`", h.Date, p.s("pack", "模型包"), h.Pack, p.s("policy", "策略"), h.Policy.ID)
+	fmt.Fprintf(p, " · %s · %s `%s` · %s `%s`", h.Date, p.S("pack", "模型包"), h.Pack, p.S("policy", "策略"), h.Policy.ID)
 	if len(r.Bars) > 0 {
-		p.WriteString(p.s("\n\n**%d of %d bars met.** ", "\n\n**%d / %d 项达标。** ", len(r.Bars)-r.Missed, len(r.Bars)))
+		p.WriteString(p.S("\n\n**%d of %d bars met.** ", "\n\n**%d / %d 项达标。** ", len(r.Bars)-r.Missed, len(r.Bars)))
 	}
 	if len(r.Bars) == 0 {
 		p.WriteString("\n\n")
@@ -145,9 +136,9 @@ func (p *page) top() {
 		}
 	}
 	if worst.Count == 0 {
-		p.WriteString(p.s("No attack of a detectable species was accepted.", "可检测种类的攻击均未放行。"))
+		p.WriteString(p.S("No attack of a detectable species was accepted.", "可检测种类的攻击均未放行。"))
 	} else {
-		p.WriteString(p.s("The attack accepted most often: %s, %s.", "最常被放行的攻击：%s，%s。", kindText(r.Worst).in(p.lang), p.rate(worst)))
+		p.WriteString(p.S("The attack accepted most often: %s, %s.", "最常被放行的攻击：%s，%s。", kindText(r.Worst).in(p.Lang), p.rate(worst)))
 	}
 	p.WriteString("\n")
 }
@@ -174,12 +165,12 @@ func (p *page) bars() {
 		case b.Unit == unitP:
 			span = ""
 		case b.Open:
-			span = p.s("at least ", "至少 ") + span
+			span = p.S("at least ", "至少 ") + span
 		}
-		rows = append(rows, []string{strconv.Itoa(i + 1), b.Title.in(p.lang) + " (`" + b.Kinds + "`)", b.What.in(p.lang), count, b.value(b.Value), span, limit, p.verdict(b)})
+		rows = append(rows, []string{strconv.Itoa(i + 1), b.Title.in(p.Lang) + " (`" + b.Kinds + "`)", b.What.in(p.Lang), count, b.value(b.Value), span, limit, p.verdict(b)})
 	}
-	p.table(p.s("Each bar, and what was found. Intervals are at 95 %.", "各项门槛与结果。区间为 95 %。"),
-		[]string{"#", p.s("presented", "呈现内容"), p.s("measured", "度量"), "n", p.s("value", "值"), p.s("interval", "区间"), p.s("bar", "门槛"), p.s("result", "结论")}, rows)
+	p.table(p.S("Each bar, and what was found. Intervals are at 95 %.", "各项门槛与结果。区间为 95 %。"),
+		[]string{"#", p.S("presented", "呈现内容"), p.S("measured", "度量"), "n", p.S("value", "值"), p.S("interval", "区间"), p.S("bar", "门槛"), p.S("result", "结论")}, rows)
 	for i, b := range p.r.Bars {
 		p.explained(i+1, b)
 	}
@@ -189,19 +180,19 @@ func (p *page) bars() {
 func (p *page) explained(n int, b Result) {
 	switch {
 	case len(b.Accepted) > 0:
-		p.WriteString(p.s("Bar %d, came through: ", "第 %d 项，被放行者：", n))
+		p.WriteString(p.S("Bar %d, came through: ", "第 %d 项，被放行者：", n))
 		for i, a := range b.Accepted {
 			if i > 0 {
 				p.WriteString("; ")
 			}
-			p.WriteString(p.s("`%s` seed %d (%s lux, ρ %s, L %s)", "`%s` 种子 %d（%s lux，ρ %s，L %s）", a.Kind, a.Seed, compact(a.Lux), compact(a.Rho), compact(a.L)))
+			p.WriteString(p.S("`%s` seed %d (%s lux, ρ %s, L %s)", "`%s` 种子 %d（%s lux，ρ %s，L %s）", a.Kind, a.Seed, compact(a.Lux), compact(a.Rho), compact(a.L)))
 		}
 		if b.Count != nil && *b.Count > len(b.Accepted) {
 			p.WriteString("; …")
 		}
-		p.WriteString(p.s(".\n\n", "。\n\n"))
+		p.WriteString(p.S(".\n\n", "。\n\n"))
 	case len(b.Refused) > 0:
-		p.words(p.s("Bar %d, refused for", "第 %d 项，拒绝原因", n), b.Refused, nil)
+		p.words(p.S("Bar %d, refused for", "第 %d 项，拒绝原因", n), b.Refused, nil)
 	}
 }
 
@@ -210,21 +201,21 @@ func (p *page) explained(n int, b Result) {
 func (p *page) verdict(b Result) string {
 	if b.N == 0 {
 		if b.Met {
-			return p.s("met: nothing to tell", "达标：无可判定者")
+			return p.S("met: nothing to tell", "达标：无可判定者")
 		}
-		return p.s("**missed**: no data", "**未达标**：无数据")
+		return p.S("**missed**: no data", "**未达标**：无数据")
 	}
 	by := b.value(math.Abs(b.Value - b.Limit))
 	if b.Unit == unitRate {
-		by = strings.Replace(by, " %", p.s(" points", " 个百分点"), 1)
+		by = strings.Replace(by, " %", p.S(" points", " 个百分点"), 1)
 	}
 	switch {
 	case !b.Met:
-		return p.s("**missed** by %s", "**未达标**，差 %s", by)
+		return p.S("**missed** by %s", "**未达标**，差 %s", by)
 	case b.Shown || b.Unit == unitP:
-		return p.s("met, with %s to spare", "达标，余 %s", by)
+		return p.S("met, with %s to spare", "达标，余 %s", by)
 	}
-	return p.s("met, with %s to spare; the interval reaches beyond the bar", "达标，余 %s；区间越过门槛", by)
+	return p.S("met, with %s to spare; the interval reaches beyond the bar", "达标，余 %s；区间越过门槛", by)
 }
 
 func (p *page) live() {
@@ -237,9 +228,9 @@ func (p *page) live() {
 	if len(s.Levels) > 0 {
 		accepted += " (" + tallied(s.Levels) + ")"
 	}
-	row := []string{kindText(s.Kind).in(p.lang), fmt.Sprint(s.N()), accepted, fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.FRR), p.rate(s.APCER), p.rate(s.APNRR)}
-	p.table(p.s("Single attempts, the campaign's policy, cells: %s. A mixture of their conditions, no population.", "单次尝试、本策略，单元：%s。各条件的混合，并非人群抽样。", codes(s.Cells)),
-		[]string{"", "n", p.s("accepted", "通过"), p.s("called an attack", "判为攻击"), p.s("inconclusive", "无结论"), "FRR", "BPCER", "BPNRR"}, [][]string{row})
+	row := []string{kindText(s.Kind).in(p.Lang), fmt.Sprint(s.N()), accepted, fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.FRR), p.rate(s.APCER), p.rate(s.APNRR)}
+	p.table(p.S("Single attempts, the campaign's policy, cells: %s. A mixture of their conditions, no population.", "单次尝试、本策略，单元：%s。各条件的混合，并非人群抽样。", codes(s.Cells)),
+		[]string{"", "n", p.S("accepted", "通过"), p.S("called an attack", "判为攻击"), p.S("inconclusive", "无结论"), "FRR", "BPCER", "BPNRR"}, [][]string{row})
 }
 
 func (p *page) species() {
@@ -249,22 +240,22 @@ func (p *page) species() {
 	p.heading(2, "Attacks, by species", "各类攻击")
 	var rows [][]string
 	for _, s := range p.r.Species {
-		name := kindText(s.Kind).in(p.lang) + " (`" + s.Kind + "`)"
+		name := kindText(s.Kind).in(p.Lang) + " (`" + s.Kind + "`)"
 		accepted := fmt.Sprint(s.Accepted)
 		if len(s.Levels) > 0 {
 			accepted += " (" + tallied(s.Levels) + ")"
 		}
 		rows = append(rows, []string{name, fmt.Sprint(s.N()), accepted, fmt.Sprint(s.Rejected), fmt.Sprint(s.Inconclusive), p.rate(s.IAPAR), p.rate(s.APCER), p.rate(s.APNRR)})
 	}
-	p.table(p.s("One attempt each, the campaign's policy. IAPAR: accepted of all; APCER: accepted of those that were classified; APNRR: told to try again (ISO/IEC 30107-3).",
+	p.table(p.S("One attempt each, the campaign's policy. IAPAR: accepted of all; APCER: accepted of those that were classified; APNRR: told to try again (ISO/IEC 30107-3).",
 		"每次一个尝试，本策略。IAPAR：全部中被放行的比例；APCER：已分类者中被放行的比例；APNRR：被要求重试的比例（ISO/IEC 30107-3）。"),
-		[]string{p.s("species", "种类"), "n", p.s("accepted", "放行"), p.s("rejected", "拒绝"), p.s("inconclusive", "无结论"), "IAPAR", "APCER", "APNRR"}, rows)
+		[]string{p.S("species", "种类"), "n", p.S("accepted", "放行"), p.S("rejected", "拒绝"), p.S("inconclusive", "无结论"), "IAPAR", "APCER", "APNRR"}, rows)
 	if p.r.RIAPAR != nil {
 		if p.r.Header.Speech != nil {
-			p.WriteString(p.s("RIAPAR (FRR + IAPAR of the worst species but the documented limits): **%s**.\n", "RIAPAR（FRR + 最差种类的 IAPAR，不含已声明的局限）：**%s**。\n", percent(*p.r.RIAPAR)))
+			p.WriteString(p.S("RIAPAR (FRR + IAPAR of the worst species but the documented limits): **%s**.\n", "RIAPAR（FRR + 最差种类的 IAPAR，不含已声明的局限）：**%s**。\n", percent(*p.r.RIAPAR)))
 			return
 		}
-		p.WriteString(p.s("RIAPAR (FRR + IAPAR of the worst species but those that no flash can tell): **%s**.\n", "RIAPAR（FRR + 最差种类的 IAPAR，不含闪光无法识别者）：**%s**。\n", percent(*p.r.RIAPAR)))
+		p.WriteString(p.S("RIAPAR (FRR + IAPAR of the worst species but those that no flash can tell): **%s**.\n", "RIAPAR（FRR + 最差种类的 IAPAR，不含闪光无法识别者）：**%s**。\n", percent(*p.r.RIAPAR)))
 	}
 }
 
@@ -289,7 +280,7 @@ func (p *page) plots() {
 	p.heading(2, "Plots", "图")
 	for _, t := range plotTexts {
 		if have[t.file] != nil {
-			fmt.Fprintf(p, "![%s](%s)\n\n", t.alt.in(p.lang), t.file)
+			fmt.Fprintf(p, "![%s](%s)\n\n", t.alt.in(p.Lang), t.file)
 		}
 	}
 }
@@ -308,8 +299,8 @@ func (p *page) splits() {
 			}
 			rows = append(rows, []string{row.Range, p.rate(row.FRR), l, p.rate(row.Attacks)})
 		}
-		p.table(splitTexts[s.By].in(p.lang)+p.s(". Genuine persons of the cells %s; rows may also differ in other conditions.", "。真人来自单元 %s；各行其他条件也可能不同。", codes(s.Live)),
-			[]string{s.By, p.s("genuine, not accepted", "真人未通过"), p.s("their L: median (5 – 95 %)", "真人 L：中位数（5–95 %）"), p.s("attacks accepted, all detectable species", "攻击放行（可检测种类合计）")}, rows)
+		p.table(splitTexts[s.By].in(p.Lang)+p.S(". Genuine persons of the cells %s; rows may also differ in other conditions.", "。真人来自单元 %s；各行其他条件也可能不同。", codes(s.Live)),
+			[]string{s.By, p.S("genuine, not accepted", "真人未通过"), p.S("their L: median (5 – 95 %)", "真人 L：中位数（5–95 %）"), p.S("attacks accepted, all detectable species", "攻击放行（可检测种类合计）")}, rows)
 	}
 }
 
@@ -330,35 +321,35 @@ func (p *page) trades() {
 		}
 		rows = append(rows, []string{t.Cell, compact(t.Quality), width, fps, compact(t.Bytes/1000) + " kB", fmt.Sprintf("%s (%s – %s)", compact(t.L.Median), compact(t.L.P05), compact(t.L.P95)), p.rate(t.FRR)})
 	}
-	p.table(p.s("What smaller pictures cost genuine persons.", "更小的图像对真人的代价。"),
-		[]string{p.s("cell", "单元"), p.s("JPEG quality", "JPEG 质量"), p.s("width, px", "宽（像素）"), "fps", p.s("a session, median", "每会话中位数"), p.s("L: median (5 – 95 %)", "L：中位数（5–95 %）"), "FRR"}, rows)
+	p.table(p.S("What smaller pictures cost genuine persons.", "更小的图像对真人的代价。"),
+		[]string{p.S("cell", "单元"), p.S("JPEG quality", "JPEG 质量"), p.S("width, px", "宽（像素）"), "fps", p.S("a session, median", "每会话中位数"), p.S("L: median (5 – 95 %)", "L：中位数（5–95 %）"), "FRR"}, rows)
 }
 
 func (p *page) cells() {
 	p.heading(2, "Cell by cell", "逐单元")
 	met := map[string]bool{}
 	for _, t := range p.r.Cells {
-		fmt.Fprintf(p, "### %s: %s (`%s`)\n\n", t.Title.in(p.lang), kindText(t.Kind).in(p.lang), t.Kind)
-		fmt.Fprintf(p, "%s%s", p.s("Accepted ", "通过 "), p.rate(t.Accept))
-		p.WriteString(p.s("; rejected %d, inconclusive %d.", "；拒绝 %d，无结论 %d。", t.Rejected, t.Inconclusive))
+		fmt.Fprintf(p, "### %s: %s (`%s`)\n\n", t.Title.in(p.Lang), kindText(t.Kind).in(p.Lang), t.Kind)
+		fmt.Fprintf(p, "%s%s", p.S("Accepted ", "通过 "), p.rate(t.Accept))
+		p.WriteString(p.S("; rejected %d, inconclusive %d.", "；拒绝 %d，无结论 %d。", t.Rejected, t.Inconclusive))
 		if len(t.Levels) > 0 {
-			p.WriteString(p.s(" Level of the passes: ", " 通过的级别：") + tallied(t.Levels) + p.s(".", "。"))
+			p.WriteString(p.S(" Level of the passes: ", " 通过的级别：") + tallied(t.Levels) + p.S(".", "。"))
 		}
 		if t.Attempts > 1 {
-			p.WriteString(p.s(" Up to %d attempts a session.", " 每会话至多 %d 次尝试。", t.Attempts))
+			p.WriteString(p.S(" Up to %d attempts a session.", " 每会话至多 %d 次尝试。", t.Attempts))
 		}
 		if len(t.Policy) > 0 {
-			p.WriteString(p.s(" With other thresholds: ", " 使用其他阈值：") + settings(t.Policy) + p.s(".", "。"))
+			p.WriteString(p.S(" With other thresholds: ", " 使用其他阈值：") + settings(t.Policy) + p.S(".", "。"))
 		}
 		p.WriteString("\n\n")
-		p.words(p.s("Reasons", "原因"), t.Reasons, met)
-		p.words(p.s("Hints", "提示"), t.Hints, nil)
+		p.words(p.S("Reasons", "原因"), t.Reasons, met)
+		p.words(p.S("Hints", "提示"), t.Hints, nil)
 		var rows [][]string
 		for _, n := range t.Numbers {
-			rows = append(rows, []string{numberTexts[n.Name].in(p.lang), fmt.Sprint(n.N), compact(n.P05), compact(n.Median), compact(n.P95)})
+			rows = append(rows, []string{numberTexts[n.Name].in(p.Lang), fmt.Sprint(n.N), compact(n.P05), compact(n.Median), compact(n.P95)})
 		}
 		if len(rows) > 0 {
-			p.table(p.s("First capture of each session.", "每会话的首次采集。"), []string{p.s("quantity", "量"), "n", "5 %", p.s("median", "中位数"), "95 %"}, rows)
+			p.table(p.S("First capture of each session.", "每会话的首次采集。"), []string{p.S("quantity", "量"), "n", "5 %", p.S("median", "中位数"), "95 %"}, rows)
 		}
 	}
 	var order []string
@@ -372,7 +363,7 @@ func (p *page) cells() {
 	}
 	p.heading(3, "Reasons in words", "原因说明")
 	for _, w := range order {
-		fmt.Fprintf(p, "- `%s`: %s\n", w, reasonTexts[faceproof.Reason(w)].in(p.lang))
+		fmt.Fprintf(p, "- `%s`: %s\n", w, reasonTexts[faceproof.Reason(w)].in(p.Lang))
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 func (p *page) method() {
 	h := p.r.Header
 	p.heading(2, "How it was measured", "测量方法")
-	item := func(en, zh string, args ...any) { fmt.Fprintf(p, "- %s\n", p.s(en, zh, args...)) }
+	item := func(en, zh string, args ...any) { fmt.Fprintf(p, "- %s\n", p.S(en, zh, args...)) }
 	if h.Protocol != "" {
 		half := map[string]Text{
 			string(score.Report): {"the reporting half of the persons, by a hash of the person's key; no threshold was fitted on them", "报告组人员（按人员键的散列划分）；阈值未在其上调过"},
@@ -23,7 +23,7 @@ func (p *page) method() {
 			"all":                {"all persons, those used for tuning included", "全部人员，包括调参所用者"},
 		}[h.Portraits.Half]
 		item("Faces: %d photos of %d persons, %s. %d photos were left out for want of one face of portrait quality. Photos are dealt to sessions in turn.",
-			"人脸：%[2]d 人的 %[1]d 张照片，%[3]s。%[4]d 张因没有合格的单一人脸而未用。照片轮流分给各会话。", h.Portraits.Photos, h.Portraits.Persons, half.in(p.lang), h.Portraits.Unfit)
+			"人脸：%[2]d 人的 %[1]d 张照片，%[3]s。%[4]d 张因没有合格的单一人脸而未用。照片轮流分给各会话。", h.Portraits.Photos, h.Portraits.Persons, half.in(p.Lang), h.Portraits.Unfit)
 		item("The face is taken to match the claimed person, so **liveness alone decides**: these are figures of an attacker who has the victim's portrait. False matches of other faces are measured apart.",
 			"一律视为与所声明的人相符，**只由活体检测决定**：这些数字针对拥有受害者照片的攻击者。他人误识另行测量。")
 		item("Seeds decide everything: the conditions, the challenge, the noise and the candidates of the randomisation test. Seeds from %d on are for reports only.", "一切由种子决定：条件、挑战、噪声与随机化检验的候选。自 %d 起的种子仅用于报告。", score.FirstReportSeed)
@@ -36,8 +36,8 @@ func (p *page) method() {
 		"比率：计数、n 与 Clopper–Pearson 精确 95 % 区间，假设会话相互独立；会话共用人脸，故区间略偏窄。分位数：次序统计量。比值：自助法。")
 	p.speech()
 	item("p of a capture that could not be measured counts as 1.", "无法测量的采集其 p 记为 1。")
-	fmt.Fprintf(p, "- %s %s", p.s("Version", "版本"), h.Version)
-	for _, kv := range [][2]string{{p.s("commit", "提交"), h.Commit}, {p.s("protocol", "协议") + " `" + h.Campaign + "`, sha256", h.Protocol}, {p.s("photos, sha256", "照片 sha256"), h.Portraits.Digest}} {
+	fmt.Fprintf(p, "- %s %s", p.S("Version", "版本"), h.Version)
+	for _, kv := range [][2]string{{p.S("commit", "提交"), h.Commit}, {p.S("protocol", "协议") + " `" + h.Campaign + "`, sha256", h.Protocol}, {p.S("photos, sha256", "照片 sha256"), h.Portraits.Digest}} {
 		if kv[1] != "" {
 			fmt.Fprintf(p, ", %s `%s`", kv[0], kv[1])
 		}
@@ -72,15 +72,15 @@ func (p *page) speech() {
 	if s == nil {
 		return
 	}
-	fmt.Fprintf(p, "- %s", p.s("Recogniser `%s`, network sha256 `%s`, calibration sha256 `%s`.", "识别器 `%s`，网络 sha256 `%s`，校准文件 sha256 `%s`。", s.Model, s.Network, s.Calibration))
+	fmt.Fprintf(p, "- %s", p.S("Recogniser `%s`, network sha256 `%s`, calibration sha256 `%s`.", "识别器 `%s`，网络 sha256 `%s`，校准文件 sha256 `%s`。", s.Model, s.Network, s.Calibration))
 	if len(s.Voices) > 0 {
 		names := map[bool][]string{}
 		for _, v := range s.Voices {
 			names[v.Trained] = append(names[v.Trained], v.Voice)
 		}
-		p.WriteString(p.s(" Voices (%s): never trained on: %s; the recogniser was trained on them or their like: %s.", " 声音（%s）：未参与训练：%s；识别器训练时听过其本身或同类：%s。", s.Source, codes(names[false]), codes(names[true])))
+		p.WriteString(p.S(" Voices (%s): never trained on: %s; the recogniser was trained on them or their like: %s.", " 声音（%s）：未参与训练：%s；识别器训练时听过其本身或同类：%s。", s.Source, codes(names[false]), codes(names[true])))
 		if s.Digest != "" {
-			p.WriteString(p.s(" Their sha256 `%s`.", " 其 sha256 `%s`。", s.Digest))
+			p.WriteString(p.S(" Their sha256 `%s`.", " 其 sha256 `%s`。", s.Digest))
 		}
 	}
 	p.WriteString("\n")

@@ -1,31 +1,22 @@
 package eval
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"faceproof"
+	"faceproof/internal/eval/pages"
 )
 
 // files gives everything that is published, by file name.
 func (r *Report) files() (map[string][]byte, error) {
-	out := r.plots()
-	var j bytes.Buffer
-	e := json.NewEncoder(&j)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	if err := e.Encode(r); err != nil {
-		return nil, fmt.Errorf("eval: %w", err)
+	out, err := pages.Files(r, r.markdown)
+	if err == nil {
+		maps.Copy(out, r.plots())
 	}
-	out["report.json"] = j.Bytes()
-	out["report.md"] = r.markdown(english)
-	out["report.zh.md"] = r.markdown(chinese)
-	return out, nil
+	return out, err
 }
 
 // Publish scores the trials of a folder and writes the report beside them.
@@ -34,12 +25,7 @@ func Publish(dir string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			return nil, err
-		}
-	}
-	return r, nil
+	return r, pages.Write(dir, files)
 }
 
 // Check scores the trials of a folder again and compares the report that lies
@@ -49,21 +35,7 @@ func Check(dir string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		have, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return nil, err
-		}
-		if !bytes.Equal(have, files[name]) {
-			return nil, faceproof.Errorf(faceproof.CodeConflict, name, "%s is not what the trials say", filepath.Join(dir, name))
-		}
-	}
-	return r, nil
+	return r, pages.Compare(dir, files)
 }
 
 func load(dir string) (*Report, map[string][]byte, error) {

@@ -1,15 +1,12 @@
 package eval
 
-import "faceproof"
-
-// Languages of a report.
-const (
-	english = "en"
-	chinese = "zh"
+import (
+	"faceproof"
+	"faceproof/internal/eval/pages"
 )
 
 func (t Text) in(lang string) string {
-	if lang == chinese {
+	if lang == pages.Chinese {
 		return t.Zh
 	}
 	return t.En

@@ -13,6 +13,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/digits"
+	"faceproof/internal/eval/pages"
 )
 
 var update = flag.Bool("update", false, "write the golden reports")
@@ -199,7 +200,7 @@ func golden(t *testing.T, dir, name string) {
 
 // The order of the jobs must not show.
 func TestMeasureIsRepeatable(t *testing.T) {
-	a, b := measured(t, 2, 1, true).markdown(english), measured(t, 2, 3, true).markdown(english)
+	a, b := measured(t, 2, 1, true).markdown(pages.English), measured(t, 2, 3, true).markdown(pages.English)
 	if !bytes.Equal(a, b) {
 		t.Error("two runs of one seed differ")
 	}
@@ -213,7 +214,7 @@ func TestUncalibrated(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if d.Rules[0].Set || !bytes.Contains(d.markdown(english), []byte("nothing passes")) {
+	if d.Rules[0].Set || !bytes.Contains(d.markdown(pages.English), []byte("nothing passes")) {
 		t.Errorf("rules %+v", d.Rules)
 	}
 }

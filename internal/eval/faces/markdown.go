@@ -8,49 +8,14 @@ import (
 	"strconv"
 	"strings"
 
+	"faceproof/internal/eval/pages"
 	"faceproof/internal/eval/score"
 )
 
-// Languages of a report.
-const (
-	english = "en"
-	chinese = "zh"
-)
-
 // page writes one report in one language.
-type page struct {
-	strings.Builder
-	lang string
-}
+type page struct{ pages.Page }
 
-// s picks the sentence of the language and fills it in.
-func (p *page) s(en, zh string, args ...any) string {
-	t := en
-	if p.lang == chinese {
-		t = zh
-	}
-	if len(args) == 0 {
-		return t
-	}
-	return fmt.Sprintf(t, args...)
-}
-
-func (p *page) t(t Text) string { return p.s(t.En, t.Zh) }
-
-// table writes a caption, a header whose parts lie between bars, and rows.
-func (p *page) table(caption, header string, rows [][]string) {
-	if len(rows) == 0 {
-		return
-	}
-	if caption != "" {
-		fmt.Fprintf(p, "%s\n\n", caption)
-	}
-	fmt.Fprintf(p, "| %s |\n|%s\n", header, strings.Repeat("---|", strings.Count(header, " | ")+1))
-	for _, row := range rows {
-		fmt.Fprintf(p, "| %s |\n", strings.Join(row, " | "))
-	}
-	p.WriteString("\n")
-}
+func (p *page) t(t Text) string { return p.S(t.En, t.Zh) }
 
 // percent prints a share: two digits where it is small, else two decimals.
 func percent(v float64) string {
@@ -83,15 +48,15 @@ func points(v float64) string { return strings.TrimSuffix(percent(v), " %") + " 
 func similarity(v float64) string { return strconv.FormatFloat(v, 'f', 4, 64) }
 
 func (r *Report) markdown(lang string) []byte {
-	p := &page{lang: lang}
+	p := &page{pages.Page{Lang: lang}}
 	h := r.Header
-	fmt.Fprintf(p, "# %s\n\n", p.s("Faces told apart: pack `%s`", "人脸比对：模型包 `%s`", h.Pack))
-	fmt.Fprintf(p, "%s · %s `%s` · %s `%s` · %s %d\n\n", h.Date, p.s("model", "模型"), h.ModelID, p.s("version", "版本"), h.Version, p.s("seed", "种子"), h.Seed)
-	metric := p.s("Similarity: cosine.", "相似度：余弦。")
+	fmt.Fprintf(p, "# %s\n\n", p.S("Faces told apart: pack `%s`", "人脸比对：模型包 `%s`", h.Pack))
+	fmt.Fprintf(p, "%s · %s `%s` · %s `%s` · %s %d\n\n", h.Date, p.S("model", "模型"), h.ModelID, p.S("version", "版本"), h.Version, p.S("seed", "种子"), h.Seed)
+	metric := p.S("Similarity: cosine.", "相似度：余弦。")
 	if h.Metric == "l2" {
-		metric = p.s("Similarity: 1 − L2 distance of raw descriptors.", "相似度：1 − 原始特征的 L2 距离。")
+		metric = p.S("Similarity: 1 − L2 distance of raw descriptors.", "相似度：1 − 原始特征的 L2 距离。")
 	}
-	fmt.Fprintf(p, "%s %s\n\n", metric, p.s(
+	fmt.Fprintf(p, "%s %s\n\n", metric, p.S(
 		"FMR: false match rate, impostors that reach the threshold. FNMR: false non-match rate, genuine comparisons under it. TAR is 1 − FNMR. FTA: failure to acquire, pictures without a template, left out of both. FTE: failure to enrol, pictures that the gate of enrolment refuses; they are compared nevertheless (ISO/IEC 19795-1). Intervals at 95 %%: in round brackets exact (Clopper and Pearson), as if every comparison were independent; in square brackets from drawing whole persons again (%d draws), which is the honest one. A rate that allows under ten false matches among the comparisons is marked *: read an order of magnitude; under three, nothing is said.",
 		"FMR：误匹配率，即达到阈值的冒充比对；FNMR：漏匹配率，即低于阈值的本人比对；TAR 为 1 − FNMR。FTA：采集失败，未得到模板的图片，不计入前两者；FTE：注册失败，注册质量门会拒绝的图片，此处仍参与比对（ISO/IEC 19795-1）。区间置信度 95 %%：圆括号为精确区间（Clopper–Pearson），视各比对相互独立；方括号为按人重抽样（%d 次），更为诚实。可容许误匹配不足十次的速率标 *，只可视为数量级；不足三次则不报告。", h.Resamples))
 	for _, id := range h.Protocols {
@@ -114,8 +79,8 @@ func (r *Report) summary(p *page) {
 		rows = append(rows, []string{p.t(s.Title), frames(s), strconv.Itoa(s.Persons), strconv.Itoa(s.Pictures), share(s.NoMatch, nil), share(s.NoEnrol, nil),
 			similarity(s.Threshold), share(s.All.Shipped.FMR, s.All.Shipped.FMRSpan), share(s.All.Shipped.FNMR, s.All.Shipped.FNMRSpan)})
 	}
-	fmt.Fprintf(p, "## %s\n\n", p.s("At the threshold as shipped", "出厂阈值下"))
-	p.table("", p.s("set | frames | persons | pictures | FTA | FTE | threshold | FMR | FNMR", "集合 | 帧数 | 人数 | 图片 | FTA | FTE | 阈值 | FMR | FNMR"), rows)
+	fmt.Fprintf(p, "## %s\n\n", p.S("At the threshold as shipped", "出厂阈值下"))
+	p.Table("", p.S("set | frames | persons | pictures | FTA | FTE | threshold | FMR | FNMR", "集合 | 帧数 | 人数 | 图片 | FTA | FTE | 阈值 | FMR | FNMR"), rows)
 }
 
 // frames prints how many are averaged, probe : reference.
@@ -128,7 +93,7 @@ func frames(s *Result) string {
 
 func (s *Result) groupName(p *page, g *Group) string {
 	if g.Name == "" {
-		return p.s("all", "全部")
+		return p.S("all", "全部")
 	}
 	if t, ok := s.Names[g.Name]; ok {
 		return p.t(t)
@@ -146,12 +111,12 @@ func (s *Result) groups() []*Group {
 
 func (s *Result) markdown(p *page) {
 	fmt.Fprintf(p, "## %s\n\n", p.t(s.Title))
-	fmt.Fprintf(p, "`%s` / `%s` · %s", s.Protocol, s.Name, p.s("%d persons, %d pictures, frames %s", "%d 人，%d 张图片，帧数 %s", s.Persons, s.Pictures, frames(s)))
+	fmt.Fprintf(p, "`%s` / `%s` · %s", s.Protocol, s.Name, p.S("%d persons, %d pictures, frames %s", "%d 人，%d 张图片，帧数 %s", s.Persons, s.Pictures, frames(s)))
 	if s.Draws > 1 {
-		p.WriteString(p.s(", %d draws of the same pictures (comparisons of different draws are alike: believe the square brackets)", "，同一批图片重复分配 %d 次（各次比对彼此相似：以方括号为准）", s.Draws))
+		p.WriteString(p.S(", %d draws of the same pictures (comparisons of different draws are alike: believe the square brackets)", "，同一批图片重复分配 %d 次（各次比对彼此相似：以方括号为准）", s.Draws))
 	}
 	if s.Missing > 0 || s.LeftOut > 0 {
-		p.WriteString(p.s(", %d pictures of the list are not there, %d comparisons left out", "，列表中 %d 张图片缺失，略去 %d 次比对", s.Missing, s.LeftOut))
+		p.WriteString(p.S(", %d pictures of the list are not there, %d comparisons left out", "，列表中 %d 张图片缺失，略去 %d 次比对", s.Missing, s.LeftOut))
 	}
 	p.WriteString("\n\n")
 	if len(s.Refused) > 0 {
@@ -159,10 +124,10 @@ func (s *Result) markdown(p *page) {
 		for _, reason := range slices.Sorted(maps.Keys(s.Refused)) {
 			parts = append(parts, fmt.Sprintf("%s %d", p.t(reasonText(reason)), s.Refused[reason]))
 		}
-		fmt.Fprintf(p, "%s%s\n\n", p.s("The gate of enrolment would refuse: ", "注册质量门会拒绝："), strings.Join(parts, ", "))
+		fmt.Fprintf(p, "%s%s\n\n", p.S("The gate of enrolment would refuse: ", "注册质量门会拒绝："), strings.Join(parts, ", "))
 	}
 	if a := s.Accuracy; a != nil {
-		fmt.Fprintf(p, "%s\n\n", p.s("**Accuracy over %d folds: %s ± %s** (mean and standard deviation; threshold from the other folds).", "**%d 折准确率：%s ± %s**（均值与标准差；阈值取自其余各折）。", len(a.Folds), percent(a.Mean), percent(a.SD)))
+		fmt.Fprintf(p, "%s\n\n", p.S("**Accuracy over %d folds: %s ± %s** (mean and standard deviation; threshold from the other folds).", "**%d 折准确率：%s ± %s**（均值与标准差；阈值取自其余各折）。", len(a.Folds), percent(a.Mean), percent(a.SD)))
 	}
 	var rows [][]string
 	for _, g := range s.groups() {
@@ -173,19 +138,19 @@ func (s *Result) markdown(p *page) {
 		rows = append(rows, []string{s.groupName(p, g), strconv.Itoa(g.Persons), strconv.Itoa(g.Genuine), strconv.Itoa(g.Impostor), share(g.Shipped.FMR, g.Shipped.FMRSpan),
 			share(g.Shipped.FNMR, g.Shipped.FNMRSpan), eer, auc})
 	}
-	p.table(p.s("At the threshold as shipped, %s; groups against themselves.", "出厂阈值 %s；各组为组内比对。", similarity(s.Threshold)),
-		p.s("group | persons | genuine | impostors | FMR | FNMR | EER | AUC", "组 | 人数 | 本人 | 冒充 | FMR | FNMR | EER | AUC"), rows)
+	p.Table(p.S("At the threshold as shipped, %s; groups against themselves.", "出厂阈值 %s；各组为组内比对。", similarity(s.Threshold)),
+		p.S("group | persons | genuine | impostors | FMR | FNMR | EER | AUC", "组 | 人数 | 本人 | 冒充 | FMR | FNMR | EER | AUC"), rows)
 	if g := s.Gap; g != nil {
 		name := func(id string) string { return s.groupName(p, &Group{Name: id}) }
 		part := func(rate, worst, best string, diff float64) {
 			if diff > 0 {
-				p.WriteString(p.s("%s of %s is %s above that of %s. ", "%[2]s的 %[1]s 比%[4]s高 %[3]s。", rate, name(worst), points(diff), name(best)))
+				p.WriteString(p.S("%s of %s is %s above that of %s. ", "%[2]s的 %[1]s 比%[4]s高 %[3]s。", rate, name(worst), points(diff), name(best)))
 			}
 		}
 		part("FMR", g.WorstFMR, g.BestFMR, g.FMRDiff)
 		part("FNMR", g.WorstFNMR, g.BestFNMR, g.FNMRDiff)
 		if g.Ratio > 0 {
-			p.WriteString(p.s("Where the FMR of %s is 1e-3 (threshold %s), the highest is %s of %s: %.3g times.", "当%s的 FMR 为 1e-3（阈值 %s）时，最高者为%[4]s的 %[3]s，为其 %.3[5]g 倍。",
+			p.WriteString(p.S("Where the FMR of %s is 1e-3 (threshold %s), the highest is %s of %s: %.3g times.", "当%s的 FMR 为 1e-3（阈值 %s）时，最高者为%[4]s的 %[3]s，为其 %.3[5]g 倍。",
 				name(g.Reference), similarity(g.Threshold), percent(g.FMRThere), name(g.WorstThere), g.Ratio))
 		}
 		p.WriteString("\n\n")
@@ -219,9 +184,9 @@ func (s *Result) targets(p *page) {
 			rows = append(rows, row)
 		}
 	}
-	p.table(p.s("TAR where a false match rate is asked for; then the threshold. Thresholds are set on these very comparisons, in the intervals in every draw anew.",
+	p.Table(p.S("TAR where a false match rate is asked for; then the threshold. Thresholds are set on these very comparisons, in the intervals in every draw anew.",
 		"给定误匹配率下的 TAR，其后为阈值。阈值取自同一批比对；区间中每次重抽样均重新取阈值。"),
-		p.s("group | FMR 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6", "组 | FMR 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6"), rows)
+		p.S("group | FMR 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6", "组 | FMR 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6"), rows)
 }
 
 // flip turns an interval of FNMR into one of TAR.
@@ -235,7 +200,7 @@ func flip(s *Span) *Span {
 // grid is both rates at round thresholds.
 func (s *Result) grid(p *page) {
 	var cols []*Group
-	header := p.s("threshold", "阈值")
+	header := p.S("threshold", "阈值")
 	for _, g := range s.groups() {
 		if len(g.Table) > 0 && g.Impostor >= 100 {
 			cols = append(cols, g)
@@ -256,7 +221,7 @@ func (s *Result) grid(p *page) {
 		}
 		rows = append(rows, row)
 	}
-	p.table("", header, rows)
+	p.Table("", header, rows)
 }
 
 func (r *Report) calibration(p *page) {
@@ -277,8 +242,8 @@ func (r *Report) calibration(p *page) {
 		return "–"
 	}
 	for _, c := range r.Calibration {
-		overall := []string{fmt.Sprintf("%d : %d", c.ProbeFrames, c.ReferenceFrames), p.s("all", "全部")}
-		worst := []string{overall[0], p.s("worst group", "最差组")}
+		overall := []string{fmt.Sprintf("%d : %d", c.ProbeFrames, c.ReferenceFrames), p.S("all", "全部")}
+		worst := []string{overall[0], p.S("worst group", "最差组")}
 		for _, fmr := range rates {
 			overall, worst = append(overall, point(c.Overall, fmr)), append(worst, point(c.WorstGroup, fmr))
 		}
@@ -289,10 +254,10 @@ func (r *Report) calibration(p *page) {
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintf(p, "## %s\n\n", p.s("Thresholds for a false match rate", "按误匹配率取阈值"))
-	p.table(p.s("Threshold; FNMR of everybody; of the worst group its own FNMR. Frames: probe : reference. The worst group is the one that asks for the highest threshold among those with impostors enough. † fewer than ten false matches to go by: the tail that is counted, carried on as an exponential.",
+	fmt.Fprintf(p, "## %s\n\n", p.S("Thresholds for a false match rate", "按误匹配率取阈值"))
+	p.Table(p.S("Threshold; FNMR of everybody; of the worst group its own FNMR. Frames: probe : reference. The worst group is the one that asks for the highest threshold among those with impostors enough. † fewer than ten false matches to go by: the tail that is counted, carried on as an exponential.",
 		"阈值；全体 FNMR；最差组另列其自身 FNMR。帧数：探测 : 参考。最差组为冒充比对足够多的各组中要求阈值最高者。† 误匹配不足十次：由可计数的尾部按指数外推。"),
-		p.s("frames | for | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6", "帧数 | 对象 | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6"), rows)
+		p.S("frames | for | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6", "帧数 | 对象 | 1e-2 | 1e-3 | 1e-4 | 1e-5 | 1e-6"), rows)
 }
 
 // reasonTexts are the components for which the gate of enrolment refuses.

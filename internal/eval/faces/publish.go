@@ -1,15 +1,12 @@
 package faces
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
-	"faceproof"
+	"faceproof/internal/eval/pages"
 )
 
 // TrialsFile is what every figure of a report is made from.
@@ -20,18 +17,11 @@ const maxPacked = 64 << 20
 
 // files gives everything that is published beside the trials, by file name.
 func (r *Report) files() (map[string][]byte, error) {
-	out := r.plots()
-	var j bytes.Buffer
-	e := json.NewEncoder(&j)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	if err := e.Encode(r); err != nil {
-		return nil, fmt.Errorf("eval: %w", err)
+	out, err := pages.Files(r, r.markdown)
+	if err == nil {
+		maps.Copy(out, r.plots())
 	}
-	out["report.json"] = j.Bytes()
-	out["report.md"] = r.markdown(english)
-	out["report.zh.md"] = r.markdown(chinese)
-	return out, nil
+	return out, err
 }
 
 // Publish writes trials and report into a folder.
@@ -45,16 +35,8 @@ func Publish(dir string, data []byte) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
 	files[TrialsFile] = data
-	for name, b := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
-			return nil, err
-		}
-	}
-	return r, nil
+	return r, pages.Write(dir, files)
 }
 
 // Check makes the report of a folder again from its trials and compares it byte
@@ -78,19 +60,5 @@ func Check(dir string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		have, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return nil, err
-		}
-		if !bytes.Equal(have, files[name]) {
-			return nil, faceproof.Errorf(faceproof.CodeConflict, name, "%s is not what the trials say", filepath.Join(dir, name))
-		}
-	}
-	return r, nil
+	return r, pages.Compare(dir, files)
 }
