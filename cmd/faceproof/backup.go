@@ -72,6 +72,9 @@ func backup(ctx context.Context, g *globals, dir, keyDir string) error {
 	if _, err := os.Stat(filepath.Join(g.DataDir, databaseFile)); err != nil {
 		return faceproof.Errorf(faceproof.CodeNotFound, "data", "there is no database in %s", g.DataDir)
 	}
+	if inside(dir, keyDir) || inside(keyDir, dir) {
+		return faceproof.Errorf(faceproof.CodeInvalid, "--with-keys", "must not be inside the backup's folder, nor that inside it")
+	}
 	s, ring, done, err := openStore(g)
 	if err != nil {
 		return err
@@ -170,8 +173,14 @@ func restore(ctx context.Context, g *globals, dir, keyDir, deletions string) err
 		}
 		return syncFolders(g.DataDir)
 	}
-	if err := errors.Join(put(keyDir, secret, false), put(dir, data, false), put(dir, data, true)); err != nil {
-		return err
+	for _, p := range []struct {
+		from string
+		m    manifest
+		last bool
+	}{{keyDir, secret, false}, {dir, data, false}, {dir, data, true}} {
+		if err := put(p.from, p.m, p.last); err != nil {
+			return err
+		}
 	}
 	if err := store.Check(ctx, filepath.Join(g.DataDir, databaseFile)); err != nil {
 		return err
@@ -229,6 +238,14 @@ func newestDeletions(g *globals, saved, given string) error {
 		return backupError(faceproof.CodeUnavailable, "the list of deletions cannot be put back", err)
 	}
 	return os.Rename(temp, target)
+}
+
+// inside says whether a folder is another one or in it; "" is in none.
+func inside(dir, of string) bool {
+	a, errA := filepath.Abs(dir)
+	b, errB := filepath.Abs(of)
+	rel, err := filepath.Rel(b, a)
+	return dir != "" && of != "" && errors.Join(errA, errB, err) == nil && filepath.IsLocal(rel)
 }
 
 // emptyFolder makes the folder, 0700, or finds that it holds nothing but what
