@@ -16,7 +16,7 @@ import { agree, openSample, outcome, screenOf, waitScreen } from '../harness/ses
 
 const anna = person(0);
 const year = new Date().getFullYear();
-/** Nine years old, whatever the day. */
+/** Nine or ten years old, by the day. */
 const child = { name: '小明', idCardNumber: withCheck(`990000${year - 10}0615123`) };
 const LOCALES = { zh: 'zh-CN', en: 'en-GB' };
 let server, browser;
