@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -48,6 +49,25 @@ type Admin struct {
 	// Provided is there for a person who logs in by an identity provider, and nil
 	// for one with a passkey.
 	Provided *Provided
+
+	// ShownAt is when the session that this was found by began, with a passkey or at
+	// a provider, in unix milliseconds; 0 outside a session.
+	ShownAt int64
+}
+
+// FreshTime is how long ago a person must have shown who they are for what does
+// most harm in a session that somebody else got hold of.
+const FreshTime = 5 * time.Minute
+
+// Fresh says whether they have, at a moment in unix milliseconds. What counts for
+// a provider is when the person logged in there, if it says so, and not when it
+// sent the browser back without asking.
+func (a Admin) Fresh(now int64) bool {
+	at := a.ShownAt
+	if a.Provided != nil {
+		at = min(at, a.Provided.At)
+	}
+	return at > 0 && at <= now && now-at <= FreshTime.Milliseconds()
 }
 
 // Provided is what is kept of a log-in by an identity provider: whose it is, and
@@ -56,6 +76,7 @@ type Admin struct {
 type Provided struct {
 	Issuer string `json:"issuer"`
 	Roles  []Role `json:"roles"`
+	At     int64  `json:"at,omitempty"` // when the person logged in there, unix milliseconds; 0: it does not say
 }
 
 // ParseProvided reads a record; nil for that of a passkey, which has no issuer.

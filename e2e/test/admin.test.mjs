@@ -60,8 +60,13 @@ test('an invitation, a passkey, two people', async () => {
   const { found, checked } = await findings(b.page);
   assert.ok(checked > 10);
   assert.deepEqual(found, []);
+  // A session that is too old for this: the page shows the passkey again and repeats what was asked for.
+  let refused = 0, again = 0;
+  await b.page.route('**/decide', async (r) => (refused++ ? r.continue() : r.fulfill({ status: 403, contentType: 'application/json', body: JSON.stringify({ code: 'forbidden', field: 'step_up', message: 'again' }) })));
+  b.page.on('response', (r) => { if (r.url().endsWith('/v1/admin/login/finish') && r.status() === 200) again++; });
   await b.page.click('#proposals li:first-child button');
   await b.page.waitForFunction(() => document.getElementById('status').textContent === 'done');
+  assert.deepEqual([refused, again], [2, 1], 'asked for the passkey once more');
   const log = await api(a.page, 'GET', 'audit');
   assert.ok(log.entries.some((e) => e.action === 'app.reading' && e.actor.startsWith('admin:')), 'no audit row');
   assert.deepEqual([...a.ran, ...b.ran], [], 'a script of somebody else ran');

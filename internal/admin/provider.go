@@ -69,7 +69,7 @@ func (g *Gate) FinishProvided(ctx context.Context, sealed string, answer oidc.An
 	if err != nil {
 		return a, token, err
 	}
-	said := &faceproof.Provided{Issuer: g.c.Provider.Issuer(), Roles: p.Roles}
+	said := &faceproof.Provided{Issuer: g.c.Provider.Issuer(), Roles: p.Roles, At: p.At}
 	record, err := json.Marshal(said)
 	if err != nil {
 		return a, token, err

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -219,6 +220,10 @@ type attempt struct {
 	Verifier string `json:"verifier"`
 }
 
+// maxAge asks the provider to ask a person again who logged in there longer ago
+// than faceproof.FreshTime, and to say when that was (OpenID Connect Core §3.1.2.1).
+var maxAge = oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(faceproof.FreshTime.Seconds())))
+
 // Begin gives where a browser goes to log in, and the state that Finish needs; the
 // state must be kept from others and come back with the same browser. Errors:
 // CodeUnavailable.
@@ -229,7 +234,7 @@ func (s *Site) Begin(ctx context.Context) (address string, state []byte, err err
 	}
 	a := attempt{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier()}
 	state, err = json.Marshal(a)
-	return p.oauth.AuthCodeURL(a.State, oauth2.S256ChallengeOption(a.Verifier), oidc.Nonce(a.Nonce)), state, err
+	return p.oauth.AuthCodeURL(a.State, oauth2.S256ChallengeOption(a.Verifier), oidc.Nonce(a.Nonce), maxAge), state, err
 }
 
 // Answer is what a browser brings back from the provider.
@@ -239,6 +244,7 @@ type Answer struct{ State, Code, Issuer, Error string }
 type Person struct {
 	Hash  []byte           // of issuer and subject
 	Roles []faceproof.Role // that the claim stands for; none: no value of it is mapped
+	At    int64            // when they logged in there, unix milliseconds; 0: it does not say
 }
 
 // Belongs says whether an answer is one to the attempt that a state is of.
@@ -344,7 +350,11 @@ func (s *Site) person(ctx context.Context, p *provider, raw, nonce string) (Pers
 		return Person{}, refused(errors.New("no subject"))
 	}
 	sum := sha256.Sum256([]byte("oidc\x00" + token.Issuer + "\x00" + token.Subject))
-	return Person{sum[:], Map(claims, s.c.Claim, s.c.Roles)}, nil
+	at, now := int64(0), s.c.Now()
+	if seconds, ok := claims["auth_time"].(float64); ok && seconds > 0 && seconds <= float64(now.Add(aheadAtMost).Unix()) {
+		at = min(int64(seconds)*1000, now.UnixMilli())
+	}
+	return Person{sum[:], Map(claims, s.c.Claim, s.c.Roles), at}, nil
 }
 
 // Map gives the roles, in the order of faceproof.Roles, that a claim's values

@@ -21,6 +21,8 @@ type access struct {
 	app bool
 	// own: the handler holds what it finds to the caller's apps itself.
 	own bool
+	// fresh: the person must have shown who they are within faceproof.FreshTime.
+	fresh bool
 	// cross: it is not held to pages of this server, because no cookie opens it:
 	// the capture and the SDK are called by pages of the apps and hold their origin
 	// to an app's themselves; a business server brings a secret or a token with
@@ -46,6 +48,7 @@ var (
 	reviewer  = []faceproof.Role{faceproof.RoleReviewer}
 	readers   = []faceproof.Role{faceproof.RoleOperator, faceproof.RoleReviewer, faceproof.RoleAuditor}
 	overseers = []faceproof.Role{faceproof.RoleOperator, faceproof.RoleAuditor}
+	custodian = []faceproof.Role{faceproof.RoleCustodian}
 	seconds   = []faceproof.Role{faceproof.RoleOperator, faceproof.RoleCustodian}
 )
 
@@ -79,12 +82,13 @@ var accesses = map[string]access{
 	"GET /v1/admin/session":                      {who: forAdmin, own: true},
 	"POST /v1/admin/logout":                      {who: forAdmin, own: true},
 	"GET /v1/admin/admins":                       {who: forAdmin, roles: overseers},
-	"POST /v1/admin/admins/{admin}/disable":      {who: forAdmin, roles: operator},
-	"POST /v1/admin/invites":                     {who: forAdmin, roles: operator},
-	"POST /v1/admin/imports":                     {who: forAdmin, roles: operator},
+	"POST /v1/admin/admins/{admin}/disable":      {who: forAdmin, roles: operator, fresh: true},
+	"POST /v1/admin/invites":                     {who: forAdmin, roles: operator, fresh: true},
+	"POST /v1/admin/imports":                     {who: forAdmin, roles: operator, fresh: true},
+	"POST /v1/admin/admins/{admin}/recover":      {who: forAdmin, roles: custodian, fresh: true},
 	"GET /v1/admin/proposals":                    {who: forAdmin, roles: append(slices.Clone(seconds), faceproof.RoleAuditor), own: true},
-	"POST /v1/admin/proposals/{proposal}/decide": {who: forAdmin, roles: seconds, own: true},
-	"GET /v1/admin/audit":                        {who: forAdmin, roles: []faceproof.Role{faceproof.RoleAuditor}},
+	"POST /v1/admin/proposals/{proposal}/decide": {who: forAdmin, roles: seconds, own: true, fresh: true},
+	"GET /v1/admin/audit":                        {who: forAdmin, roles: []faceproof.Role{faceproof.RoleAuditor}, fresh: true},
 	"GET /v1/admin/webhooks":                     {who: forAdmin, roles: overseers, own: true, machine: true},
 	"POST /v1/admin/webhooks/{event}/replay":     {who: forAdmin, roles: operator, own: true, machine: true},
 
@@ -94,15 +98,15 @@ var accesses = map[string]access{
 	"GET /v1/admin/applications/{id}":                    {who: forAdmin, roles: readers, machine: true},
 	"PUT /v1/admin/applications/{id}":                    {who: forAdmin, roles: operator, machine: true},
 	"POST /v1/admin/applications/{id}/licences/{kind}":   {who: forAdmin, roles: operator, machine: true},
-	"GET /v1/admin/applications/{id}/licences/{licence}": {who: forAdmin, roles: reviewer, machine: true},
+	"GET /v1/admin/applications/{id}/licences/{licence}": {who: forAdmin, roles: reviewer, machine: true, fresh: true},
 	"POST /v1/admin/applications/{id}/submit":            {who: forAdmin, roles: operator, machine: true},
-	"POST /v1/admin/applications/{id}/review":            {who: forAdmin, roles: reviewer, machine: true},
-	"POST /v1/admin/apps/{app}/switch":                   {who: forAdmin, roles: operator, machine: true, app: true},
+	"POST /v1/admin/applications/{id}/review":            {who: forAdmin, roles: reviewer, machine: true, fresh: true},
+	"POST /v1/admin/apps/{app}/switch":                   {who: forAdmin, roles: operator, machine: true, app: true, fresh: true},
 	"POST /v1/admin/apps/{app}/quota":                    {who: forAdmin, roles: operator, machine: true, app: true},
-	"POST /v1/admin/apps/{app}/origins":                  {who: forAdmin, roles: operator, machine: true, app: true},
-	"POST /v1/admin/apps/{app}/secret":                   {who: forAdmin, roles: operator, machine: true, app: true},
-	"POST /v1/admin/apps/{app}/webhook":                  {who: forAdmin, roles: operator, machine: true, app: true},
-	"POST /v1/admin/apps/{app}/reading":                  {who: forAdmin, roles: operator, app: true},
+	"POST /v1/admin/apps/{app}/origins":                  {who: forAdmin, roles: operator, machine: true, app: true, fresh: true},
+	"POST /v1/admin/apps/{app}/secret":                   {who: forAdmin, roles: operator, machine: true, app: true, fresh: true},
+	"POST /v1/admin/apps/{app}/webhook":                  {who: forAdmin, roles: operator, machine: true, app: true, fresh: true},
+	"POST /v1/admin/apps/{app}/reading":                  {who: forAdmin, roles: operator, app: true, fresh: true},
 }
 
 // access of a route; the paths of the WeChat-compatible interfaces and of the

@@ -79,7 +79,7 @@ func (a *admin) routes() []route {
 	if a.cfg.Gate != nil {
 		table = append(table, a.doors()...)
 		table = append(table, row("GET /v1/admin/session", a.session), row("POST /v1/admin/logout", a.logout),
-			row("GET /v1/admin/admins", a.admins), row("POST /v1/admin/admins/{admin}/disable", a.disable), row("POST /v1/admin/invites", a.invite), row("POST /v1/admin/imports", a.proposeImport),
+			row("GET /v1/admin/admins", a.admins), row("POST /v1/admin/admins/{admin}/disable", a.disable), row("POST /v1/admin/admins/{admin}/recover", a.recoverAdmin), row("POST /v1/admin/invites", a.invite), row("POST /v1/admin/imports", a.proposeImport),
 			row("GET /v1/admin/proposals", a.proposals), row("POST /v1/admin/proposals/{proposal}/decide", a.decide),
 			row("POST /v1/admin/apps/{app}/reading", a.reading))
 	}
@@ -96,6 +96,9 @@ func (a *admin) guard(x access, do func(http.ResponseWriter, *http.Request) (int
 		}
 		if err == nil && !x.allowed(found, r) {
 			err = faceproof.Errorf(faceproof.CodeForbidden, "", "this log-in may not do that")
+		}
+		if err == nil && x.fresh && !found.machine && !found.Fresh(a.s.cfg.Now().UnixMilli()) {
+			err = stepUp()
 		}
 		actor := "" // who has not shown who they are is anyone
 		if faceproof.ErrorCode(err) != faceproof.CodeUnauthenticated && (found.machine || found.ID != "") {

@@ -151,6 +151,9 @@ func (a *admin) loginFinish(w http.ResponseWriter, r *http.Request) (any, error)
 		return nil, err
 	}
 	found, token, err := a.cfg.Gate.FinishLogin(r.Context(), q.Ceremony, q.Credential)
+	if err == nil {
+		a.endOld(r)
+	}
 	return a.welcome(w, found, token, err)
 }
 
@@ -286,9 +289,14 @@ func (a *admin) decide(w http.ResponseWriter, r *http.Request) (int, any, error)
 	if !by.may(p.AppID) {
 		return 0, nil, faceproof.Errorf(faceproof.CodeForbidden, "", "this log-in may not do that")
 	}
+	if *q.Agree {
+		if err := mayAgree(by, p); err != nil {
+			return 0, nil, err
+		}
+	}
 	var invite faceproof.Token
 	p, err = a.cfg.Gate.Decide(r.Context(), p.ID, by.Admin, *q.Agree, func(ctx context.Context, p faceproof.Proposal) (err error) {
-		invite, err = a.do(ctx, p, by.actor())
+		invite, err = a.do(ctx, p, by)
 		return err
 	})
 	answer := struct {
@@ -299,7 +307,8 @@ func (a *admin) decide(w http.ResponseWriter, r *http.Request) (int, any, error)
 }
 
 // do does what two people have agreed to.
-func (a *admin) do(ctx context.Context, p faceproof.Proposal, actor string) (invite faceproof.Token, err error) {
+func (a *admin) do(ctx context.Context, p faceproof.Proposal, by who) (invite faceproof.Token, err error) {
+	actor := by.actor()
 	switch p.Action {
 	case actionReading:
 		var to faceproof.Reading
@@ -315,6 +324,11 @@ func (a *admin) do(ctx context.Context, p faceproof.Proposal, actor string) (inv
 		var to inviteBody
 		if err = json.Unmarshal(p.Body, &to); err == nil {
 			invite, err = a.cfg.Gate.Invite(ctx, to.Name, to.Roles, to.Apps, actor)
+		}
+	case actionRecover:
+		var to recoverBody
+		if err = json.Unmarshal(p.Body, &to); err == nil {
+			invite, err = a.cfg.Gate.Recover(ctx, to.Admin, by.Admin)
 		}
 	case faceproof.ActionImport: // done by the command line, beside the pictures
 	default:

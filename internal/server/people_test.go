@@ -32,6 +32,7 @@ type people struct {
 	gate  *gate.Gate
 	hooks *webhook.Desk
 	from  string // the caller's address
+	with  string // a cookie that it has already
 }
 
 func newPeople(t *testing.T, change ...func(*gate.Config)) *people {
@@ -117,7 +118,11 @@ func (x *person) finish(kind, begin string, use func([]byte) ([]byte, error)) in
 	check(x.p.t, err)
 	q, err := json.Marshal(finishJSON{c.Ceremony, answer})
 	check(x.p.t, err)
-	w = x.p.ask("POST", "/v1/admin/"+kind+"/finish", string(q))
+	header := []string{}
+	if x.p.with != "" {
+		header = []string{"Cookie", x.p.with}
+	}
+	w = x.p.ask("POST", "/v1/admin/"+kind+"/finish", string(q), header...)
 	if w.Code != 200 {
 		return w.Code
 	}

@@ -52,6 +52,12 @@ type browser struct {
 // begin goes to the provider and logs in there.
 func (x *provided) begin(invite, subject string, groups ...string) *browser {
 	x.t.Helper()
+	return x.beginWith(invite, subject, map[string]any{"groups": groups, "email": "same@example.org"})
+}
+
+// beginWith is begin with claims of its own.
+func (x *provided) beginWith(invite, subject string, claims map[string]any) *browser {
+	x.t.Helper()
 	x.now.Add(4000)
 	body, err := json.Marshal(map[string]string{"invite": invite})
 	check(x.t, err)
@@ -64,7 +70,7 @@ func (x *provided) begin(invite, subject string, groups ...string) *browser {
 	if len(c) != 1 || !strings.HasPrefix(c[0].Name, "__Host-") || !c[0].Secure || !c[0].HttpOnly || c[0].SameSite != http.SameSiteLaxMode || c[0].Path != "/" || c[0].Domain != "" || c[0].MaxAge != 300 {
 		x.t.Fatalf("cookie %v", c)
 	}
-	return &browser{x: x, attempt: c[0].Name + "=" + c[0].Value, query: x.idp.LogIn(m["address"], subject, map[string]any{"groups": groups, "email": "same@example.org"})}
+	return &browser{x: x, attempt: c[0].Name + "=" + c[0].Value, query: x.idp.LogIn(m["address"], subject, claims)}
 }
 
 // back comes back from the provider, as its page sends a browser, and gives the

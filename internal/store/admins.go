@@ -132,9 +132,10 @@ func (s *Store) LogIn(ctx context.Context, session faceproof.AdminSession, crede
 // Session gives who a token is, if it began after begun and was seen after seen,
 // and notes that it was seen. Errors: CodeNotFound, the same for all.
 func (s *Store) Session(ctx context.Context, hash []byte, begun, seen, at int64) (faceproof.Admin, error) {
-	var last int64
-	a, err := scanAdmin(s.reader.QueryRowContext(ctx, `SELECT `+adminColumns+`, x.seen_at FROM admin_sessions x JOIN admins a ON a.id = x.admin_id
-		WHERE x.hash = $1 AND x.created_at > $2 AND x.seen_at > $3 AND NOT a.disabled`, hash, begun, seen), &last)
+	var last, began int64
+	a, err := scanAdmin(s.reader.QueryRowContext(ctx, `SELECT `+adminColumns+`, x.seen_at, x.created_at FROM admin_sessions x JOIN admins a ON a.id = x.admin_id
+		WHERE x.hash = $1 AND x.created_at > $2 AND x.seen_at > $3 AND NOT a.disabled`, hash, begun, seen), &last, &began)
+	a.ShownAt = began
 	if errors.Is(err, sql.ErrNoRows) {
 		return faceproof.Admin{}, notFound("session")
 	}

@@ -99,6 +99,9 @@ func (p *Provider) LogIn(address, subject string, more map[string]any) url.Value
 	defer p.mu.Unlock()
 	code := rand.Text()
 	claims := map[string]any{"iss": p.URL, "sub": subject, "aud": q.Get("client_id"), "nonce": q.Get("nonce"), "iat": p.Now().Unix(), "exp": p.Now().Add(time.Minute).Unix()}
+	if q.Get("max_age") != "" {
+		claims["auth_time"] = p.Now().Unix() // somebody who was asked just now
+	}
 	for k, v := range more {
 		claims[k] = v
 	}
