@@ -35,10 +35,10 @@ func TestThreshold(t *testing.T) {
 		want, floor, fmr float64
 	}{
 		{packStandard, 1, 1, .50, .50, 1e-4}, {packStandard, 0, 0, .50, .50, 1e-4}, {packStandard, 5, 1, .50, .50, 1e-4},
-		{packStandard, 2, 2, .5475, .50, 1e-4}, {packStandard, 5, 5, .5475, .50, 1e-4},
-		{packOffline, 1, 1, .60, .60, 1.8e-3}, {packOffline, 0, 0, .60, .60, 1.8e-3}, {packOffline, 1, 9, .60, .60, 1.8e-3},
-		{packOffline, 2, 1, .6427, .60, 1.8e-3}, {packOffline, 5, 1, .6427, .60, 1.8e-3},
-		{packOffline, 2, 2, .6914, .675, 1.8e-3}, {packOffline, 5, 5, .6914, .675, 1.8e-3},
+		{packStandard, 2, 2, .5478, .50, 1e-4}, {packStandard, 5, 5, .5478, .50, 1e-4},
+		{packOffline, 1, 1, .60, .60, 2.1e-3}, {packOffline, 0, 0, .60, .60, 2.1e-3}, {packOffline, 1, 9, .60, .60, 2.1e-3},
+		{packOffline, 2, 1, .6437, .60, 2.1e-3}, {packOffline, 5, 1, .6437, .60, 2.1e-3},
+		{packOffline, 2, 2, .6914, .675, 2.1e-3}, {packOffline, 5, 5, .6914, .675, 2.1e-3},
 	} {
 		p := packOf(t, c.pack)
 		got := p.Threshold(c.probe, c.reference)
