@@ -88,9 +88,9 @@ func finished(src image.Image, side int) bool {
 		return !even(s.Y, s.YStride, b.Dx(), b.Dy(), side) || !even(s.Cb, s.CStride, end%s.CStride+1, end/s.CStride+1, side) ||
 			!even(s.Cr, s.CStride, end%s.CStride+1, end/s.CStride+1, side)
 	case *image.Gray:
-		for y := side; y < b.Dy(); y += side {
-			for x := side; x < b.Dx(); x += side {
-				if s.Pix[y*s.Stride+x] == 0 && even(s.Pix, s.Stride, x, y, side) {
+		for y := 0; y < b.Dy(); y += side {
+			for x := 0; x < b.Dx(); x += side {
+				if s.Pix[y*s.Stride+x] == 0 && even(s.Pix, s.Stride, min(x+side, b.Dx()), min(y+side, b.Dy()), side) {
 					return false
 				}
 			}

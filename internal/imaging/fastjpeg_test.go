@@ -159,6 +159,34 @@ func TestChangedBytes(t *testing.T) {
 	}
 }
 
+// A block that was not decoded is seen wherever it lies.
+func TestFinished(t *testing.T) {
+	for _, side := range []int{8, 4} {
+		for y := 0; y < 40; y += side {
+			for x := 0; x < 37; x += side {
+				grey, colour := image.NewGray(image.Rect(0, 0, 37, 40)), image.NewYCbCr(image.Rect(0, 0, 37, 40), image.YCbCrSubsampleRatio444)
+				for i := range grey.Pix {
+					grey.Pix[i] = uint8(1 + i%200)
+				}
+				for i := range colour.Cb {
+					colour.Y[i], colour.Cb[i], colour.Cr[i] = uint8(i%200), uint8(1+i%200), uint8(1+i%190)
+				}
+				if !finished(grey, side) || !finished(colour, side) {
+					t.Fatal("a whole picture is not finished")
+				}
+				for i := range grey.Pix {
+					if i%37/side*side == x && i/37/side*side == y {
+						grey.Pix[i], colour.Cb[i], colour.Cr[i] = 0, 0, 0
+					}
+				}
+				if finished(grey, side) || finished(colour, side) {
+					t.Errorf("blocks of %d: the one at %d, %d is missing: grey %v, colour %v", side, x, y, finished(grey, side), finished(colour, side))
+				}
+			}
+		}
+	}
+}
+
 // What a decoder holds is given back when it panics: an upload's handler goes on
 // after a panic, and the next picture must not wait for ever.
 func TestPanicGivesBack(t *testing.T) {
