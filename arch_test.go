@@ -40,6 +40,7 @@ var imports = map[string][]string{
 	"internal/passkey":             {"."},                    // WebAuthn
 	"internal/oidc":                {".", "internal/egress"}, // OpenID Connect
 	"internal/audit":               {"."},                    // the audit log as evidence; it knows no database
+	"internal/audit/bucket":        {".", "internal/audit"},  // heads in an object store
 	"internal/gallery":             {"."},                    // 1:N over templates; it knows no person
 	"internal/failpoint":           {},                       // breaks the program on purpose, with a build tag only
 	"internal/acceptance":          {},                       // what tests measured; only tests and build/acceptance call it
@@ -116,6 +117,7 @@ var only = map[string][]string{
 	"github.com/go-webauthn/webauthn":     {"internal/passkey"},
 	"github.com/coreos/go-oidc":           {"internal/oidc"},
 	"golang.org/x/oauth2":                 {"internal/oidc"},
+	"github.com/minio/minio-go":           {"internal/audit/bucket"},
 	"math/rand":                           {},                                                                                                                                      // challenges come from crypto/rand
 	"math/rand/v2":                        {"internal/flash", "internal/eval", "internal/eval/aloud", "internal/bench", "internal/eval/faces", "internal/simcam", "cmd/faceproof"}, // the candidates of a test and the conditions of a simulation, seeded
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 
 	"faceproof"
 	"faceproof/internal/audit"
+	"faceproof/internal/audit/bucket"
 	"faceproof/internal/keys"
 	"faceproof/internal/registry"
 	"faceproof/internal/store"
@@ -58,6 +60,8 @@ func signLog(ctx context.Context, s *store.Store, ring *keys.Ring, now bool) err
 type auditVerifyFlags struct {
 	database, export, proof, key string
 	anchors, heads               []string
+	outgoing                     edgeFlags       // where an object store may be
+	base                         *http.Transport // as anchorFlags.base
 }
 
 func auditVerifyCommand(g *globals) *cobra.Command {
@@ -76,7 +80,8 @@ func auditVerifyCommand(g *globals) *cobra.Command {
 	fs.StringVar(&f.database, "database", "", "database file, also of a backup (default: the data folder's)")
 	fs.StringVar(&f.export, "export", "", "file that audit export wrote")
 	fs.StringVar(&f.proof, "proof", "", "file that audit prove wrote")
-	fs.StringArrayVar(&f.anchors, "anchors", nil, "file of anchored heads; may be repeated (default with the data folder: its "+anchorFile+")")
+	fs.StringArrayVar(&f.anchors, "anchors", nil, "anchored heads: a file, or a bucket as serve --audit-anchor has it; may be repeated (default with the data folder: its "+anchorFile+")")
+	fs.StringSliceVar(&f.outgoing.outgoing, "allow-outgoing", nil, "address range, not public, that a bucket may be in; may be repeated (default: none)")
 	fs.StringArrayVar(&f.heads, "head", nil, "file with one signed head, as a webhook gets it; may be repeated")
 	fs.StringVar(&f.key, "key", "", "public key of the log, as audit key prints it (default: of the data folder's keys.json)")
 	c.MarkFlagsMutuallyExclusive("database", "export", "proof")
@@ -99,9 +104,12 @@ func (f auditVerifyFlags) trusted(g *globals) (audit.Keys, error) {
 	return audit.ParseKeys(s.Key())
 }
 
-// kept are the heads that were kept elsewhere, and how many lines of their files
-// a crash has cut short.
-func (f auditVerifyFlags) kept(g *globals) (heads []audit.Head, torn int, err error) {
+// lost is what anchors have been through: lines of files that a crash has cut
+// short, and objects of a store that somebody has marked as deleted.
+type lost struct{ torn, deleted int }
+
+// kept are the heads that were kept elsewhere.
+func (f auditVerifyFlags) kept(ctx context.Context, g *globals) (heads []audit.Head, l lost, err error) {
 	files := f.anchors
 	if len(files) == 0 && f.database+f.export+f.proof == "" {
 		own := filepath.Join(g.DataDir, anchorFile)
@@ -110,11 +118,26 @@ func (f auditVerifyFlags) kept(g *globals) (heads []audit.Head, torn int, err er
 		}
 	}
 	for _, file := range files {
+		if strings.HasPrefix(file, bucket.Scheme) {
+			b, err := openBucket(file, f.outgoing, f.base)
+			if err != nil {
+				return nil, l, err
+			}
+			found, deleted, err := b.Heads(ctx)
+			if err != nil {
+				return nil, l, err
+			}
+			l.deleted += deleted
+			for _, h := range found {
+				heads = append(heads, audit.Head{Source: b.String() + "/" + h.Object, Note: h.Note})
+			}
+			continue
+		}
 		notes, n, err := audit.ReadFile(file)
 		if err != nil {
-			return nil, 0, err
+			return nil, l, err
 		}
-		torn += n
+		l.torn += n
 		for _, note := range notes {
 			heads = append(heads, audit.Head{Source: file, Note: note})
 		}
@@ -122,11 +145,11 @@ func (f auditVerifyFlags) kept(g *globals) (heads []audit.Head, torn int, err er
 	for _, file := range f.heads {
 		b, err := readWhole(file, audit.MaxNote)
 		if err != nil {
-			return nil, 0, err
+			return nil, l, err
 		}
 		heads = append(heads, audit.Head{Source: file, Note: string(b)})
 	}
-	return heads, torn, nil
+	return heads, l, nil
 }
 
 // readWhole reads a file of limit bytes at most.
@@ -152,7 +175,7 @@ func auditVerify(ctx context.Context, g *globals, f auditVerifyFlags) error {
 	if err != nil {
 		return err
 	}
-	heads, torn, err := f.kept(g)
+	heads, l, err := f.kept(ctx, g)
 	if err != nil {
 		return err
 	}
@@ -171,7 +194,7 @@ func auditVerify(ctx context.Context, g *globals, f auditVerifyFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := answer(g, r, func(w io.Writer) { writeAuditReport(w, r, torn) }); err != nil {
+	if err := answer(g, r, func(w io.Writer) { writeAuditReport(w, r, l) }); err != nil {
 		return err
 	}
 	if !r.OK() {
@@ -251,7 +274,7 @@ func auditVerifyProof(g *globals, path string, trusted audit.Keys, heads []audit
 // moment is unix milliseconds for a reader.
 func moment(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
 
-func writeAuditReport(w io.Writer, r audit.Report, torn int) {
+func writeAuditReport(w io.Writer, r audit.Report, l lost) {
 	fmt.Fprintf(w, "records: %d, root %s\nsigned heads that fit: %d of the log, %d kept elsewhere\n", r.Records, r.Root, r.Heads, r.Anchors)
 	if r.Pruned > 0 {
 		fmt.Fprintf(w, "pruned: the first %d, all of %s or before, as their time was over; their hashes fit\n", r.Pruned, moment(r.PrunedBefore))
@@ -266,8 +289,11 @@ func writeAuditReport(w io.Writer, r audit.Report, torn int) {
 	} else {
 		fmt.Fprintln(w, "kept elsewhere: nothing; a log cut short together with its heads would not show (--anchors)")
 	}
-	if torn > 0 {
-		fmt.Fprintf(w, "%d lines of the anchor files were cut short, as a crash does\n", torn)
+	if l.torn > 0 {
+		fmt.Fprintf(w, "%d lines of the anchor files were cut short, as a crash does\n", l.torn)
+	}
+	if l.deleted > 0 {
+		fmt.Fprintf(w, "%d objects of the object store were marked as deleted; what was in them was read all the same\n", l.deleted)
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintf(w, "PROBLEM %s (%s): %s\n", p.Kind, p.Source, p.Text)

@@ -216,6 +216,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return err
 	}
 	defer stopWatching()
+	f.audit.outgoing = f.edges
 	signed, err := keepAudit(g, b, f.audit, log)
 	if err != nil {
 		return err

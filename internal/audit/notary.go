@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -243,7 +242,7 @@ func (n *Notary) anchor(ctx context.Context, at time.Time, now bool) {
 	kept := 0
 	for _, a := range n.c.Anchors {
 		if err := a.Put(ctx, n.last); err != nil {
-			n.c.Out.Error("audit head not anchored", "anchor", a.String(), "error", fmt.Sprintf("%T", err))
+			n.c.Out.Error("audit head not anchored", "anchor", a.String(), "error", faceproof.LogText(err))
 			continue
 		}
 		kept++
