@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"faceproof"
 	"faceproof/internal/analysis"
@@ -26,6 +27,7 @@ type backend struct {
 	registry *registry.Local
 	verify   *verify.Service
 	policy   faceproof.Policy
+	now      func() time.Time // of every part: clock.Steady's
 
 	closers []func()
 }
@@ -38,7 +40,7 @@ func (b *backend) close() {
 }
 
 func openBackend(ctx context.Context, g *globals, pack, liveness string, readDigits bool, minLevel faceproof.Level, fmr float64, budget verify.Budget, h house, log *slog.Logger) (_ *backend, err error) {
-	b := &backend{}
+	b := &backend{now: h.clock.Now}
 	defer func() {
 		if err != nil {
 			b.close()
@@ -68,7 +70,7 @@ func openBackend(ctx context.Context, g *globals, pack, liveness string, readDig
 		return nil, err
 	}
 	b.closers = append(b.closers, func() { _ = b.blobs.Close() })
-	if b.registry, err = registry.New(registry.Config{Store: b.store, Keys: b.keys, Enroller: engineEnroller{b.engine}}); err != nil {
+	if b.registry, err = registry.New(registry.Config{Store: b.store, Keys: b.keys, Enroller: engineEnroller{b.engine}, Now: b.now}); err != nil {
 		return nil, err
 	}
 	warnOfKeys(ctx, b.store, log)

@@ -17,9 +17,9 @@ import (
 	"faceproof/internal/verify"
 )
 
-// consentDesk is where consents are read and taken back.
-func consentDesk(s *store.Store, r *registry.Local, forget func(context.Context, []string) error) *consent.Desk {
-	return consent.NewDesk(consent.Config{Store: s, Registry: r, Forget: forget})
+// consentDesk is where consents are read and taken back; a nil now is time.Now.
+func consentDesk(s *store.Store, r *registry.Local, forget func(context.Context, []string) error, now func() time.Time) *consent.Desk {
+	return consent.NewDesk(consent.Config{Store: s, Registry: r, Forget: forget, Now: now})
 }
 
 // appName names an app to a person whose consent is read.
@@ -55,7 +55,7 @@ func withConsents(g *globals, do func(d *consent.Desk, s *store.Store, ring *key
 	if err != nil {
 		return err
 	}
-	return do(consentDesk(s, r, func(ctx context.Context, ids []string) error { return verify.ForgetPictures(ctx, blobs, ids) }), s, ring)
+	return do(consentDesk(s, r, func(ctx context.Context, ids []string) error { return verify.ForgetPictures(ctx, blobs, ids) }, nil), s, ring)
 }
 
 // consentJSON is a consent as an operator may see it.

@@ -89,7 +89,7 @@ func keepAudit(g *globals, b *backend, f anchorFlags, log *slog.Logger) (stop fu
 	if err != nil {
 		return nil, err
 	}
-	n, err := audit.NewNotary(audit.NotaryConfig{Log: b.store, Signer: key, Anchors: to, Known: known, Grace: f.grace, Out: log})
+	n, err := audit.NewNotary(audit.NotaryConfig{Log: b.store, Signer: key, Anchors: to, Known: known, Grace: f.grace, Now: b.now, Out: log})
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (e edgeFlags) prefixes() (out []netip.Prefix, err error) {
 // openAdmin makes the admin API's part of the server: origin is how browsers
 // reach it.
 func openAdmin(ctx context.Context, g *globals, b *backend, f serveFlags, origin string, log *slog.Logger) (*server.Admin, error) {
-	desk, err := onboarding.New(onboarding.Config{Store: b.store, Blobs: b.blobs})
+	desk, err := onboarding.New(onboarding.Config{Store: b.store, Blobs: b.blobs, Now: b.now})
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +67,10 @@ func openAdmin(ctx context.Context, g *globals, b *backend, f serveFlags, origin
 		}
 		a.TokenHash = keys.HashToken(token.Reveal())
 	}
-	if a.Webhooks, err = webhook.NewDesk(b.store, b.keys, nil); err != nil {
+	if a.Webhooks, err = webhook.NewDesk(b.store, b.keys, b.now); err != nil {
 		return nil, err
 	}
-	c := gate.Config{Store: b.store, Keys: b.keys}
+	c := gate.Config{Store: b.store, Keys: b.keys, Now: b.now}
 	if site, err := adminSite(origin); err != nil {
 		return nil, err
 	} else if site != nil {
@@ -130,7 +130,7 @@ func sendWebhooks(ctx context.Context, b *backend, e edgeFlags, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	s, err := webhook.New(webhook.Config{Store: b.store, Keys: b.keys, Client: egress.New(egress.Config{Allow: allow}), Log: log})
+	s, err := webhook.New(webhook.Config{Store: b.store, Keys: b.keys, Client: egress.New(egress.Config{Allow: allow}), Now: b.now, Log: log})
 	if err != nil {
 		return nil, err
 	}

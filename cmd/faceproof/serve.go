@@ -240,7 +240,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 			return b.allowOrigin(r, f.publicOrigin, sessionID, origin)
 		},
 	}
-	desk := consentDesk(b.store, b.registry, b.verify.ForgetPictures)
+	desk := consentDesk(b.store, b.registry, b.verify.ForgetPictures, b.now)
 	c.Consents, c.AppName = desk, b.appName
 	if err := desk.Finish(ctx); err != nil {
 		log.Error("a withdrawal could not be finished; it will be tried at the next start", "error", faceproof.LogText(err))
