@@ -28,6 +28,7 @@ type limitFlags struct {
 	metrics       string
 	maxWaiting    int
 	appSessions   float64
+	connections   int
 	totalFailures int
 	acceptClock   bool
 }
@@ -37,6 +38,7 @@ func (f *limitFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.metrics, "metrics-listen", "", "host:port of its own for GET /metrics, without log-in (default: none)")
 	fs.IntVar(&f.maxWaiting, "max-waiting", -1, "captures that wait for a place when --max-captures run (default a quarter of them)")
 	fs.Float64Var(&f.appSessions, "app-sessions", -1, "sessions that one app may open in a second, and captures that it may begin, ten times as many at once (default half of --max-captures; 0: not limited)")
+	fs.IntVar(&f.connections, "max-connections", server.DefaultMaxConnections, "connections at once, 256 of one address but a trusted proxy's (0: not limited in the whole)")
 	fs.IntVar(&f.totalFailures, "person-failures-total", verify.DefaultBudget().Total,
 		"failures of one person in a row, over all apps and times, after which only the other method is left (0: not limited)")
 	fs.BoolVar(&f.acceptClock, "accept-clock", false, "start although the machine's clock is behind the audit log: it was wrong before and is right now")
@@ -62,6 +64,9 @@ func (f *limitFlags) open(captures int, log *slog.Logger) (h house, err error) {
 	}
 	if f.totalFailures < 0 {
 		return h, faceproof.Errorf(faceproof.CodeInvalid, "--person-failures-total", "must be 0 or more")
+	}
+	if f.connections < 0 {
+		return h, faceproof.Errorf(faceproof.CodeInvalid, "--max-connections", "must be 0 or more")
 	}
 	if captures < 0 {
 		return h, faceproof.Errorf(faceproof.CodeInvalid, "--max-captures", "must be 0 or more")

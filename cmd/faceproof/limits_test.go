@@ -19,7 +19,7 @@ import (
 
 func TestLimitFlags(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	for _, bad := range []limitFlags{{retain: []string{"audit=1"}}, {retain: []string{"evidence"}}, {retain: []string{"evidence=0"}}, {totalFailures: -1}, {appSessions: 1e6}} {
+	for _, bad := range []limitFlags{{retain: []string{"audit=1"}}, {retain: []string{"evidence"}}, {retain: []string{"evidence=0"}}, {totalFailures: -1}, {appSessions: 1e6}, {connections: -1}} {
 		if _, err := bad.open(0, log); faceproof.ErrorCode(err) != faceproof.CodeInvalid {
 			t.Errorf("%+v: %v", bad, err)
 		}

@@ -198,6 +198,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 		return &faceproof.Error{Code: faceproof.CodeUnavailable, Field: "--addr", Message: "cannot listen: " + err.Error(), Err: err}
 	}
 	defer ln.Close()
+	ln = server.LimitListener(ln, f.limits.connections, proxies)
 	hosts, err := f.allowedHosts(ln.Addr())
 	if err != nil {
 		return err

@@ -83,6 +83,9 @@ const (
 	DefaultMaxCapturesPerIP = 10
 )
 
+// thisMachine are the proxies that are trusted where none is named.
+var thisMachine = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
 // Server answers every request. It is safe for concurrent use.
 type Server struct {
 	cfg     Config
@@ -119,7 +122,7 @@ func New(c Config) (*Server, error) {
 		c.MaxCapturesPerIP = DefaultMaxCapturesPerIP
 	}
 	if c.TrustedProxies == nil {
-		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+		c.TrustedProxies = thisMachine
 	}
 	s := &Server{cfg: c, rates: pace.New[netip.Addr](subscriberPace, maxSubscribers), slots: slots{max: c.MaxCaptures, maxPerIP: c.MaxCapturesPerIP, perIP: map[netip.Addr]int{}}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
