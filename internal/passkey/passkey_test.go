@@ -2,7 +2,10 @@ package passkey_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 
 	"faceproof"
@@ -132,15 +135,38 @@ func TestLoginRefuses(t *testing.T) {
 	}
 	_, _, err = s.FinishLogin(other, answer, find(known))
 	refused("the answer to another challenge", err)
-	for i := 0; i < len(answer); i += 7 {
-		bad := bytes.Clone(answer)
-		bad[i] ^= 1
-		if id, _, err := s.FinishLogin(state, bad, find(known)); err == nil && id != "ad_1" {
-			t.Errorf("byte %d: %s", i, id)
-		}
+	for _, part := range []string{"signature", "authenticatorData", "clientDataJSON", "userHandle"} {
+		flipped(t, answer, part, func(i int, bad []byte) {
+			_, _, err := s.FinishLogin(state, bad, find(known))
+			refused(fmt.Sprintf("byte %d of %s", i, part), err)
+		})
 	}
 	if _, _, err = s.FinishLogin(state, answer, find(known)); err != nil {
 		t.Errorf("the right answer: %v", err)
+	}
+}
+
+// flipped gives f an answer with one bit changed, of every byte of a part.
+func flipped(t *testing.T, answer []byte, part string, f func(i int, bad []byte)) {
+	t.Helper()
+	var a map[string]any
+	if err := json.Unmarshal(answer, &a); err != nil {
+		t.Fatal(err)
+	}
+	response := a["response"].(map[string]any)
+	whole, err := base64.RawURLEncoding.DecodeString(response[part].(string))
+	if err != nil || len(whole) == 0 {
+		t.Fatal(part, err)
+	}
+	for i := range whole {
+		b := bytes.Clone(whole)
+		b[i] ^= 1
+		response[part] = base64.RawURLEncoding.EncodeToString(b)
+		bad, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(i, bad)
 	}
 }
 
