@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,21 @@ import (
 // consentDesk is where consents are read and taken back; a nil now is time.Now.
 func consentDesk(s *store.Store, r *registry.Local, forget func(context.Context, []string) error, now func() time.Time) *consent.Desk {
 	return consent.NewDesk(consent.Config{Store: s, Registry: r, Forget: forget, Now: now})
+}
+
+// keepWithdrawals finishes what a withdrawal has left, before it returns and
+// every minute from then on, until the function that it gives is called.
+func keepWithdrawals(ctx context.Context, d *consent.Desk, log *slog.Logger) (stop func()) {
+	failed := func(err error) {
+		log.Error("a withdrawal could not be finished; it is tried again every minute", "error", faceproof.LogText(err))
+	}
+	if err := d.Finish(ctx); err != nil {
+		failed(err)
+	}
+	ctx, end := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { d.Run(ctx, failed) })
+	return func() { end(); running.Wait() }
 }
 
 // appName names an app to a person whose consent is read.

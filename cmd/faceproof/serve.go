@@ -243,9 +243,7 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	}
 	desk := consentDesk(b.store, b.registry, b.verify.ForgetPictures, b.now)
 	c.Consents, c.AppName = desk, b.appName
-	if err := desk.Finish(ctx); err != nil {
-		log.Error("a withdrawal could not be finished; it will be tried at the next start", "error", faceproof.LogText(err))
-	}
+	defer keepWithdrawals(ctx, desk, log)()
 	origin := originOf(f, ln.Addr())
 	c.PublicOrigin = f.publicOrigin
 	if c.Admin, err = openAdmin(ctx, g, b, f, origin, log); err != nil {

@@ -157,7 +157,28 @@ func (d *Desk) finish(ctx context.Context, personIndex []byte, actor string) err
 	return d.c.Store.WithdrawalDone(ctx, personIndex, faceproof.AuditEntry{At: d.c.Now().UnixMilli(), Actor: actor, Action: "consent.deleted"})
 }
 
-// Finish deletes what a withdrawal left because the server was stopped between.
+// finishEvery is how long after a failure the deletion is tried again.
+const finishEvery = time.Minute
+
+// Run is Finish every minute until ctx ends: a person who has withdrawn need not
+// ask again because a disk was full. failed is told of each error.
+func (d *Desk) Run(ctx context.Context, failed func(error)) {
+	tick := time.NewTicker(finishEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := d.Finish(ctx); err != nil && ctx.Err() == nil {
+			failed(err)
+		}
+	}
+}
+
+// Finish deletes what a withdrawal left because the server was stopped between,
+// or something failed.
 func (d *Desk) Finish(ctx context.Context) error {
 	pending, err := d.c.Store.PendingWithdrawals(ctx)
 	if err != nil {
