@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"faceproof"
+	"faceproof/internal/acceptance"
 	"faceproof/internal/audit/bucket/buckettest"
 	"faceproof/internal/store"
 )
@@ -82,6 +84,7 @@ func TestBucketAnchor(t *testing.T) {
 	}
 	run(dir, flags, many)
 	g := &globals{DataDir: dir, Out: io.Discard, Err: io.Discard}
+	failed := 0
 	verify := func(f auditVerifyFlags, want string) { // a PROBLEM is one, other words are none
 		t.Helper()
 		f.outgoing, f.base, f.anchors = here, s.Transport(), []string{s.Address()}
@@ -90,6 +93,7 @@ func TestBucketAnchor(t *testing.T) {
 		g.Out = &out
 		err := auditVerify(t.Context(), &g, f)
 		if !strings.Contains(out.String(), want) || (err == nil) == strings.HasPrefix(want, "PROBLEM") {
+			failed++
 			t.Errorf("%v, want %q\n%s", err, want, &out)
 		}
 	}
@@ -108,7 +112,16 @@ func TestBucketAnchor(t *testing.T) {
 		}
 	}
 	verify(auditVerifyFlags{export: log1}, "all fits")
-	verify(auditVerifyFlags{export: short}, "PROBLEM truncated (object store 127.0.0.1")
+	cuts := 0
+	for n := 1; n < len(lines)-6; n += len(lines) / 40 { // the last lines are heads of the whole
+		if err := os.WriteFile(short, []byte(strings.Join(lines[:n], "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		verify(auditVerifyFlags{export: short}, "PROBLEM truncated (object store 127.0.0.1")
+		cuts++
+	}
+	acceptance.Record(t, acceptance.Row{Area: "Audit", N: cuts, Failures: failed,
+		Result: fmt.Sprintf("%d truncations of a log of %d lines, with the heads in it, against heads read back from an object store: %d not found; without the store none shows", cuts, len(lines)-1, failed)})
 	if err := auditVerify(t.Context(), g, auditVerifyFlags{export: short}); err != nil {
 		t.Errorf("the control: without the store nothing shows, and yet: %v", err)
 	}
