@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # In full, every test that leaves a row for docs/acceptance.md, but those of make faults
-# and, unless SOAK=all, the rotation of 1,000,000 people and the hour of load. About half an
-# hour on two cores; the hour of load wants both for itself, and a disk for itself.
+# and, unless SOAK=all, the rotation of 1,000,000 people and the hour of load. About three
+# quarters of an hour on two cores; the hour of load wants both for itself, and a disk.
 # Rows go to bin/acceptance; go run ./build/acceptance -rows bin/acceptance makes the page.
 set -uo pipefail
 cd "$(dirname "$0")/.."

@@ -44,7 +44,7 @@ func startFault(t testing.TB, dir, failpoints string, flags ...string) *faultBox
 	if binary == "" {
 		binary = "faceproof" // testscript.Main puts it on the path
 	}
-	b := &faultBox{t: t, dir: dir, log: &output{}, client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}}}
+	b := &faultBox{t: t, dir: dir, log: &output{most: 64 << 20}, client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}}}
 	b.cmd = exec.Command(binary, append([]string{"--data", dir, "faultserver"}, flags...)...)
 	b.cmd.Env = append(os.Environ(), "FACEPROOF_FAILPOINTS="+failpoints)
 	b.cmd.Stderr = b.log

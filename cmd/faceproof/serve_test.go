@@ -48,13 +48,17 @@ func installedModels(t *testing.T) string {
 
 // output is written by the server and read by the test.
 type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu   sync.Mutex
+	b    bytes.Buffer
+	most int // bytes that are kept, the first ones; 0: all
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.most > 0 && o.b.Len() > o.most {
+		return len(p), nil
+	}
 	return o.b.Write(p)
 }
 
