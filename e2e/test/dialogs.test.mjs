@@ -1,11 +1,10 @@
-// What the person sees and can refuse; no capture is finished here but one, by keyboard.
+// What the person sees and can refuse; no capture is finished here.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { drawnPortrait } from '../camera/drawn.mjs';
 import { launch } from '../harness/browser.mjs';
 import { cameraContext } from '../harness/camera.mjs';
 import { person } from '../harness/identities.mjs';
-import { register } from '../harness/register.mjs';
 import { startServer } from '../harness/server.mjs';
 import { agree, openSample, outcome, screenOf, waitScreen } from '../harness/session.mjs';
 
@@ -127,41 +126,6 @@ describe('bad input', () => {
       }
     });
   }
-});
-
-describe('by keyboard alone', () => {
-  test('consent, warning, capture and result', async () => {
-    await register(server, browser, 'a', carla);
-    await withSample({ who: 'a', seed: 41, ambientLux: 200 }, async (page) => {
-      await waitScreen(page, 'consent');
-      /** Tabs to a test id (or an element inside it) and presses a key there. */
-      const reach = async (id, key) => {
-        for (let i = 0; i < 30; i++) {
-          const here = await page.evaluate(() => {
-            let el = document.activeElement;
-            while (el?.shadowRoot?.activeElement) el = el.shadowRoot.activeElement;
-            return el?.getAttribute('data-testid') ?? '';
-          });
-          if (here === id) return page.keyboard.press(key);
-          await page.keyboard.press('Tab');
-        }
-        throw new Error(`${id} cannot be reached by Tab`);
-      };
-      await reach('fp-consent-separate', 'Space');
-      await reach('fp-consent-transfer', 'Space');
-      await reach('fp-agree', 'Enter');
-      await waitScreen(page, 'warning');
-      await reach('fp-warning-continue', 'Enter');
-      const ends = ['pass', 'fail', 'retry', 'trouble'];
-      while ((await waitScreen(page, ends, 60_000)) === 'retry') {
-        await reach('fp-retry', 'Enter');
-        await waitScreen(page, ['guide', 'flash', 'analysing', 'pass', 'fail', 'trouble']);
-      }
-      await reach('fp-done', 'Enter');
-      const { kind } = await outcome(page);
-      assert.equal(kind, 'success');
-    });
-  });
 });
 
 describe('the browser’s own fake camera', () => {

@@ -284,7 +284,7 @@ test('a page that trusts its texts is noticed; under our policy it runs none', a
   const noticed = open.ran >= texts.length / 3 && bound.ran === 0 && bound.stopped >= texts.length / 3;
   record({ area: 'SQLi / XSS / CSV', test: 'xss.test.mjs', seed: SEED, n: 2, failures: noticed ? 0 : 1, control: true, outcome: noticed ? 'passed' : 'failed', result: `XSS: ${plain}` });
   assert.ok(noticed, plain);
-  record({ area: 'SQLi / XSS / CSV', test: 'xss.test.mjs', seed: SEED, n: N, failures: bad, outcome: bad === 0 && places.length === 8 ? 'passed' : 'failed',
+  if (process.env.E2E_ALL) record({ area: 'SQLi / XSS / CSV', test: 'xss.test.mjs', seed: SEED, n: N, failures: bad, outcome: bad === 0 && places.length === 8 ? 'passed' : 'failed',
     result: `XSS: ${N} texts of a grammar, each in ${places.length} places (${places.join(', ')}): ${bad} ran, no request, navigation, element or violation of the policy came of them; shown as text ${shown} times` });
   console.log(plain);
 });
