@@ -84,6 +84,7 @@ func exploded(t *testing.T, n int, mode string) (r bombReport) {
 	if _, err := os.Stat("/proc/self/clear_refs"); err != nil {
 		t.Skip("no /proc here")
 	}
+	imagingtest.Shared(t, "data", "09-hostile") // skips here: the other process could only fail
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestBombProcess$", "-test.v")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", bombChild, n, mode))
 	out, err := cmd.CombinedOutput()
