@@ -193,7 +193,7 @@ func (b *idleBox) mute(ctx context.Context, i int, held *atomic.Int64) {
 // served as before: p99 below twice what it was, in less than 512 MiB.
 func TestIdleConnections(t *testing.T) {
 	measure := os.Getenv("FACEPROOF_MEASURE") != ""
-	n, requests, every, spread := 200, 50, 5*time.Millisecond, 100*time.Millisecond
+	n, requests, every, spread := 200, 20, 5*time.Millisecond, 100*time.Millisecond
 	if measure {
 		n, requests, every, spread = 10_000, 500, 20*time.Millisecond, 10*time.Second
 	}
