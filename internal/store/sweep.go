@@ -26,23 +26,16 @@ const (
 // error. From the first time on, HasPortrait is false. With an error, the ids
 // given are still to be deleted.
 func (s *Store) Sweep(ctx context.Context, now int64) ([]string, error) {
-	if err := repeat(ctx, now, s.endOverdue); err != nil {
-		return nil, err
-	}
+	// No step keeps a later one back: what is due goes although something else
+	// cannot.
+	failed := []error{repeat(ctx, now, s.endOverdue)}
 	for _, d := range s.dated() {
-		if err := repeat(ctx, now, s.deleteDated(d)); err != nil {
-			return nil, err
-		}
+		failed = append(failed, repeat(ctx, now, s.deleteDated(d)))
 	}
-	if err := s.forget(ctx, now); err != nil {
-		return nil, err
-	}
+	failed = append(failed, s.forget(ctx, now))
 	due, err := s.portraits(ctx, now)
-	if err != nil {
-		return due, err
-	}
-	// Last: what they refuse keeps nothing else back.
-	return due, errors.Join(s.emptyKeyLog(ctx), repeat(ctx, now, s.pruneAudit))
+	failed = append(failed, err, s.emptyKeyLog(ctx), repeat(ctx, now, s.pruneAudit))
+	return due, errors.Join(failed...)
 }
 
 // repeat runs a step until a batch is not full.

@@ -201,6 +201,18 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// What one step refuses keeps nothing else back, least of all a portrait.
+func TestSweepGoesOn(t *testing.T) {
+	s := open(t)
+	decided(t, s, "done", app1)
+	_, err := s.writer.Exec(`CREATE TRIGGER stuck BEFORE DELETE ON credentials BEGIN SELECT RAISE(ABORT, 'stuck'); END`)
+	must(t, err)
+	ids, err := s.Sweep(ctx, t0+16*time.Minute.Milliseconds())
+	if err == nil || !slices.Equal(ids, []string{"done"}) {
+		t.Errorf("portraits %v, error %v", ids, err)
+	}
+}
+
 // More than a batch is swept whole.
 func TestSweepManyBatches(t *testing.T) {
 	s := open(t)
