@@ -20,6 +20,7 @@ ul{padding-inline-start:1.3em}
 .box{background:#fff;border:1px solid #d5dbe3;border-radius:14px;padding:14px 16px}
 .warn{background:#fff7e0;border-color:#c98a00}
 .note{font-size:16px;color:#3d4856}
+.box>a{display:inline-block;padding:10px 0}
 .bad{color:#9b1c1c;font-weight:600}
 details>summary{cursor:pointer;min-height:44px;display:flex;align-items:center;font-weight:600}
 dt{font-weight:600;margin-top:10px}
@@ -63,7 +64,7 @@ select{font:inherit;min-height:44px;padding:6px 10px;border-radius:10px;border:2
 [data-lit=true] .bar,[data-lit=true] .main{position:fixed;z-index:1;left:0;right:0}
 [data-lit=true] .bar{top:auto;bottom:max(10px,env(safe-area-inset-bottom));padding:0;justify-content:center}
 [data-lit=true] .bar span{display:none}
-[data-lit=true] .bar button{background:rgba(0,0,0,.72);color:#fff;text-decoration:none}
+[data-lit=true] .bar button{background:rgba(0,0,0,.72);color:#fff;text-decoration:none;flex:0 1 auto;padding:2px 12px;line-height:1.3}
 [data-screen=flash] .main{bottom:calc(max(10px,env(safe-area-inset-bottom)) + 54px);align-items:center}
 [data-screen=flash] h1{font-size:1.1em;background:rgba(0,0,0,.72);color:#fff;border-radius:999px;padding:6px 18px;max-width:92%;text-align:center}
 [data-lit=true] .cam{position:fixed;z-index:1;top:max(8px,env(safe-area-inset-top));left:50%;margin-left:-36px;width:72px;height:96px;opacity:1;border-radius:50%;border-style:solid;border-width:2px;border-color:rgba(0,0,0,.5)}
