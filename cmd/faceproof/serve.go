@@ -309,14 +309,16 @@ func runServer(ctx context.Context, h *server.Server, ln net.Listener, v *verify
 	log.Info("stopping")
 	wait, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	captures := h.Shutdown(wait) // sockets are no longer srv's
-	requests := srv.Shutdown(wait)
+	requests := make(chan error, 1)
+	go func() { requests <- srv.Shutdown(wait) }() // no new request from here on
+	captures := h.Shutdown(wait)                   // sockets are no longer srv's
+	stopped := <-requests
 	stopKeeping()
 	house.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
-	return errors.Join(err, captures, requests)
+	return errors.Join(err, captures, stopped)
 }
 
 // newLog logs to Err: a line of text, or with --json one of JSON.
