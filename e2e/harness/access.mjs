@@ -19,9 +19,9 @@ export async function withEyes(page) {
     window.eyes = {
       controls: () => controls().map(what),
       targets: () => controls().filter((e) => {
-        const t = e.closest('label') ?? e, b = t.getBoundingClientRect();
+        const sizes = [e, e.closest('label') ?? e].map((t) => t.getBoundingClientRect());
         const inText = getComputedStyle(e).display === 'inline' && [...(e.parentElement?.childNodes ?? [])].some((n) => n.nodeType === 3 && n.data.trim());
-        return !inText && (b.width < 24 || b.height < 24);
+        return !inText && sizes.every((b) => b.width < 24 || b.height < 24);
       }).map((e) => `a target under 24 by 24: ${what(e)}`),
       /** What of the text is cut off, and what reaches beyond the page's width. */
       cut: () => {
