@@ -35,7 +35,7 @@ type edgeFlags struct {
 }
 
 func (e *edgeFlags) add(f *pflag.FlagSet) {
-	f.StringSliceVar(&e.outgoing, "allow-outgoing", nil, "address range of your own, not public, that webhooks, the identity provider and the object store of anchors\n"+
+	f.StringSliceVar(&e.outgoing, "allow-outgoing", nil, "address range of your own, not public, that webhooks, the identity provider, the CA and the object store of anchors\n"+
 		"may be in, such as 10.1.2.0/24; may be repeated (default: none)")
 	f.BoolVar(&e.noAdminToken, "no-admin-token", false, "the token in the data folder opens nothing: only people who log in use the admin API")
 }
@@ -100,13 +100,13 @@ func adminSite(origin string) (*passkey.Site, error) {
 	return passkey.New(u.Hostname(), []string{origin})
 }
 
-// originOf is how a browser reaches the server: as --public-origin says, or on
-// this machine.
+// originOf is how a browser reaches the server: as --public-origin says, by the
+// first name of --acme, or on this machine.
 func originOf(f serveFlags, addr net.Addr) string {
 	if f.publicOrigin != "" {
 		return f.publicOrigin
 	}
-	return strings.TrimSuffix(addresses(addr, f.selfSigned)[0], "/")
+	return strings.TrimSuffix(f.urls(addr)[0], "/")
 }
 
 // firstAdmin prints an invitation when nobody can log in yet: with every role,

@@ -38,6 +38,7 @@ type serveFlags struct {
 	record       recordFlags
 	audit        anchorFlags
 	selfSigned   bool
+	acme         acmeFlags
 	pack         string
 	liveness     string
 	minLevel     string
@@ -80,11 +81,12 @@ func serveCommand(g *globals) *cobra.Command {
 		},
 	}
 	fs := c.Flags()
-	fs.StringVar(&f.addr, "addr", "", "host:port to listen on (default localhost:8080, or :8080 with --tls-self-signed; PORT changes the port)")
+	fs.StringVar(&f.addr, "addr", "", "host:port to listen on (default localhost:8080, :8080 with --tls-self-signed, :443 with --acme; PORT changes the port)")
 	fs.BoolVar(&f.demo, "demo", false, "add the demo: a page where anyone who can reach it may register and verify")
 	f.record.add(c)
 	f.audit.add(c)
 	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
+	f.acme.add(fs)
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
 	fs.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
 	fs.BoolVar(&f.digits, "digits", false, "experimental: offer reading digits aloud to apps whose policy allows it; docs/evaluation.md has the error rates")
@@ -108,10 +110,10 @@ func serveCommand(g *globals) *cobra.Command {
 // allowedHosts are server.Config.Hosts. A demo on localhost has no log-in, and
 // a browser there would carry any page's calls to it.
 func (f serveFlags) allowedHosts(addr net.Addr) ([]string, error) {
-	if len(f.hosts) == 0 && !(f.demo && loopback(addr)) {
+	if len(f.hosts)+len(f.acme.hosts) == 0 && !(f.demo && loopback(addr)) {
 		return nil, nil
 	}
-	hosts := []string{}
+	hosts := append([]string{}, f.acme.hosts...)
 	for _, h := range f.hosts {
 		h = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(h), "."))
 		if h == "" || strings.ContainsAny(h, "/:*@ []") {
@@ -132,8 +134,11 @@ func listenAddr(f serveFlags, port string) string {
 	}
 	if port == "" {
 		port = defaultPort
+		if len(f.acme.hosts) > 0 {
+			port = acmePort
+		}
 	}
-	if f.selfSigned {
+	if f.selfSigned || len(f.acme.hosts) > 0 {
 		return ":" + port
 	}
 	return net.JoinHostPort("localhost", port)
@@ -146,6 +151,9 @@ func (f *serveFlags) check() ([]netip.Prefix, error) {
 		return nil, faceproof.Errorf(faceproof.CodeInvalid, "--person-failures", "must be 0 or more")
 	}
 	if _, err := f.edges.prefixes(); err != nil {
+		return nil, err
+	}
+	if err := f.acme.check(f.selfSigned); err != nil {
 		return nil, err
 	}
 	if err := checkLiveness(f.liveness); err != nil {
@@ -268,13 +276,16 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	secure := f.selfSigned
-	if secure {
-		if ln, err = selfSigned(g, ln); err != nil {
-			return err
-		}
+	switch {
+	case f.selfSigned:
+		ln, err = selfSigned(g, ln)
+	case len(f.acme.hosts) > 0:
+		ln, err = f.acme.listen(ctx, g.DataDir, ln, f.edges, log)
 	}
-	greet(g, ln.Addr(), secure, c, b)
+	if err != nil {
+		return err
+	}
+	greet(g, ln.Addr(), f, c, b)
 	if !f.demo {
 		if err := firstAdmin(ctx, g, c.Admin.Gate, origin); err != nil {
 			return err
@@ -361,13 +372,13 @@ func (b *backend) allowOrigin(r *http.Request, publicOrigin, sessionID, origin s
 }
 
 // greet says in both languages what to open next.
-func greet(g *globals, addr net.Addr, secure bool, c server.Config, b *backend) {
+func greet(g *globals, addr net.Addr, f serveFlags, c server.Config, b *backend) {
 	demo := c.Demo
 	out := g.Out
 	if g.JSON {
 		out = io.Discard
 	}
-	urls := addresses(addr, secure)
+	urls := f.urls(addr)
 	fmt.Fprintf(out, "\nFaceproof %s · %s · %s\n", version, b.engine.Pack().Title, dataOf(g))
 	if w := b.engine.Pack().Warning; w.En != "" {
 		fmt.Fprintf(out, "\n! %s\n! %s\n", w.Zh, w.En)
@@ -393,7 +404,7 @@ func greet(g *globals, addr net.Addr, secure bool, c server.Config, b *backend) 
 		fmt.Fprintf(out, "录音页面 · collecting voices:\n    %s/record/\n", urls[len(urls)-1])
 	}
 	fmt.Fprintf(out, "演示应用 · demo app:\n    AppID      %s\n    AppSecret  %s\n", demo.AppID, demo.Secret.Reveal())
-	if secure {
+	if f.selfSigned {
 		fmt.Fprintln(out, "自签名证书，浏览器会提示不安全，选择继续即可 · the certificate is self-made: let the browser go on")
 	}
 	if !loopback(addr) {

@@ -200,6 +200,8 @@ func TestListenAddr(t *testing.T) {
 		{serveFlags{}, "9000", "localhost:9000"},
 		{serveFlags{addr: ":7"}, "9000", ":7"},
 		{serveFlags{selfSigned: true}, "9000", ":9000"},
+		{serveFlags{acme: acmeFlags{hosts: []string{"face.example"}}}, "", ":443"},
+		{serveFlags{acme: acmeFlags{hosts: []string{"face.example"}}}, "9000", ":9000"},
 	} {
 		if got := listenAddr(c.flags, c.port); got != c.want {
 			t.Errorf("%+v %s: %s", c.flags, c.port, got)
@@ -221,6 +223,7 @@ func TestAllowedHosts(t *testing.T) {
 		{serveFlags{demo: true, publicOrigin: "https://face.example:8443"}, local, "[face.example]"},
 		{serveFlags{demo: true, hosts: []string{"Demo.Example.", "192.0.2.1"}}, local, "[demo.example 192.0.2.1]"},
 		{serveFlags{hosts: []string{"face.example"}}, all, "[face.example]"},
+		{serveFlags{hosts: []string{"b.example"}, acme: acmeFlags{hosts: []string{"a.example"}}}, all, "[a.example b.example]"},
 	} {
 		hosts, err := c.flags.allowedHosts(c.addr)
 		got := fmt.Sprint(hosts)
