@@ -164,7 +164,7 @@ func (f serveFlags) urls(addr net.Addr) (out []string) {
 		out = append(out, "https://"+h)
 	}
 	if out == nil {
-		out = addresses(addr, f.selfSigned)
+		out = addresses(addr, f.https())
 	}
 	return out
 }

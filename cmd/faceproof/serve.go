@@ -39,6 +39,7 @@ type serveFlags struct {
 	audit        anchorFlags
 	selfSigned   bool
 	acme         acmeFlags
+	files        certFlags
 	pack         string
 	liveness     string
 	minLevel     string
@@ -81,12 +82,13 @@ func serveCommand(g *globals) *cobra.Command {
 		},
 	}
 	fs := c.Flags()
-	fs.StringVar(&f.addr, "addr", "", "host:port to listen on (default localhost:8080, :8080 with --tls-self-signed, :443 with --acme; PORT changes the port)")
+	fs.StringVar(&f.addr, "addr", "", "host:port to listen on (default localhost:8080, :8080 with --tls-self-signed or --tls-cert, :443 with --acme; PORT changes the port)")
 	fs.BoolVar(&f.demo, "demo", false, "add the demo: a page where anyone who can reach it may register and verify")
 	f.record.add(c)
 	f.audit.add(c)
 	fs.BoolVar(&f.selfSigned, "tls-self-signed", false, "serve HTTPS with a certificate made here, to try it on a phone")
 	f.acme.add(fs)
+	f.files.add(fs)
 	fs.StringVar(&f.pack, "pack", "", "model pack; empty: the active one")
 	fs.StringVar(&f.liveness, "liveness", livenessUsual, livenessHelp)
 	fs.BoolVar(&f.digits, "digits", false, "experimental: offer reading digits aloud to apps whose policy allows it; docs/evaluation.md has the error rates")
@@ -138,7 +140,7 @@ func listenAddr(f serveFlags, port string) string {
 			port = acmePort
 		}
 	}
-	if f.selfSigned || len(f.acme.hosts) > 0 {
+	if f.https() || len(f.acme.hosts) > 0 {
 		return ":" + port
 	}
 	return net.JoinHostPort("localhost", port)
@@ -154,6 +156,9 @@ func (f *serveFlags) check() ([]netip.Prefix, error) {
 		return nil, err
 	}
 	if err := f.acme.check(f.selfSigned); err != nil {
+		return nil, err
+	}
+	if err := f.files.check(f.selfSigned, len(f.acme.hosts)); err != nil {
 		return nil, err
 	}
 	if err := checkLiveness(f.liveness); err != nil {
@@ -279,6 +284,8 @@ func serve(ctx context.Context, g *globals, f serveFlags) error {
 	switch {
 	case f.selfSigned:
 		ln, err = selfSigned(g, ln)
+	case f.files.cert != "":
+		ln, err = f.files.listen(ln, log)
 	case len(f.acme.hosts) > 0:
 		ln, err = f.acme.listen(ctx, g.DataDir, ln, f.edges, log)
 	}
@@ -444,6 +451,9 @@ func addresses(addr net.Addr, secure bool) []string {
 	}
 	return urls
 }
+
+// https says whether this process ends TLS under whatever name it is called by.
+func (f serveFlags) https() bool { return f.selfSigned || f.files.cert != "" }
 
 // selfSigned wraps the listener in TLS.
 func selfSigned(g *globals, ln net.Listener) (net.Listener, error) {
