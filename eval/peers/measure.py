@@ -88,7 +88,7 @@ class Tools:
             b = json.loads(done.stdout)
             return {"wall": b["wall_s"], "stages": {k: v * b["photos"] / 1000 for k, v in b["stage_cpu_ms"].items()}, "cpu": b["cpu_s"],
                     "with_face": b["with_face"], "faces": b["faces"], "n": b["photos"],
-                    "about": {"version": b["version"], "revision": b["revision"], "pack": b["pack"], "go": b["machine"]["go"], "cpu": b["machine"]["cpu"]}}
+                    "about": {"version": b["version"], "revision": b.get("revision", ""), "pack": b["pack"], "go": b["machine"]["go"], "cpu": b["machine"]["cpu"]}}
         command = {
             "opencv": [sys.executable, HERE / "cvpeer.py", self.shared / "models", listing, out],
             "face-api-wasm": ["node", HERE / "faceapi.mjs", "wasm", listing, out],
