@@ -264,23 +264,20 @@ func auditVerifyProof(g *globals, path string, trusted audit.Keys, heads []audit
 		out.Records = append(out.Records, string(r.Line()))
 	}
 	return answer(g, out, func(w io.Writer) {
-		fmt.Fprintf(w, "proven: in the log of %d records signed at %s\n", head.Size, moment(head.At))
+		fmt.Fprintf(w, "proven: in the log of %d records signed at %s\n", head.Size, stamp(head.At))
 		for _, line := range out.Records {
 			fmt.Fprintln(w, line)
 		}
 	})
 }
 
-// moment is unix milliseconds for a reader.
-func moment(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
-
 func writeAuditReport(w io.Writer, r audit.Report, l lost) {
 	fmt.Fprintf(w, "records: %d, root %s\nsigned heads that fit: %d of the log, %d kept elsewhere\n", r.Records, r.Root, r.Heads, r.Anchors)
 	if r.Pruned > 0 {
-		fmt.Fprintf(w, "pruned: the first %d, all of %s or before, as their time was over; their hashes fit\n", r.Pruned, moment(r.PrunedBefore))
+		fmt.Fprintf(w, "pruned: the first %d, all of %s or before, as their time was over; their hashes fit\n", r.Pruned, stamp(r.PrunedBefore))
 	}
 	if r.Signed > 0 {
-		fmt.Fprintf(w, "signed: the first %d, at %s; %d are newer\n", r.Signed, moment(r.Last), r.Records-r.Signed)
+		fmt.Fprintf(w, "signed: the first %d, at %s; %d are newer\n", r.Signed, stamp(r.Last), r.Records-r.Signed)
 	} else {
 		fmt.Fprintln(w, "signed: none; nothing here shows that the log is whole")
 	}
@@ -457,7 +454,7 @@ func noRecord(ctx context.Context, s *store.Store) error {
 		return err
 	}
 	if pruned.To > 0 {
-		return faceproof.Errorf(faceproof.CodeNotFound, "", "the audit log has no such record; those up to %d, of %s or before, are no longer kept", pruned.To, moment(pruned.Before))
+		return faceproof.Errorf(faceproof.CodeNotFound, "", "the audit log has no such record; those up to %d, of %s or before, are no longer kept", pruned.To, stamp(pruned.Before))
 	}
 	return faceproof.Errorf(faceproof.CodeNotFound, "", "the audit log has no such record")
 }

@@ -76,7 +76,7 @@ func TestFaultsKill(t *testing.T) {
 	row := acceptance.Row{Area: "Crash", Seed: killSeed, N: n, Failures: f.total(), Number: "kill -9 at 200 moments under load, a quarter of them at failpoints: 0 lost, 0 doubled, 0 states that differ from the audit log, ready again < 5 s",
 		Result: fmt.Sprintf("%v, of %d acknowledged operations; ready again in %.1f s at most", f, l.acknowledge, slowest.Seconds())}
 	t.Log(row.Result)
-	if l.acknowledge < n || faultsFull && l.acknowledge < 5*n { // small: a busy machine does little before it is killed
+	if l.acknowledge < 5*n {
 		t.Errorf("only %d operations were acknowledged", l.acknowledge)
 	}
 	if slowest > 5*time.Second {

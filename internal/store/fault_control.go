@@ -28,14 +28,15 @@ func writeEarly(db *sql.DB, f func(*sql.Tx) error) error {
 }
 
 // redeemNaively is Redeem as it must not be: it looks, and then it writes, with
-// a pause between, since one writer at a time hides some of the races.
+// a pause between, since one writer at a time hides some of the races, and on a
+// slow machine callers do not come at the same moment.
 func (s *Store) redeemNaively(ctx context.Context, hash []byte, app faceproof.AppID, at int64, a faceproof.AuditEntry) (faceproof.Verification, error) {
 	var used int64
 	var id string
 	if err := s.reader.QueryRowContext(ctx, `SELECT verification_id, used_at FROM credentials WHERE hash = $1`, hash).Scan(&id, &used); err != nil || used != 0 {
 		return faceproof.Verification{}, notFound("credential")
 	}
-	time.Sleep(2 * time.Millisecond)
+	time.Sleep(50 * time.Millisecond)
 	a.Object = id
 	if err := s.change(ctx, a, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE credentials SET used_at = $2 WHERE hash = $1`, hash, at)

@@ -5,11 +5,45 @@
 package timetest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"testing"
 	"time"
+
+	"faceproof/internal/acceptance"
 )
+
+// Seed is of the guesses and of the order of the classes.
+const Seed = 23
+
+// Count gives how often a test measures: small times, which only runs the code, or
+// with FACEPROOF_MEASURE 1,000,000 times, which Judge judges.
+func Count(small int) int {
+	if os.Getenv("FACEPROOF_MEASURE") != "" {
+		return full
+	}
+	return small
+}
+
+const full = 1_000_000
+
+// Judge logs the |t| of n measurements of what, and records it (T23) when there were
+// enough to judge by.
+func Judge(t *testing.T, name, what string, n int, got float64) {
+	t.Helper()
+	row := acceptance.Row{Area: "T23", Test: name, Seed: Seed, N: n, Gate: "N", Number: "1,000,000 " + what + ", the beginning against the end wrong: |t| < 4.5", Result: fmt.Sprintf("|t| = %.2f", got)}
+	t.Log(name, row.Result)
+	if n < full {
+		return
+	}
+	if got >= Limit {
+		row.Failures = 1
+	}
+	acceptance.Record(t, row)
+}
 
 // Limit is the |t| above which the two classes are told apart (TVLA's and dudect's 4.5).
 const Limit = 4.5

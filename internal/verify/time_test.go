@@ -1,12 +1,9 @@
 package verify
 
 import (
-	"fmt"
-	"os"
 	"testing"
 	"unsafe"
 
-	"faceproof/internal/acceptance"
 	"faceproof/internal/keys"
 	"faceproof/internal/timetest"
 )
@@ -15,16 +12,12 @@ import (
 // is wrong at its beginning against one that is wrong at its end. FACEPROOF_MEASURE:
 // 1,000,000 measurements, judged; else a few, which only run.
 func TestComparisonsTakeTheSameTime(t *testing.T) {
-	n := 2000
-	full := os.Getenv("FACEPROOF_MEASURE") != ""
-	if full {
-		n = 1_000_000
-	}
+	n := timetest.Count(2000)
 	secret := keys.NewHex(nil, 32).Reveal() // as cert_hash is compared, and capture tokens by their hashes
-	guess, prepare := timetest.Guesses(secret, 23)
+	guess, prepare := timetest.Guesses(secret, timetest.Seed)
 	text := unsafe.String(&guess[0], len(guess)) // the guess in one place in memory, whatever it is
 	same := 0
-	got := timetest.T(n, 16, 23, prepare, func() {
+	got := timetest.T(n, 16, timetest.Seed, prepare, func() {
 		if equalHash(text, secret) {
 			same++
 		}
@@ -32,13 +25,5 @@ func TestComparisonsTakeTheSameTime(t *testing.T) {
 	if same != 0 {
 		t.Errorf("%d wrong guesses are right", same)
 	}
-	row := acceptance.Row{Area: "T23", Test: t.Name() + "/cert_hash", Seed: 23, N: n, Gate: "N", Number: "1,000,000 measurements, the beginning against the end wrong: |t| < 4.5", Result: fmt.Sprintf("|t| = %.2f", got)}
-	t.Log(row.Result)
-	if !full {
-		return
-	}
-	if got >= timetest.Limit {
-		row.Failures = 1
-	}
-	acceptance.Record(t, row)
+	timetest.Judge(t, t.Name()+"/cert_hash", "measurements", n, got)
 }

@@ -2,13 +2,9 @@ package wechat
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"testing"
-	"time"
 	"unsafe"
 
-	"faceproof/internal/acceptance"
 	"faceproof/internal/keys"
 	"faceproof/internal/timetest"
 )
@@ -17,11 +13,7 @@ import (
 // much of a guess is right: one that is wrong at its beginning against one that is wrong
 // at its end. FACEPROOF_MEASURE: 1,000,000 measurements each, judged; else a few.
 func TestLookUpsTakeTheSameTime(t *testing.T) {
-	n := 1000
-	full := os.Getenv("FACEPROOF_MEASURE") != ""
-	if full {
-		n = 1_000_000
-	}
+	n := timetest.Count(1000)
 	f := newFixture(t)
 	token := keys.NewHex(nil, 32).Reveal()
 	if err := f.api.put(t.Context(), appA, kindAccess, token, ""); err != nil {
@@ -43,23 +35,14 @@ func TestLookUpsTakeTheSameTime(t *testing.T) {
 		"signature of wx.config": {signature, func(g string) bool { return signatureMatches(tickets, g, "n", "1", "https://shop.example/") }},
 		"access token":           {token, func(g string) bool { _, err := f.api.lookup(context.Background(), g, kindAccess); return err == nil }},
 	} {
-		guess, prepare := timetest.Guesses(c.secret, 23)
+		guess, prepare := timetest.Guesses(c.secret, timetest.Seed)
 		text := unsafe.String(&guess[0], len(guess)) // the guess in one place in memory, whatever it is
-		began := time.Now()
-		got := timetest.T(n, 4, 23, prepare, func() {
+		got := timetest.T(n, 4, timetest.Seed, prepare, func() {
 			if c.takes(text) {
 				right++
 			}
 		})
-		row := acceptance.Row{Area: "T23", Test: t.Name() + "/" + name, Seed: 23, N: n, Gate: "N", Number: "1,000,000 measurements, the beginning against the end wrong: |t| < 4.5", Result: fmt.Sprintf("|t| = %.2f", got)}
-		t.Log(name, row.Result, time.Since(began))
-		if !full {
-			continue
-		}
-		if got >= timetest.Limit {
-			row.Failures = 1
-		}
-		acceptance.Record(t, row)
+		timetest.Judge(t, t.Name()+"/"+name, "measurements", n, got)
 	}
 	if right != 0 {
 		t.Errorf("%d wrong guesses are right", right)
